@@ -1,0 +1,19 @@
+"""Neural circuit models: each maps parameters to statistics of its activity, with the Jacobian."""
+
+from importlib import import_module
+
+_MODULES = {
+    "LDS": "lds", "STG": "stg", "RankTwoRNN": "rank_two_rnn", "V1": "v1", "SC": "sc",
+    "Circuit": "base", "Trajectories": "base", "FunctionCircuit": "function",
+}  # fmt: skip
+__all__ = sorted(_MODULES)
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        return getattr(import_module(f"numepi.circuits.{_MODULES[name]}"), name)
+    raise AttributeError(f"module 'numepi.circuits' has no attribute {name!r}")
+
+
+def __dir__():
+    return __all__

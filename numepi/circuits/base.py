@@ -1,0 +1,148 @@
+"""What every circuit offers: names, support, statistics with their Jacobian, trajectories.
+
+A circuit author subclasses `Circuit`, states the class attributes, and writes `_evaluate` (and `_simulate` where there
+is activity to show).  Arguments are checked here, once, before any work.
+"""
+
+import inspect
+from dataclasses import dataclass
+
+import numpy as np
+
+from numepi.random_streams import stream_key
+
+__all__ = ["Circuit", "Trajectories"]
+
+_PRECISIONS = {"float64": np.float64, "float32": np.float32}
+
+
+@dataclass(frozen=True)
+class Trajectories:
+    """Simulated activity.
+
+    Attributes
+    ----------
+    time : ndarray (T,)
+        Sample times in seconds.
+    values : ndarray (n, ..., T, v)
+        The activity of ``v`` named variables; the axes between are the circuit's tasks and trials.
+    names : tuple of str
+        The ``v`` variables, with units.
+    """
+
+    time: np.ndarray
+    values: np.ndarray
+    names: tuple
+
+
+class Circuit:
+    """Base class of all circuits.
+
+    Subclasses set ``name``, ``parameter_names`` (D), ``statistic_names`` (k) and ``support`` (`numepi.Support`), keep
+    each constructor argument as an attribute of the same name, and implement
+
+    ``_evaluate(z, key, first_index, noise, with_jacobian)``
+        ``z`` (n, D) C-contiguous, float32 or float64 (the precision to compute in); ``key`` two integers for the
+        counter-based generator; row i is parameter ``first_index + i``; ``noise`` a dict of arrays or None.
+        Returns f (n, k) and J (n, k, D), or f and None.  A simulation that diverges gives NaN in its own row.
+    ``_simulate(z, key, noise)``
+        Returns `Trajectories`.
+    """
+
+    name: str
+    parameter_names: tuple
+    statistic_names: tuple
+    support = None
+    noise_names: tuple = ()
+    differentiable = True
+
+    @property
+    def settings(self):
+        """The constructor's arguments: with the class name they define the circuit."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self).__init__).parameters if name != "self"}
+
+    def __repr__(self):
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.settings.items())})"
+
+    def statistics(self, z, rng=0, first_index=0, noise=None, precision="float64"):
+        """Statistics of the activity at each parameter.
+
+        Parameters
+        ----------
+        z : array (n, D)
+            Parameters; one row is one simulation (with the circuit's trials).
+        rng : int, SeedSequence or Generator
+            Names the noise; ignored when ``noise`` is given.
+        first_index : int
+            Counter of the first row: row i draws the noise of parameter ``first_index + i`` in any batch.
+        noise : dict of arrays, optional
+            The noise itself, under the circuit's ``noise_names``; it decides the number of trials.
+        precision : "float64" or "float32"
+            What the simulation computes in.
+
+        Returns
+        -------
+        f : ndarray (n, k), float64
+            NaN in the rows whose simulation diverged.
+
+        Raises
+        ------
+        ValueError
+            If ``z`` has the wrong shape or a non-finite entry, or ``noise`` the wrong names or shapes.
+        """
+        return self._call(z, rng, first_index, noise, precision, with_jacobian=False)[0]
+
+    def statistics_and_jacobian(self, z, rng=0, first_index=0, noise=None, precision="float64"):
+        """As `statistics`, with the Jacobian df/dz at fixed noise.
+
+        Returns
+        -------
+        f : ndarray (n, k), float64
+        J : ndarray (n, k, D), float64
+        """
+        return self._call(z, rng, first_index, noise, precision, with_jacobian=True)
+
+    def simulate(self, z, rng=0, noise=None):
+        """Trajectories of the activity at each parameter (rows of ``z`` (n, D)), as `Trajectories`."""
+        z = self._check_parameters(z)
+        noise = self._check_noise(noise, len(z))
+        return self._simulate(z, stream_key(rng), noise)
+
+    def _call(self, z, rng, first_index, noise, precision, with_jacobian):
+        if precision not in _PRECISIONS:
+            raise ValueError(f"precision = {precision!r}: choose 'float64' or 'float32'")
+        z = self._check_parameters(z)
+        if not 0 <= first_index <= 2**32 - len(z):
+            raise ValueError(f"first_index = {first_index}: the rows' indices must lie in [0, 2**32)")
+        noise = self._check_noise(noise, len(z))
+        z = np.ascontiguousarray(z, dtype=_PRECISIONS[precision])
+        f, jacobian = self._evaluate(z, stream_key(rng), int(first_index), noise, with_jacobian)
+        return np.asarray(f, np.float64), None if jacobian is None else np.asarray(jacobian, np.float64)
+
+    def _check_parameters(self, z):
+        z = np.asarray(z, dtype=np.float64)
+        dim = len(self.parameter_names)
+        if z.ndim != 2 or z.shape[1] != dim:
+            names = ", ".join(self.parameter_names[:6]) + (", ..." if dim > 6 else "")
+            raise ValueError(f"z has shape {z.shape}: {type(self).__name__} expects (n, {dim}), one column each for {names}")
+        if not np.isfinite(z).all():
+            row, column = np.argwhere(~np.isfinite(z))[0]
+            raise ValueError(f"z[{row}, {column}] = {z[row, column]}: parameters must be finite")
+        return z
+
+    def _check_noise(self, noise, n):
+        if noise is None:
+            return None
+        if set(noise) != set(self.noise_names):
+            raise ValueError(f"noise has the arrays {sorted(noise)}: {type(self).__name__} expects {sorted(self.noise_names)}")
+        noise = {name: np.ascontiguousarray(value, np.float64) for name, value in noise.items()}
+        for name, value in noise.items():
+            if value.shape[:1] != (n,):
+                raise ValueError(f"noise[{name!r}] has shape {value.shape}: its first axis must be the {n} rows of z")
+        return noise
+
+    def _evaluate(self, z, key, first_index, noise, with_jacobian):
+        raise TypeError(f"{type(self).__name__} must define _evaluate(z, key, first_index, noise, with_jacobian)")
+
+    def _simulate(self, z, key, noise):
+        raise TypeError(f"{type(self).__name__} has statistics only: there are no trajectories to simulate")

@@ -1,0 +1,121 @@
+"""The one place that decides how numepi's kernels are compiled and cached.
+
+Three decorators, all lazy (nothing is compiled before the first call):
+
+``scalar``
+    a small function of scalars, inlined wherever it is called: a circuit's step, its tangent, ``exp``.
+``kernel``
+    a compiled function on arrays, one thread.
+``parallel_kernel``
+    the same with ``numba.prange`` spread over ``NUMBA_NUM_THREADS`` threads.
+
+All of them keep IEEE semantics for NaN and infinity (a diverging simulation must be seen) and allow nothing but
+fused multiply-adds.  ``vector_kernel`` also lets sums be re-associated, for reductions whose order the compiler fixes.
+
+Compiled code is cached on disk as numba does (beside the source, else in the user's cache directory, or in
+``NUMBA_CACHE_DIR``); where no directory can be written, kernels are compiled anew in each process.  Numba's own
+cache does not notice a changed *callee* or constant in another module; this one does (see `_fingerprint`).
+"""
+
+import hashlib
+from types import FunctionType, ModuleType
+
+import numpy as np
+from numba import njit
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.dispatcher import Dispatcher
+
+__all__ = ["kernel", "parallel_kernel", "scalar", "vector_kernel"]
+
+_COMMON = {"error_model": "numpy", "nogil": True, "fastmath": {"contract"}}
+
+
+def scalar(function):
+    """Compile a scalar function that is inlined into every kernel that calls it."""
+    return njit(function, forceinline=True, **_COMMON)
+
+
+def kernel(function):
+    """Compile and cache a single-threaded kernel."""
+    return _cached(njit(function, **_COMMON))
+
+
+def vector_kernel(function):
+    """As `kernel`, and sums may be re-associated so that reductions vectorise."""
+    return _cached(njit(function, **(_COMMON | {"fastmath": {"contract", "reassoc", "nsz"}})))
+
+
+def parallel_kernel(function):
+    """Compile and cache a kernel whose ``prange`` loops run on all of numba's threads."""
+    return _cached(njit(function, parallel=True, **_COMMON))
+
+
+def _cached(dispatcher):
+    try:
+        dispatcher._cache = _KernelCache(dispatcher.py_func)
+    except RuntimeError:  # numba found no directory that it may write: compile in memory, every process anew
+        return dispatcher
+    return dispatcher
+
+
+class _KernelCache(FunctionCache):
+    def __init__(self, function):
+        super().__init__(function)
+        self._cache_file = _CacheFile(self._cache_path, self._impl.filename_base, None)
+        self._cache_file.function = function
+
+
+class _CacheFile(IndexDataCacheFile):
+    """Cache entries stamped with everything that went into them, and safe when several processes write at once."""
+
+    @property
+    def _source_stamp(self):
+        # Asked for at the first call, not at decoration: by then every function of the module is defined.
+        digest = hashlib.sha256()
+        _fingerprint(self.function, digest, set())
+        return digest.hexdigest()
+
+    @_source_stamp.setter
+    def _source_stamp(self, value):
+        """The base class assigns its file stamp here; ours is derived."""
+
+    def save(self, key, data):
+        # Named by content key: two processes that compile different signatures never share a data file.
+        name = self._data_name_pattern.format(number=int(hashlib.sha256(repr(key).encode()).hexdigest()[:12], 16))
+        self._save_data(name, data)
+        overloads = self._load_index()
+        overloads[key] = name
+        self._save_index(overloads)
+
+
+def _fingerprint(value, digest, seen):
+    """Feed ``digest`` with a function's code, the numepi functions it calls and the constants it reads."""
+    if isinstance(value, Dispatcher):
+        options = value.targetoptions
+        flags = sorted(getattr(options.get("fastmath"), "flags", ()))
+        digest.update(repr([options.get("parallel"), options.get("forceinline"), flags]).encode())
+        value = value.py_func
+    if isinstance(value, FunctionType):
+        if value in seen:
+            return
+        seen.add(value)
+        code = value.__code__
+        digest.update(code.co_code)
+        digest.update(repr([c for c in code.co_consts if not hasattr(c, "co_code")]).encode())
+        digest.update(repr(code.co_names).encode())
+        for cell in value.__closure__ or ():
+            _fingerprint(cell.cell_contents, digest, seen)
+        for name in code.co_names:
+            used = value.__globals__.get(name)
+            if isinstance(used, ModuleType) and used.__name__.startswith("numepi"):
+                for attribute in code.co_names:
+                    _fingerprint(getattr(used, attribute, None), digest, seen)
+            else:
+                _fingerprint(used, digest, seen)
+    elif isinstance(value, tuple):
+        for item in value:
+            _fingerprint(item, digest, seen)
+    elif isinstance(value, np.ndarray):
+        digest.update(value.tobytes())
+    elif isinstance(value, (int, float, str, bool, np.generic, type)):
+        digest.update(repr(value).encode())
