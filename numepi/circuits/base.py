@@ -59,7 +59,9 @@ class Circuit:
     @property
     def settings(self):
         """The constructor's arguments: with the class name they define the circuit."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self).__init__).parameters if name != "self"}
+        return {
+            name: getattr(self, name) for name in inspect.signature(type(self).__init__).parameters if name != "self"
+        }
 
     def __repr__(self):
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.settings.items())})"
@@ -124,7 +126,9 @@ class Circuit:
         dim = len(self.parameter_names)
         if z.ndim != 2 or z.shape[1] != dim:
             names = ", ".join(self.parameter_names[:6]) + (", ..." if dim > 6 else "")
-            raise ValueError(f"z has shape {z.shape}: {type(self).__name__} expects (n, {dim}), one column each for {names}")
+            raise ValueError(
+                f"z has shape {z.shape}: {type(self).__name__} expects (n, {dim}), one column each for {names}"
+            )
         if not np.isfinite(z).all():
             row, column = np.argwhere(~np.isfinite(z))[0]
             raise ValueError(f"z[{row}, {column}] = {z[row, column]}: parameters must be finite")
@@ -134,7 +138,7 @@ class Circuit:
         if noise is None:
             return None
         if set(noise) != set(self.noise_names):
-            raise ValueError(f"noise has the arrays {sorted(noise)}: {type(self).__name__} expects {sorted(self.noise_names)}")
+            raise ValueError(f"noise has the arrays {sorted(noise)}: expected {sorted(self.noise_names)}")
         noise = {name: np.ascontiguousarray(value, np.float64) for name, value in noise.items()}
         for name, value in noise.items():
             if value.shape[:1] != (n,):
