@@ -1,0 +1,59 @@
+"""The Adam optimiser (Kingma & Ba 2015), with state that can be stored and reset."""
+
+import numpy as np
+
+__all__ = ["Adam"]
+
+
+class Adam:
+    """First-order optimiser with running moments of the gradient; it *descends*.
+
+    Parameters
+    ----------
+    n_parameters : int
+    learning_rate : float
+    decay : (float, float)
+        Of the first and second moment.
+    clip_norm : float, optional
+        Gradients of greater Euclidean norm are scaled down to it.
+    """
+
+    def __init__(self, n_parameters, learning_rate=1e-3, decay=(0.9, 0.999), epsilon=1e-8, clip_norm=None):
+        self.learning_rate = learning_rate
+        self.decay = decay
+        self.epsilon = epsilon
+        self.clip_norm = clip_norm
+        self.mean = np.zeros(n_parameters)
+        self.square = np.zeros(n_parameters)
+        self.count = 0
+
+    def reset(self):
+        """Forget the moments (Algorithm 1 does so at every epoch)."""
+        self.mean[:] = 0
+        self.square[:] = 0
+        self.count = 0
+
+    def step(self, theta, gradient):
+        """Return the parameters after one step against ``gradient``; both have shape (n_parameters,)."""
+        gradient = np.asarray(gradient, np.float64)
+        if self.clip_norm is not None:
+            norm = np.linalg.norm(gradient)
+            if norm > self.clip_norm:
+                gradient = gradient * (self.clip_norm / norm)
+        self.count += 1
+        b1, b2 = self.decay
+        self.mean += (1 - b1) * (gradient - self.mean)
+        self.square += (1 - b2) * (gradient**2 - self.square)
+        scale = self.learning_rate * np.sqrt(1 - b2**self.count) / (1 - b1**self.count)
+        step = scale * self.mean / (np.sqrt(self.square) + self.epsilon * np.sqrt(1 - b2**self.count))
+        return (theta - step).astype(theta.dtype, copy=False)
+
+    def state(self):
+        """The arrays that define the optimiser's state."""
+        return {"mean": self.mean, "square": self.square, "count": self.count}
+
+    def restore(self, state):
+        """Continue from what `state` returned."""
+        self.mean = np.array(state["mean"], np.float64)
+        self.square = np.array(state["square"], np.float64)
+        self.count = int(state["count"])
