@@ -1,0 +1,115 @@
+"""Two-dimensional linear dynamical system: oscillation and growth from four recurrent weights (paper: Figure 1)."""
+
+import numba
+import numpy as np
+
+from numepi.circuits.base import Circuit, Trajectories
+from numepi.emergent_property import EmergentProperty
+from numepi.kernels.compile import parallel_kernel, scalar
+from numepi.support import Support
+
+__all__ = ["LDS"]
+
+
+@scalar
+def lds_eigenvalue(a11, a12, a21, a22, tau):
+    """Real and imaginary part of the dominant eigenvalue of A / tau, and the root that its derivatives divide by.
+
+    lambda = (tr + sqrt(tr^2 - 4 det)) / 2.  Returns (re, im, sqrt|disc|, is_real).
+    """
+    trace = a11 + a22
+    # tr^2 - 4 det without the cancellation
+    discriminant = (a11 - a22) * (a11 - a22) + 4 * (a12 * a21)
+    root = np.sqrt(abs(discriminant))
+    if discriminant >= 0:
+        return (trace + root) / (2 * tau), 0 * root, root, True
+    return trace / (2 * tau), root / (2 * tau), root, False
+
+
+@scalar
+def lds_eigenvalue_gradient(a11, a12, a21, a22, root, is_real, tau):
+    """d sqrt|disc| / dz / (2 tau): four numbers, zero where the eigenvalue is repeated.
+
+    d disc/dz = (2 (a11 - a22), 4 a21, 4 a12, -2 (a11 - a22)) and d sqrt(disc) = d disc / (2 sqrt(disc)).
+    """
+    sign = 1 if is_real else -1
+    inverse = sign / (2 * tau * root) if root > 0 else 0 * root
+    difference = (a11 - a22) * inverse
+    return difference, 2 * a21 * inverse, 2 * a12 * inverse, -difference
+
+
+@parallel_kernel
+def lds_statistics(z, tau, f, jacobian):
+    """Fill f (n, 2) and jacobian (n, 2, 4)."""
+    half = z.dtype.type(1) / (2 * tau)
+    for i in numba.prange(len(z)):
+        a11, a12, a21, a22 = z[i, 0], z[i, 1], z[i, 2], z[i, 3]
+        re, im, root, is_real = lds_eigenvalue(a11, a12, a21, a22, tau)
+        f[i, 0], f[i, 1] = re, im
+        gradient = lds_eigenvalue_gradient(a11, a12, a21, a22, root, is_real, tau)
+        moving, still = (0, 1) if is_real else (1, 0)
+        for d in range(4):
+            jacobian[i, moving, d] = gradient[d]
+            jacobian[i, still, d] = 0
+        jacobian[i, 0, 0] += half
+        jacobian[i, 0, 3] += half
+
+
+class LDS(Circuit):
+    """tau dx/dt = A x, with z = [a11, a12, a21, a22] (dimensionless) on [-10, 10]^4.
+
+    Statistics: real part (growth rate, 1/s) and imaginary part (angular frequency, rad/s) of the eigenvalue of A / tau
+    of greatest real part, or of positive imaginary part for a complex pair (science: section 4.1).  At a repeated
+    eigenvalue the derivative of the square root is infinite; there numepi reports that of the trace part alone, so the
+    Jacobian is finite everywhere.
+
+    Parameters
+    ----------
+    tau : float
+        Time constant in seconds.
+    """
+
+    name = "lds"
+    parameter_names = ("a11", "a12", "a21", "a22")
+    statistic_names = ("re_lambda1", "im_lambda1")
+    support = Support([-10.0] * 4, [10.0] * 4)
+
+    def __init__(self, tau=1.0):
+        if not 0 < tau < np.inf:
+            raise ValueError(f"tau = {tau}: a time constant is positive (seconds)")
+        self.tau = float(tau)
+
+    def emergent_property(self):
+        """Oscillation near 1 Hz: mean [0, 2 pi], variance [0.25^2, (pi/5)^2] (paper: Figure 1)."""
+        return EmergentProperty(mean=[0.0, 2 * np.pi], variance=[0.25**2, (np.pi / 5) ** 2])
+
+    def paper_settings(self):
+        """The flow and Algorithm 1 settings of the paper, as keywords of `numepi.infer`."""
+        from numepi.flow import RealNVP
+
+        return {
+            "flow": RealNVP(self.support, stages=3, hidden=(50, 50), box_map="sigmoid"),
+            "iterations_per_epoch": 2000,
+            "batch_size": 500,
+            "penalty": 1e-3,
+            "penalty_growth": 4.0,
+            "test_batch_size": 500,
+            "learning_rate": 1e-3,
+        }
+
+    def _evaluate(self, z, key, first_index, noise, with_jacobian):
+        f = np.empty((len(z), 2), z.dtype)
+        jacobian = np.empty((len(z), 2, 4), z.dtype)
+        lds_statistics(z, z.dtype.type(self.tau), f, jacobian)
+        return f, jacobian if with_jacobian else None
+
+    def _simulate(self, z, key, noise):
+        from scipy.linalg import expm
+
+        time = np.linspace(0.0, 2.0, 201)
+        step = expm(z.reshape(-1, 2, 2) * (time[1] / self.tau))
+        values = np.empty((len(z), len(time), 2))
+        values[:, 0] = np.sqrt(0.5)
+        for t in range(1, len(time)):
+            values[:, t] = np.einsum("nij,nj->ni", step, values[:, t - 1])
+        return Trajectories(time, values, ("x1", "x2"))

@@ -1,0 +1,307 @@
+"""Emergent properties: which moments of which statistics, and their targets.
+
+An emergent property fixes E[T(f)] = mu_opt for sufficient statistics T of the circuit's statistics f (science: Methods,
+"Emergent property inference").  Each row of T is a *constraint*: a mean (T = f), a variance about the target mean
+(T = (f - mu)^2), a covariance, a higher moment, or a function the user gives.
+"""
+
+import warnings
+from dataclasses import dataclass, field
+from math import prod
+
+import numpy as np
+
+__all__ = ["Constraints", "EmergentProperty", "Moment"]
+
+# A target this many times its neighbour's scale makes one penalty or step size unfit for both.
+_SCALE_RATIO_WARNING = 1e4
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A user's own constraint: E[function(f)] = target.
+
+    Parameters
+    ----------
+    name : str
+    function : callable
+        Maps statistics (n, k) to (n,), each row on its own.
+    target : float
+    jacobian : callable, optional
+        Maps (n, k) to the derivatives (n, k).  Without it autograd differentiates ``function``, which must then be
+        written with ``autograd.numpy``.
+    scale : float, optional
+        The size of a natural fluctuation of ``function(f)``; by default |target|, or 1 for a target of 0.
+    """
+
+    name: str
+    function: callable
+    target: float
+    jacobian: callable = None
+    scale: float = None
+
+
+@dataclass(frozen=True)
+class EmergentProperty:
+    """Moments of a circuit's statistics, all centred on the targets (paper: Eq. 1 and Methods).
+
+    Parameters
+    ----------
+    mean : sequence of float or None
+        Target mean of each statistic, in the statistic's unit; None leaves it free.
+    variance : sequence of float or None, optional
+        Target variance about the target mean, in the unit squared; None leaves it free.
+    covariance : dict, optional
+        ``{("a", "b"): value}`` fixes E[(a - mean_a)(b - mean_b)].
+    moments : dict, optional
+        ``{("a", p): value}`` fixes E[(a - mean_a)^p] for p >= 3.
+    functions : sequence of `Moment`, optional
+        Any further functions of the statistics.
+
+    Raises
+    ------
+    ValueError
+        For lengths that differ, a variance that is zero, negative or not finite, a target that is not finite, a moment
+        about a free mean, or a covariance that no distribution with these variances has.
+
+    Examples
+    --------
+    >>> EmergentProperty(mean=[0, 6.283], variance=[0.0625, 0.395])
+    """
+
+    mean: tuple
+    variance: tuple = None
+    covariance: dict = field(default_factory=dict)
+    moments: dict = field(default_factory=dict)
+    functions: tuple = ()
+
+    def __post_init__(self):
+        mean = _targets(self.mean, "mean")
+        variance = (None,) * len(mean) if self.variance is None else _targets(self.variance, "variance")
+        if len(variance) != len(mean):
+            raise ValueError(f"mean has {len(mean)} entries and variance {len(variance)}: give one each per statistic")
+        for i, (m, v) in enumerate(zip(mean, variance)):
+            if v is not None and v <= 0:
+                raise ValueError(f"variance[{i}] = {v}: a target variance must be positive (use None to leave it free)")
+            if v is not None and m is None:
+                raise ValueError(f"variance[{i}] is set but mean[{i}] is None: the variance is taken about the mean")
+        object.__setattr__(self, "mean", mean)
+        object.__setattr__(self, "variance", variance)
+        object.__setattr__(self, "covariance", _named_targets(self.covariance, "covariance"))
+        object.__setattr__(self, "moments", _named_targets(self.moments, "moments"))
+        object.__setattr__(self, "functions", tuple(self.functions))
+        for moment in self.functions:
+            if not isinstance(moment, Moment):
+                raise ValueError(f"functions holds a {type(moment).__name__}: each must be a numepi.Moment")
+            if not np.isfinite(moment.target):
+                raise ValueError(f"Moment {moment.name!r} has target {moment.target}: it must be finite")
+        for name, power in self.moments:
+            if int(power) != power or power < 3:
+                raise ValueError(f"moments[{name!r}, {power}]: powers are integers from 3 (use variance for 2)")
+
+    def constraints(self, statistic_names):
+        """The property as `Constraints` on the statistics of these names, in this order.
+
+        Raises
+        ------
+        ValueError
+            If the number of targets is not the number of statistics, or a name is unknown.
+        """
+        return Constraints(self, tuple(statistic_names))
+
+    def description(self):
+        """A dict of plain numbers and strings; user functions appear by name only."""
+        return {
+            "mean": list(self.mean),
+            "variance": list(self.variance),
+            "covariance": [[*names, value] for names, value in self.covariance.items()],
+            "moments": [[name, int(power), value] for (name, power), value in self.moments.items()],
+            "functions": [[m.name, float(m.target), m.scale] for m in self.functions],
+        }
+
+    @classmethod
+    def from_description(cls, description, functions=()):
+        """Rebuild the property; ``functions`` are the `Moment` objects that the description names."""
+        named = {m.name: m for m in functions}
+        missing = [name for name, *_ in description["functions"] if name not in named]
+        if missing:
+            raise ValueError(f"functions: the stored property uses {missing}; pass those Moment objects again")
+        return cls(
+            mean=description["mean"],
+            variance=description["variance"],
+            covariance={(a, b): value for a, b, value in description["covariance"]},
+            moments={(name, power): value for name, power, value in description["moments"]},
+            functions=[named[name] for name, *_ in description["functions"]],
+        )
+
+
+class Constraints:
+    """An emergent property bound to a circuit's statistics: T, its derivatives and its targets.
+
+    Attributes
+    ----------
+    names : tuple of str (m,)
+    target : ndarray (m,)
+        mu_opt.
+    scale : ndarray (m,)
+        The size of a natural fluctuation of each T: sigma for a mean, sqrt(2) sigma^2 for a variance (the spread of a
+        squared normal), and so on; |target| or 1 where no variance is given.
+    """
+
+    def __init__(self, prop, statistic_names):
+        self.prop = prop
+        self.statistic_names = statistic_names
+        if len(prop.mean) != len(statistic_names):
+            raise ValueError(
+                f"mean has {len(prop.mean)} entries but the circuit has {len(statistic_names)} statistics: "
+                f"{', '.join(statistic_names)}"
+            )
+        self._centre = np.array([0.0 if m is None else m for m in prop.mean])
+        names, target, scale, powers = [], [], [], []
+        for name, power, value, size in self._monomials():
+            names.append(name), powers.append(power), target.append(value), scale.append(size)
+        self._powers = np.array(powers, dtype=int).reshape(len(names), len(statistic_names))
+        # A mean is a constraint on f itself, every other monomial on f - mean.
+        self._is_mean = np.array([p.sum() == 1 for p in self._powers], dtype=bool)
+        for moment in prop.functions:
+            names.append(moment.name)
+            target.append(moment.target)
+            scale.append(moment.scale or abs(moment.target) or 1.0)
+        if not names:
+            raise ValueError("the emergent property is empty: give at least one target")
+        if len(set(names)) != len(names):
+            raise ValueError(f"constraint names repeat: {sorted({n for n in names if names.count(n) > 1})}")
+        self.names = tuple(names)
+        self.target = np.array(target, float)
+        self.scale = np.array(scale, float)
+        self._monomial_offset = np.where(self._is_mean, self.target[: len(powers)], 0.0)
+
+    def __len__(self):
+        return len(self.names)
+
+    def _monomials(self):
+        prop, names = self.prop, self.statistic_names
+        k = len(names)
+        sigma = [1.0 if v is None else np.sqrt(v) for v in prop.variance]
+        unit = np.eye(k, dtype=int)
+        for i, m in enumerate(prop.mean):
+            if m is not None:
+                size = sigma[i] if prop.variance[i] is not None else (abs(m) or 1.0)
+                yield f"mean {names[i]}", unit[i], m, size
+        for i, v in enumerate(prop.variance):
+            if v is not None:
+                yield f"variance {names[i]}", 2 * unit[i], v, np.sqrt(2.0) * v
+        for (a, b), value in prop.covariance.items():
+            i, j = self._index(a, "covariance"), self._index(b, "covariance")
+            if i == j:
+                raise ValueError(f"covariance of {a!r} with itself: use variance")
+            if None not in (prop.variance[i], prop.variance[j]) and abs(value) >= sigma[i] * sigma[j]:
+                raise ValueError(
+                    f"covariance[{a!r}, {b!r}] = {value}: its size must be below {sigma[i] * sigma[j]:.6g}, "
+                    "the product of the standard deviations"
+                )
+            yield f"covariance {a}, {b}", unit[i] + unit[j], value, sigma[i] * sigma[j]
+        for (name, power), value in prop.moments.items():
+            i = self._index(name, "moments")
+            # Standard deviation of the power of a normal variable.
+            size = sigma[i] ** power * np.sqrt(float(prod(range(1, 2 * power, 2))))
+            yield f"moment {int(power)} {name}", int(power) * unit[i], value, size
+
+    def _index(self, name, argument):
+        if name not in self.statistic_names:
+            raise ValueError(f"{argument} names the statistic {name!r}: choose from {', '.join(self.statistic_names)}")
+        index = self.statistic_names.index(name)
+        if self.prop.mean[index] is None:
+            raise ValueError(f"{argument} of {name!r} needs its mean target: moments are centred on it")
+        return index
+
+    def sufficient_statistics(self, f):
+        """T of statistics ``f`` (n, k): (n, m)."""
+        f = self._check(f)
+        centred = f - self._centre
+        columns = [np.prod(centred**power, axis=1) for power in self._powers]
+        values = np.stack(columns, axis=1) if columns else np.empty((len(f), 0))
+        values += self._monomial_offset
+        extra = [_user_values(moment, f) for moment in self.prop.functions]
+        return np.column_stack([values, *extra]) if extra else values
+
+    def derivative(self, f):
+        """dT/df at statistics ``f`` (n, k): (n, m, k)."""
+        f = self._check(f)
+        centred = f - self._centre
+        out = np.zeros((len(f), len(self), f.shape[1]))
+        for row, power in enumerate(self._powers):
+            for j in np.flatnonzero(power):
+                lowered = power.copy()
+                lowered[j] -= 1
+                out[:, row, j] = power[j] * np.prod(centred**lowered, axis=1)
+        for row, moment in enumerate(self.prop.functions, start=len(self._powers)):
+            out[:, row] = _user_derivative(moment, f)
+        return out
+
+    def pullback(self, f, jacobian, weights):
+        """Gradient in z of sum_i weights_i T_i(f(z)) for one sample per row.
+
+        ``f`` (n, k), ``jacobian`` df/dz (n, k, D), ``weights`` (m,) or (n, m); returns (n, D).
+        """
+        weights = np.broadcast_to(weights, (len(f), len(self)))
+        in_f = np.einsum("nm,nmk->nk", weights, self.derivative(f))
+        return np.einsum("nk,nkd->nd", in_f, jacobian)
+
+    def _check(self, f):
+        f = np.asarray(f, float)
+        if f.ndim != 2 or f.shape[1] != len(self.statistic_names):
+            raise ValueError(f"statistics have shape {f.shape}: expected (n, {len(self.statistic_names)})")
+        return f
+
+    def warn_if_badly_conditioned(self):
+        """Warn, naming the constraints, when their scales differ so much that one step size cannot serve them all."""
+        low, high = int(np.argmin(self.scale)), int(np.argmax(self.scale))
+        if self.scale[high] > _SCALE_RATIO_WARNING * self.scale[low]:
+            warnings.warn(
+                f"badly conditioned emergent property: {self.names[low]!r} varies by about {self.scale[low]:.2g} and "
+                f"{self.names[high]!r} by {self.scale[high]:.2g}; rescale the statistics to similar sizes",
+                UserWarning,
+                stacklevel=3,
+            )
+
+
+def _targets(values, argument):
+    values = tuple(None if v is None else float(v) for v in values)
+    for i, v in enumerate(values):
+        if v is not None and not np.isfinite(v):
+            raise ValueError(f"{argument}[{i}] = {v}: targets must be finite (use None to leave a moment free)")
+    return values
+
+
+def _named_targets(targets, argument):
+    targets = {tuple(key): float(value) for key, value in dict(targets).items()}
+    for key, value in targets.items():
+        if len(key) != 2:
+            raise ValueError(f"{argument} has the key {key!r}: expected a pair")
+        if not np.isfinite(value):
+            raise ValueError(f"{argument}[{key!r}] = {value}: targets must be finite")
+    return targets
+
+
+def _user_values(moment, f):
+    values = np.asarray(moment.function(f))
+    if values.shape != (len(f),) or values.dtype.kind not in "fiub":
+        raise ValueError(
+            f"Moment {moment.name!r} returned {values.dtype} of shape {values.shape}: "
+            f"expected real numbers of shape ({len(f)},)"
+        )
+    return values.astype(float)
+
+
+def _user_derivative(moment, f):
+    if moment.jacobian is None:
+        from autograd import elementwise_grad
+
+        derivative = elementwise_grad(moment.function)(f)
+    else:
+        derivative = moment.jacobian(f)
+    derivative = np.asarray(derivative, float)
+    if derivative.shape != f.shape:
+        raise ValueError(f"jacobian of Moment {moment.name!r} has shape {derivative.shape}: expected {f.shape}")
+    return derivative

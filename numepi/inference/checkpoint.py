@@ -1,0 +1,84 @@
+"""Checkpoints: a run's whole state on disk, refused by a run of another configuration."""
+
+import time
+from pathlib import Path
+
+from numepi.storage import check_writable, read_archive, write_archive
+
+__all__ = ["Checkpoint"]
+
+_INTERVAL = 20.0  # seconds between saves
+
+
+class Checkpoint:
+    """Saves and restores one run; without a path it does nothing.
+
+    Use `Checkpoint.of`, which checks the path, and the stored configuration before any work.
+    """
+
+    def __init__(self, path=None, configuration=None, arrays=None):
+        self.path = path
+        self.configuration = configuration
+        self._arrays = arrays
+        self._last = time.monotonic()
+
+    @classmethod
+    def of(cls, path, index, n_seeds, configuration, resume):
+        """The checkpoint of run ``index``: at ``path`` itself for a single run, else at ``path`` with its number.
+
+        Raises
+        ------
+        ValueError
+            If the directory cannot be written, ``resume`` has no path, a stored configuration differs (the
+            differences are named), or a checkpoint exists and ``resume`` is False.
+        """
+        if path is None:
+            if resume:
+                raise ValueError("resume = True needs a checkpoint: name its file")
+            return cls()
+        path = Path(path)
+        if n_seeds > 1:
+            path = path.with_name(f"{path.stem}.{index}{path.suffix}")
+        check_writable(path, "checkpoint")
+        arrays = None
+        if path.exists():
+            if not resume:
+                raise ValueError(f"checkpoint {path} exists: pass resume=True to continue it, or remove it")
+            stored, arrays = read_archive(path, "checkpoint")
+            differences = _differences(stored["configuration"], configuration)
+            if differences:
+                raise ValueError(f"checkpoint {path} is of another run: {'; '.join(differences)}")
+        return cls(path, configuration, arrays)
+
+    def restore_into(self, solver):
+        """Restore the stored state, if there is one; return whether there was."""
+        if self._arrays is None:
+            return False
+        solver.restore(self._arrays)
+        solver.problem.restore(self._arrays)
+        return True
+
+    def save_if_due(self, solver):
+        """Save when the last save is older than the interval."""
+        if self.path is not None and time.monotonic() - self._last > _INTERVAL:
+            self.save(solver)
+
+    def save(self, solver):
+        """Save now, replacing the file in one step."""
+        if self.path is None:
+            return
+        write_archive(
+            self.path, "checkpoint", {"configuration": self.configuration}, solver.state() | solver.problem.state()
+        )
+        self._last = time.monotonic()
+
+
+def _differences(stored, wanted, prefix=""):
+    out = []
+    for key in sorted(set(stored) | set(wanted)):
+        a, b = stored.get(key, "absent"), wanted.get(key, "absent")
+        if isinstance(a, dict) and isinstance(b, dict):
+            out += _differences(a, b, f"{prefix}{key}.")
+        elif a != b:
+            out.append(f"{prefix}{key} is {b!r} here and {a!r} in the checkpoint")
+    return out

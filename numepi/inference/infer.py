@@ -1,0 +1,175 @@
+"""`numepi.infer`: check everything, choose the solver, run it once per seed, report the best answer."""
+
+from dataclasses import fields
+
+import numpy as np
+
+from numepi.emergent_property import EmergentProperty
+from numepi.inference.augmented_lagrangian import AugmentedLagrangian
+from numepi.inference.checkpoint import Checkpoint
+from numepi.inference.problem import Problem
+from numepi.inference.progress import Progress
+from numepi.inference.run import Budget, run
+from numepi.inference.score import score
+from numepi.random_streams import seed_sequence
+from numepi.result import Result
+from numepi.storage import plain
+
+__all__ = ["infer"]
+
+SOLVERS = {"augmented-lagrangian": AugmentedLagrangian}
+
+
+def infer(
+    circuit,
+    prop,
+    rng=0,
+    solver="augmented-lagrangian",
+    flow=None,
+    gradient="auto",
+    prior=None,
+    max_simulations=None,
+    max_time=None,
+    n_seeds=1,
+    checkpoint=None,
+    resume=False,
+    progress=True,
+    callback=None,
+    precision="float64",
+    **solver_settings,
+):
+    """Find the maximum-entropy distribution over a circuit's parameters that has an emergent property.
+
+    Parameters
+    ----------
+    circuit : numepi.circuits.Circuit
+        Simulator with D >= 2 parameters.
+    prop : EmergentProperty
+        Targets for the circuit's statistics.
+    rng : int, SeedSequence or Generator
+        Names every random number of the run: the same value gives the same bits.
+    solver : str
+        ``"augmented-lagrangian"``: the paper's Algorithm 1.
+    flow : flow, optional
+        The variational family, e.g. ``numepi.RealNVP(circuit.support, stages=3, hidden=(50, 50))``, which is the
+        default.
+    gradient : "auto" or "exact"
+        ``"exact"`` uses the circuit's Jacobian; ``"auto"`` chooses what the circuit and the solver allow.
+    prior : object, optional
+        Density with ``log_prob(z)`` (n,) and ``gradient(z)`` (n, D); the entropy is then taken relative to it.
+    max_simulations : int, optional
+        Simulations (rows of z) that each run may spend on fitting; the final score on fresh noise comes on top.
+    max_time : float, optional
+        Seconds that each run may spend on fitting.
+    n_seeds : int
+        Independent runs; the answer is the one of greatest entropy among those that met the constraints.
+    checkpoint : path, optional
+        File (one per seed) written at regular times, atomically.
+    resume : bool
+        Continue from ``checkpoint`` where it exists, to the same bits as a run that was never stopped.
+    progress : bool
+        Report on standard error while working.
+    callback : callable, optional
+        Called as ``callback(state)`` after every step with a `numepi.inference.run.RunState`; raising StopIteration
+        ends the run with what there is.
+    precision : "float64" or "float32"
+        What the circuit and the default flow compute in.
+    **solver_settings
+        See `numepi.inference.augmented_lagrangian.Settings`.
+
+    Returns
+    -------
+    Result
+        Also when the run did not converge, ran out of budget or was interrupted: ``success``, ``status`` and
+        ``message`` say so.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an argument that cannot work, before anything is simulated.
+    """
+    flow, settings = _check(circuit, prop, solver, flow, gradient, prior, precision, solver_settings)
+    budget = Budget(max_simulations, max_time)
+    if n_seeds < 1:
+        raise ValueError(f"n_seeds = {n_seeds}: at least one run is needed")
+    root = seed_sequence(rng)
+    configuration = {
+        "circuit": circuit.name,
+        "circuit_settings": circuit.settings,
+        "support": circuit.support,
+        "property": prop,
+        "solver": solver,
+        "solver_settings": {f.name: getattr(settings, f.name) for f in fields(settings)},
+        "flow": flow,
+        "prior": None if prior is None else type(prior).__qualname__,
+        "precision": precision,
+        "seed": [root.entropy, list(root.spawn_key)],
+    }
+    configuration = plain(configuration)
+    stores = [Checkpoint.of(checkpoint, i, n_seeds, configuration | {"run": i}, resume) for i in range(n_seeds)]
+    results = []
+    for index, store in enumerate(stores):
+        seed = np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, index))
+        problem = Problem(circuit, prop, seed, prior, precision)
+        if index == 0:
+            _check_statistics(problem)
+            problem.constraints.warn_if_badly_conditioned()
+        engine = SOLVERS[solver](problem, flow, settings)
+        reporter = Progress(progress, f"seed {index + 1}/{n_seeds}" if n_seeds > 1 else circuit.name)
+        outcome = run(engine, budget, store, reporter, callback)
+        results.append(_result(engine, outcome, configuration))
+        if outcome.status == "interrupted":
+            break
+    return max(results, key=lambda r: (r.success, -r.relative_entropy))
+
+
+def _check(circuit, prop, solver, flow, gradient, prior, precision, solver_settings):
+    if solver not in SOLVERS:
+        raise ValueError(f"solver = {solver!r}: choose from {', '.join(map(repr, SOLVERS))}")
+    if not isinstance(prop, EmergentProperty):
+        raise TypeError(f"prop is a {type(prop).__name__}: expected a numepi.EmergentProperty")
+    dim = len(circuit.parameter_names)
+    if dim < 2:
+        raise ValueError(f"the circuit has {dim} parameter: a coupling flow needs at least 2")
+    if gradient not in ("auto", "exact"):
+        raise ValueError(f"gradient = {gradient!r}: choose 'auto' or 'exact'")
+    if not circuit.differentiable:
+        raise ValueError(f"{circuit!r} has no Jacobian: solver {solver!r} needs one (give the circuit a jacobian)")
+    if prior is not None and not (hasattr(prior, "log_prob") and hasattr(prior, "gradient")):
+        raise TypeError(f"prior is a {type(prior).__name__}: it needs the methods log_prob(z) and gradient(z)")
+    if flow is None:
+        from numepi.flow import RealNVP
+
+        flow = RealNVP(circuit.support, precision=precision)
+    elif flow.dim != dim:
+        raise ValueError(f"flow has dimension {flow.dim}: the circuit has {dim} parameters")
+    elif flow.support != circuit.support:
+        raise ValueError("flow has another support than the circuit: build it with circuit.support")
+    prop.constraints(circuit.statistic_names)
+    settings_type = SOLVERS[solver].settings_type
+    known = [f.name for f in fields(settings_type)]
+    unknown = sorted(set(solver_settings) - set(known))
+    if unknown:
+        raise TypeError(f"unknown settings {unknown} for solver {solver!r}: choose from {', '.join(known)}")
+    return flow, settings_type(**solver_settings)
+
+
+def _check_statistics(problem):
+    """Simulate two parameters, so that a statistics function of wrong shape or type fails before any work."""
+    circuit = problem.circuit
+    z = circuit.support.sample_uniform(2, rng=0)
+    n, k, dim = 2, len(circuit.statistic_names), len(circuit.parameter_names)
+    f, jacobian = circuit.statistics_and_jacobian(z, rng=0, precision=problem.precision)
+    for name, value, shape in (("statistics", f, (n, k)), ("their Jacobian", jacobian, (n, k, dim))):
+        if np.shape(value) != shape:
+            raise ValueError(f"{circuit!r} returned {name} of shape {np.shape(value)}: expected {shape}")
+        if np.asarray(value).dtype.kind != "f":
+            raise ValueError(f"{circuit!r} returned {name} of dtype {np.asarray(value).dtype}: expected real floats")
+
+
+def _result(engine, outcome, configuration):
+    theta, met = engine.answer()
+    problem = engine.problem
+    spent = problem.n_simulations
+    final = score(problem, engine.flow, theta)
+    return Result.of_run(engine, theta, met, outcome, final, spent, configuration)

@@ -1,0 +1,111 @@
+"""The problem a solver sees: simulate parameters, get sufficient statistics, count what fails."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from numepi.emergent_property import Constraints
+
+__all__ = ["Batch", "Problem", "Stream"]
+
+_MAX_EXAMPLES = 5
+
+
+class Stream:
+    """The purposes of random numbers within a run; with an iteration they name a stream (see `Problem.seed`)."""
+
+    BASE, NOISE, EPOCH_BASE, EPOCH_NOISE, PENALTY, SCORE_BASE, SCORE_NOISE, INITIAL = range(8)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Simulated parameters whose statistics are finite.
+
+    Attributes
+    ----------
+    valid : ndarray (n,), bool
+        Rows of the request that succeeded; the arrays below hold only those rows (n_valid).
+    f : ndarray (n_valid, k)
+    T : ndarray (n_valid, m)
+    jacobian : ndarray (n_valid, k, D) or None
+    """
+
+    valid: np.ndarray
+    f: np.ndarray
+    T: np.ndarray
+    jacobian: np.ndarray = None
+
+
+class Problem:
+    """Circuit, constraints and prior, with the random streams and the account of one run.
+
+    Parameters
+    ----------
+    circuit : numepi.circuits.Circuit
+    prop : EmergentProperty
+    seed : numpy.random.SeedSequence
+        Of this run.
+    prior : object, optional
+        Has ``log_prob(z)`` (n,) and ``gradient(z)`` (n, D); None is the uniform (Lebesgue) prior.
+    precision : str
+        What the circuit computes in.
+    """
+
+    def __init__(self, circuit, prop, seed, prior=None, precision="float64"):
+        self.circuit = circuit
+        self.constraints = Constraints(prop, tuple(circuit.statistic_names))
+        self.prior = prior
+        self.precision = precision
+        self.run_seed = seed
+        self.n_simulations = 0
+        self.n_failed = 0
+        self.failed_examples = np.empty((0, len(circuit.parameter_names)))
+
+    def seed(self, purpose, iteration=0):
+        """The seed of one stream of the run: a pure function of (run, purpose, iteration)."""
+        root = self.run_seed
+        return np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, purpose, iteration))
+
+    def normals(self, purpose, iteration, n):
+        """Standard normals (n, D) of a stream."""
+        generator = np.random.Generator(np.random.Philox(self.seed(purpose, iteration)))
+        return generator.standard_normal((n, len(self.circuit.parameter_names)))
+
+    def simulate(self, z, purpose, iteration, first_index=0, with_jacobian=False):
+        """Statistics at the rows of ``z``, as a `Batch` without the rows that failed."""
+        call = self.circuit.statistics_and_jacobian if with_jacobian else self.circuit.statistics
+        answer = call(z, rng=self.seed(purpose, iteration), first_index=first_index, precision=self.precision)
+        f, jacobian = answer if with_jacobian else (answer, None)
+        valid = np.isfinite(f).all(axis=1)
+        if with_jacobian:
+            valid &= np.isfinite(jacobian).all(axis=(1, 2))
+        self._account(z, valid)
+        if not valid.all():
+            f = f[valid]
+            jacobian = jacobian[valid] if with_jacobian else None
+        return Batch(valid, f, self.constraints.sufficient_statistics(f), jacobian)
+
+    def log_prior(self, z):
+        """log p0 (n,): zero for the uniform prior."""
+        return np.zeros(len(z)) if self.prior is None else np.asarray(self.prior.log_prob(z), float)
+
+    def log_prior_gradient(self, z):
+        """Gradient of log p0 in z (n, D)."""
+        return np.zeros_like(z) if self.prior is None else np.asarray(self.prior.gradient(z), float)
+
+    def _account(self, z, valid):
+        self.n_simulations += len(z)
+        failed = len(z) - int(valid.sum())
+        if failed:
+            self.n_failed += failed
+            room = _MAX_EXAMPLES - len(self.failed_examples)
+            self.failed_examples = np.concatenate([self.failed_examples, z[~valid][:room]])
+
+    def state(self):
+        """The account, for checkpoints."""
+        return {"account": np.array([self.n_simulations, self.n_failed]), "failed_examples": self.failed_examples}
+
+    def restore(self, state):
+        """Continue the account that `state` returned."""
+        self.n_simulations, self.n_failed = (int(v) for v in state["account"])
+        self.failed_examples = np.array(state["failed_examples"])

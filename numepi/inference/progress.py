@@ -1,0 +1,49 @@
+"""Progress of a run on standard error: one line that is rewritten on a terminal, a line now and then elsewhere."""
+
+import sys
+import time
+
+import numpy as np
+
+__all__ = ["Progress"]
+
+
+class Progress:
+    """Prints epoch, iteration, entropy, worst constraint in standard errors, and the time left."""
+
+    def __init__(self, enabled, label, stream=None):
+        self.enabled = enabled
+        self.label = label
+        self.stream = sys.stderr if stream is None else stream
+        self.terminal = self.stream.isatty()
+        self.interval = 0.2 if self.terminal else 10.0
+        self._last = time.monotonic()
+        self._open = False
+
+    def update(self, state):
+        """Print ``state`` if the last line is old enough."""
+        now = time.monotonic()
+        if not self.enabled or now - self._last < self.interval:
+            return
+        self._last = now
+        worst = np.max(state.violation_in_stderr)
+        line = (
+            f"{self.label}: epoch {state.epoch + 1}, iteration {state.iteration}, entropy {state.entropy:.3f} nats, "
+            f"worst constraint {worst:.1f} s.e., {state.n_simulations:,} simulations, {_clock(state.remaining)} left"
+        )
+        self.stream.write(f"\r{line}\x1b[K" if self.terminal else line + "\n")
+        self.stream.flush()
+        self._open = self.terminal
+
+    def close(self):
+        """End the rewritten line."""
+        if self._open:
+            self.stream.write("\n")
+            self.stream.flush()
+            self._open = False
+
+
+def _clock(seconds):
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

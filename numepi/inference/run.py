@@ -1,0 +1,163 @@
+"""The loop around a solver: budgets, checkpoints, progress, callbacks and a clean stop on Ctrl-C."""
+
+import signal
+import threading
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Budget", "Outcome", "RunState", "run"]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a run may spend on fitting; None is no limit."""
+
+    max_simulations: int = None
+    max_time: float = None
+
+    def __post_init__(self):
+        for name in ("max_simulations", "max_time"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} = {value}: a budget is positive (None for no limit)")
+
+    def exhausted_by(self, solver, elapsed):
+        """The name of the budget that the next step would exceed, or None."""
+        planned = solver.problem.n_simulations + solver.simulations_per_step
+        if self.max_simulations is not None and planned > self.max_simulations:
+            return "max_simulations"
+        if self.max_time is not None and elapsed >= self.max_time:
+            return "max_time"
+        return None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Why a run ended: ``status`` ("finished", "budget", "interrupted", "stopped" or "failed") and details."""
+
+    status: str
+    detail: str
+    elapsed: float
+
+
+@dataclass(frozen=True)
+class RunState:
+    """What a callback sees after a step.
+
+    Attributes
+    ----------
+    epoch, iteration : int
+    entropy : float
+        Of the last batch, nats (relative to the prior when there is one).
+    violation_in_stderr : ndarray (m,)
+        |E[T] - target| of the last batch in its standard errors.
+    n_simulations : int
+    elapsed, remaining : float
+        Seconds spent in this process, and an estimate of those to come.
+    solver : object
+        The running solver, to be read only.
+    """
+
+    epoch: int
+    iteration: int
+    entropy: float
+    violation_in_stderr: np.ndarray
+    n_simulations: int
+    elapsed: float
+    remaining: float
+    solver: object
+
+    @property
+    def distribution(self):
+        """The current flow as a distribution."""
+        from numepi.flow import FlowDistribution
+
+        return FlowDistribution(self.solver.flow, self.solver.theta)
+
+
+def run(solver, budget, checkpoint, progress, callback):
+    """Advance ``solver`` until it is finished or something ends it; return the `Outcome`.
+
+    Ctrl-C ends the run after the step in hand, with its state saved; a second one at once.
+    """
+    start = time.perf_counter()
+    with _DeferredInterrupt() as interrupt:
+        try:
+            if not checkpoint.restore_into(solver):
+                solver.initialise()
+            first = solver.steps_done
+            outcome = None
+            while outcome is None and not solver.finished:
+                elapsed = time.perf_counter() - start
+                spent = budget.exhausted_by(solver, elapsed)
+                if spent is not None:
+                    outcome = Outcome("budget", f"{spent} was reached", elapsed)
+                elif interrupt.requested:
+                    outcome = Outcome("interrupted", "stopped by Ctrl-C", elapsed)
+                else:
+                    solver.step()
+                    state = _state(solver, start, first)
+                    progress.update(state)
+                    checkpoint.save_if_due(solver)
+                    outcome = _call(callback, state)
+            checkpoint.save(solver)
+        except KeyboardInterrupt:
+            # The step was cut: its state may be half updated, so the last checkpoint stands.
+            outcome = Outcome("interrupted", "stopped at once by Ctrl-C", time.perf_counter() - start)
+            if solver.theta is None:
+                raise
+        finally:
+            progress.close()
+    elapsed = time.perf_counter() - start
+    if outcome is None:
+        outcome = Outcome("failed", solver.failure, elapsed) if solver.failure else Outcome("finished", "", elapsed)
+    return outcome
+
+
+def _call(callback, state):
+    if callback is not None:
+        try:
+            callback(state)
+        except StopIteration as stop:
+            return Outcome("stopped", str(stop) or "stopped by the callback", state.elapsed)
+    return None
+
+
+def _state(solver, start, first):
+    elapsed = time.perf_counter() - start
+    done = solver.steps_done - first
+    trace = solver.trace["entropy"]
+    return RunState(
+        epoch=solver.epoch,
+        iteration=solver.iteration,
+        entropy=trace[-1] if trace else float("nan"),
+        violation_in_stderr=solver.violation_in_stderr,
+        n_simulations=solver.problem.n_simulations,
+        elapsed=elapsed,
+        remaining=elapsed / max(done, 1) * (solver.n_steps - solver.steps_done),
+        solver=solver,
+    )
+
+
+class _DeferredInterrupt:
+    """Turn the first SIGINT into a request to stop; outside the main thread signals are left alone."""
+
+    def __init__(self):
+        self.requested = False
+
+    def __enter__(self):
+        self._installed = threading.current_thread() is threading.main_thread()
+        if self._installed:
+            self._previous = signal.signal(signal.SIGINT, self._handle)
+        return self
+
+    def _handle(self, number, frame):
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+
+    def __exit__(self, *exception):
+        if self._installed:
+            signal.signal(signal.SIGINT, self._previous)

@@ -1,0 +1,69 @@
+"""Scoring a fitted flow on fresh parameters and fresh noise: what every answer reports."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from numepi.inference.problem import Stream
+
+__all__ = ["Score", "score"]
+
+_BLOCK = 1000
+
+
+@dataclass(frozen=True)
+class Score:
+    """Estimates from ``n`` draws (z, noise) that the fit has not seen.
+
+    Attributes
+    ----------
+    entropy, entropy_stderr : float
+        H(q) = E_q[-log q], nats (needs no simulation).
+    relative_entropy : float
+        KL(q || prior); -entropy for the uniform prior.
+    mean, variance : ndarray (k,)
+        Of the statistics; the variance is about the target mean where there is one, else about the mean.
+    constraint, constraint_stderr : ndarray (m,)
+        E[T] and its standard error.
+    n, n_failed : int
+    """
+
+    entropy: float
+    entropy_stderr: float
+    relative_entropy: float
+    mean: np.ndarray
+    variance: np.ndarray
+    constraint: np.ndarray
+    constraint_stderr: np.ndarray
+    n: int
+    n_failed: int
+
+
+def score(problem, flow, theta, n=20_000):
+    """Score the flow at parameters ``theta`` on ``n`` fresh draws."""
+    base = problem.normals(Stream.SCORE_BASE, 0, n)
+    log_q, log_prior, f, T = [], [], [], []
+    for start in range(0, n, _BLOCK):
+        z, block_log_q = flow.sample(theta, base[start : start + _BLOCK])
+        batch = problem.simulate(z, Stream.SCORE_NOISE, 0, first_index=start)
+        log_q.append(block_log_q)
+        log_prior.append(problem.log_prior(z))
+        f.append(batch.f)
+        T.append(batch.T)
+    log_q, log_prior, f, T = (np.concatenate(parts) for parts in (log_q, log_prior, f, T))
+    if len(f) < 2:
+        raise RuntimeError("every simulation of the final score failed: the fitted distribution holds no valid circuit")
+    mean = f.mean(axis=0)
+    targets = problem.constraints.prop.mean
+    centre = np.array([m if target is None else target for m, target in zip(mean, targets)])
+    return Score(
+        entropy=float(-log_q.mean()),
+        entropy_stderr=float(log_q.std(ddof=1) / np.sqrt(n)),
+        relative_entropy=float((log_q - log_prior).mean()),
+        mean=mean,
+        variance=((f - centre) ** 2).mean(axis=0),
+        constraint=T.mean(axis=0),
+        constraint_stderr=T.std(axis=0, ddof=1) / np.sqrt(len(T)),
+        n=n,
+        n_failed=n - len(f),
+    )
