@@ -18,7 +18,7 @@ _NAMES = {
     "load": "result",
     "check_jacobian": "circuits.check",
 }
-_MODULES = ("circuits", "flow", "inference", "plotting")
+_MODULES = ("circuits", "flow", "inference", "plotting", "storage")
 __all__ = sorted([*_NAMES, *_MODULES])
 
 

@@ -1,0 +1,1 @@
+"""asv suites of numepi: see README.md beside this file."""

@@ -1,0 +1,122 @@
+"""Command line: ``python -m numepi run lds``, ``list``, ``info``."""
+
+import argparse
+import os
+import platform
+import sys
+from pathlib import Path
+
+CIRCUITS = {"lds": "LDS", "stg": "STG", "rnn": "RankTwoRNN", "v1": "V1", "sc": "SC"}
+QUICK = {
+    "augmented-lagrangian": {
+        "epochs": 2,
+        "iterations_per_epoch": 50,
+        "batch_size": 100,
+        "test_batch_size": 100,
+        "n_tests": 20,
+        "initial": "uniform",
+    },
+}
+
+
+def main(arguments=None):
+    """Run the command line; returns the exit code (0 also for a run that honestly reports no convergence)."""
+    parser = argparse.ArgumentParser(prog="numepi", description="Emergent property inference in NumPy and Numba.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="infer the parameters of a circuit for the paper's emergent property")
+    run.add_argument("circuit", choices=CIRCUITS)
+    run.add_argument("--seed", type=int, default=0, help="names every random number of the run (default 0)")
+    run.add_argument("--solver", choices=list(QUICK), default="augmented-lagrangian")
+    run.add_argument("--out", type=Path, default=Path("out"), help="directory for the result and figures (default out)")
+    run.add_argument("--quick", action="store_true", help="a short run that shows the machinery, not the answer")
+    commands.add_parser("list", help="list the circuits with their parameters and statistics")
+    commands.add_parser("info", help="versions, threads, threading layer and compile cache, for bug reports")
+    options = parser.parse_args(arguments)
+    try:
+        return {"run": _run, "list": _list, "info": _info}[options.command](options)
+    except ValueError as error:
+        print(f"numepi: {error}", file=sys.stderr)
+        return 2
+
+
+def _run(options):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import numepi as ne
+
+    circuit = getattr(ne.circuits, CIRCUITS[options.circuit])()
+    options.out.mkdir(parents=True, exist_ok=True)
+    target = options.out / f"{options.circuit}.npz"
+    ne.storage.check_writable(target, "--out")
+    settings = QUICK[options.solver] if options.quick else {}
+    prop = circuit.emergent_property()
+    result = ne.infer(circuit, prop, rng=options.seed, solver=options.solver, **settings)
+    print(f"{circuit!r}, seed {options.seed}, solver {options.solver}{', quick' if options.quick else ''}")
+    print(result.summary())
+    result.save(target)
+    files = [target, *_figures(circuit, prop, result, options.out / options.circuit)]
+    print("wrote " + ", ".join(map(str, files)))
+    return 0
+
+
+def _figures(circuit, prop, result, stem):
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    import numepi as ne
+
+    z = result.sample(2000, rng=1)
+    log_density = result.distribution.log_prob(z)
+    densest = z[np.argmax(log_density)]
+    shown = circuit.parameter_names[:6]
+    figures = {
+        "pairs": ne.plotting.pairs(
+            z, log_density, circuit.parameter_names, circuit.support, modes=densest, parameters=shown
+        ),
+        "traces": ne.plotting.traces(result),
+        "activity": ne.plotting.activity(circuit.simulate(z[:3], rng=1)),
+    }
+    if isinstance(circuit, ne.circuits.LDS):
+        figures["contours"] = ne.plotting.lds_contours(z, log_density, circuit, prop)
+    paths = []
+    for name, (figure, _) in figures.items():
+        paths.append(Path(f"{stem}-{name}.png"))
+        figure.savefig(paths[-1], dpi=110)
+        plt.close(figure)
+    return paths
+
+
+def _list(options):
+    import numepi as ne
+
+    for name, attribute in CIRCUITS.items():
+        circuit = getattr(ne.circuits, attribute)()
+        parameters = circuit.parameter_names
+        shown = ", ".join(parameters[:4]) + (f", ... ({len(parameters)} in all)" if len(parameters) > 4 else "")
+        first_line = type(circuit).__doc__.splitlines()[0]
+        print(f"{name:4} {first_line}\n     parameters {shown}; statistics {', '.join(circuit.statistic_names)}")
+    return 0
+
+
+def _info(options):
+    import autograd
+    import matplotlib
+    import numba
+    import numpy
+    import scipy
+
+    import numepi as ne
+    from numepi.circuits.lds import lds_statistics
+
+    print(f"numepi {ne.__version__}, Python {platform.python_version()}, {platform.platform()}")
+    packages = (numpy, numba, scipy, autograd, matplotlib)
+    print(", ".join(f"{p.__name__} {getattr(p, '__version__', '?')}" for p in packages))
+    ne.circuits.LDS().statistics([[0.0, 1.0, -1.0, 0.0]])  # the threading layer is known after a first parallel call
+    print(f"threads {numba.get_num_threads()} of {os.cpu_count()} cores, threading layer {numba.threading_layer()}")
+    print(f"compiled kernels are kept in {lds_statistics.stats.cache_path or 'memory only (no writable cache)'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

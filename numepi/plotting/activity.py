@@ -1,0 +1,52 @@
+"""Simulated activity of a circuit at a few parameters."""
+
+import numpy as np
+
+from numepi.plotting.style import COLOURS, tidy
+
+__all__ = ["activity"]
+
+_MAX_LINES = 8
+
+
+def activity(trajectories, titles=None, figure=None):
+    """Draw trajectories, one row of panels per parameter and one column per task, variables in colours.
+
+    Parameters
+    ----------
+    trajectories : numepi.circuits.Trajectories
+        ``values`` (n, T, v), (n, trials, T, v) or (n, tasks, trials, T, v); of several trials, up to eight are drawn.
+    titles : sequence of str, optional
+        One per parameter.
+    figure : matplotlib.figure.Figure, optional
+
+    Returns
+    -------
+    figure, axes : Figure, ndarray (n, tasks) of Axes
+    """
+    import matplotlib.pyplot as plt
+
+    values = trajectories.values
+    if values.ndim not in (3, 4, 5):
+        raise ValueError(f"trajectories.values has shape {values.shape}: expected 3, 4 or 5 axes")
+    shape = (1,) * (5 - values.ndim)
+    values = values.reshape(values.shape[0], *shape, *values.shape[1:])
+    n, tasks = values.shape[:2]
+    shown = min(values.shape[-1], len(COLOURS))
+    figure = plt.figure(figsize=(3.6 * tasks + 1, 1.8 * n), layout="constrained") if figure is None else figure
+    axes = figure.subplots(n, tasks, squeeze=False, sharex=True, sharey=True)
+    for row in range(n):
+        for task in range(tasks):
+            ax = tidy(axes[row, task])
+            for v in range(shown):
+                lines = values[row, task, :_MAX_LINES, :, v].T
+                handles = ax.plot(
+                    trajectories.time, lines, color=COLOURS[v], linewidth=0.9, alpha=1 / np.sqrt(lines.shape[1])
+                )
+                handles[0].set_label(trajectories.names[v])
+            if titles is not None and task == 0:
+                ax.set_title(titles[row], fontsize=8)
+    for ax in axes[-1]:
+        ax.set_xlabel("time (s)")
+    axes[0, 0].legend(fontsize=7, frameon=False, ncols=shown, loc="upper left")
+    return figure, axes

@@ -1,0 +1,57 @@
+"""Analytic contours of the LDS: where its real and imaginary statistics are constant (Figure 1, supplement 2)."""
+
+import numpy as np
+
+from numepi.plotting.style import COLOURS, DENSITY_MAP, tidy
+
+__all__ = ["lds_contours"]
+
+
+def lds_contours(z=None, log_density=None, circuit=None, prop=None, axes=None):
+    """Contours of growth rate and frequency over (a11, a22) and over (a12, a21), with samples on top.
+
+    On the complex side growth depends on a11 + a22 alone, and with a11 = a22 frequency on a12 a21 alone; the panels
+    fix the other two parameters so (a12 = -a21 = 2 pi tau, and a11 = a22 = 0).
+
+    Parameters
+    ----------
+    z : array (n, 4), optional
+        Samples to draw over the contours.
+    log_density : array (n,), optional
+    circuit : numepi.circuits.LDS, optional
+    prop : EmergentProperty, optional
+        Contours are drawn at its mean and one and two standard deviations from it.
+    axes : pair of Axes, optional
+
+    Returns
+    -------
+    figure, axes
+    """
+    import matplotlib.pyplot as plt
+
+    from numepi.circuits import LDS
+
+    circuit = LDS() if circuit is None else circuit
+    prop = circuit.emergent_property() if prop is None else prop
+    if axes is None:
+        _, axes = plt.subplots(1, 2, figsize=(8, 3.8), layout="constrained")
+    grid = np.linspace(-10, 10, 201)
+    x, y = np.meshgrid(grid, grid)
+    a = 2 * np.pi * circuit.tau
+    planes = (
+        (axes[0], 0, 3, 0, np.stack([x, 0 * x + a, 0 * x - a, y], -1), "growth rate Re λ₁ (1/s)"),
+        (axes[1], 1, 2, 1, np.stack([0 * x, x, y, 0 * x], -1), "frequency Im λ₁ (rad/s)"),
+    )
+    for ax, i, j, statistic, points, title in planes:
+        tidy(ax)
+        value = circuit.statistics(points.reshape(-1, 4))[:, statistic].reshape(x.shape)
+        if z is not None:
+            order = np.arange(len(z)) if log_density is None else np.argsort(log_density)
+            colour = "0.6" if log_density is None else np.asarray(log_density)[order]
+            ax.scatter(z[order, i], z[order, j], c=colour, s=4, cmap=DENSITY_MAP, linewidths=0, rasterized=True)
+        mean, sigma = prop.mean[statistic], np.sqrt(prop.variance[statistic])
+        levels = mean + sigma * np.arange(-2, 3)
+        lines = ax.contour(x, y, value, levels, colors=COLOURS[1], linewidths=[0.7, 1, 2, 1, 0.7])
+        ax.clabel(lines, fontsize=7, fmt="%.2f")
+        ax.set(xlabel=circuit.parameter_names[i], ylabel=circuit.parameter_names[j], title=title, aspect="equal")
+    return axes[0].figure, axes

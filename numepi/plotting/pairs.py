@@ -1,0 +1,90 @@
+"""Pair plot: every two parameters of samples, coloured by log-density, with the marginals on the diagonal."""
+
+import numpy as np
+
+from numepi.plotting.style import COLOURS, DENSITY_MAP, tidy
+
+__all__ = ["pairs"]
+
+_MAX_PANELS = 12
+
+
+def pairs(z, log_density=None, names=None, support=None, modes=None, parameters=None, figure=None):
+    """Draw samples in pairs of parameters (the paper's Figures 1D, 4B and 5C).
+
+    Parameters
+    ----------
+    z : array (n, D)
+        Samples.
+    log_density : array (n,), optional
+        Colours the points; the densest are drawn last, on top.
+    names : sequence of str (D,), optional
+    support : numepi.Support, optional
+        Sets the limits of the panels where it is bounded.
+    modes : array (j, D), optional
+        Points to mark with a star.
+    parameters : sequence of int or str, optional
+        Which parameters to show; all of them by default, at most 12.
+    figure : matplotlib.figure.Figure, optional
+
+    Returns
+    -------
+    figure, axes : Figure, ndarray (d, d) of Axes
+        Panels above the diagonal are None.
+    """
+    import matplotlib.pyplot as plt
+
+    z = np.asarray(z, float)
+    names = [f"z{i + 1}" for i in range(z.shape[1])] if names is None else list(names)
+    shown = (
+        range(z.shape[1]) if parameters is None else [names.index(p) if isinstance(p, str) else p for p in parameters]
+    )
+    shown = list(shown)
+    if len(shown) > _MAX_PANELS:
+        raise ValueError(f"{len(shown)} parameters make an unreadable figure: choose at most {_MAX_PANELS}")
+    modes = np.empty((0, z.shape[1])) if modes is None else np.atleast_2d(modes)
+    order = np.arange(len(z)) if log_density is None else np.argsort(log_density)
+    colour = COLOURS[0] if log_density is None else np.asarray(log_density)[order]
+    limits = [_limits(z[:, i], support, i) for i in shown]
+    d = len(shown)
+    figure = plt.figure(figsize=(1.6 * d + 1.2, 1.6 * d), layout="constrained") if figure is None else figure
+    axes = np.full((d, d), None)
+    points = None
+    for row, i in enumerate(shown):
+        for column, j in enumerate(shown[: row + 1]):
+            ax = axes[row, column] = tidy(figure.add_subplot(d, d, row * d + column + 1))
+            if row == column:
+                ax.hist(z[:, i], bins=40, range=limits[row], color="0.6", density=True)
+                ax.set_yticks([])
+            else:
+                points = ax.scatter(
+                    z[order, j], z[order, i], c=colour, s=4, cmap=DENSITY_MAP, linewidths=0, rasterized=True
+                )
+                ax.scatter(modes[:, j], modes[:, i], marker="*", s=90, color=COLOURS[1], edgecolor="white", zorder=3)
+                ax.set_ylim(limits[row])
+            ax.set_xlim(limits[column])
+            _label(ax, row, column, d, names[i], names[j])
+    if points is not None and log_density is not None:
+        bar = figure.colorbar(points, ax=[a for a in axes.ravel() if a is not None], shrink=0.5, pad=0.02)
+        bar.set_label("log density (nats)")
+    return figure, axes
+
+
+def _limits(values, support, index):
+    low, high = values.min(), values.max()
+    if support is not None:
+        low = support.lower[index] if np.isfinite(support.lower[index]) else low
+        high = support.upper[index] if np.isfinite(support.upper[index]) else high
+    margin = 0.02 * (high - low) or 1.0
+    return low - margin, high + margin
+
+
+def _label(ax, row, column, d, y_name, x_name):
+    if row == d - 1:
+        ax.set_xlabel(x_name)
+    else:
+        ax.set_xticklabels([])
+    if column == 0 and row > 0:
+        ax.set_ylabel(y_name)
+    elif column != row:
+        ax.set_yticklabels([])

@@ -1,0 +1,68 @@
+"""Traces of an optimisation: entropy, constraints with their targets, multipliers and penalty."""
+
+import numpy as np
+
+from numepi.plotting.style import BAND, COLOURS, tidy
+
+__all__ = ["traces"]
+
+_MAX_POINTS = 1000
+
+
+def traces(result, figure=None):
+    """Draw how a result was reached.
+
+    Parameters
+    ----------
+    result : numepi.result.Result
+    figure : matplotlib.figure.Figure, optional
+
+    Returns
+    -------
+    figure, axes : Figure, list of Axes
+        Entropy; E[T] - target of each constraint in its natural scale, smoothed, with a band of +-0.1; and what the
+        solver records per epoch: multipliers, penalty.
+    """
+    import matplotlib.pyplot as plt
+
+    history = result.history
+    panels = ["entropy", "violation"] + [k for k in ("epoch_multipliers", "epoch_penalty") if k in history]
+    if figure is None:
+        figure = plt.figure(figsize=(8, 1.9 * len(panels)), layout="constrained")
+    axes = [tidy(ax) for ax in figure.subplots(len(panels), 1, squeeze=False)[:, 0]]
+    scale = result.property.constraints(result.statistic_names).scale
+    for ax, panel in zip(axes, panels):
+        values = history[panel]
+        if panel == "entropy":
+            ax.plot(*_smooth(values), color=COLOURS[0])
+            ax.set_ylabel("entropy (nats)")
+        elif panel == "violation":
+            ax.axhspan(-0.1, 0.1, color=BAND, zorder=0, label="±0.1 of the natural scale")
+            for i, name in enumerate(result.constraint_names):
+                ax.plot(*_smooth(values[:, i] / scale[i]), color=COLOURS[i % len(COLOURS)], label=name)
+            ax.axhline(0, color="0.4", linewidth=0.8)
+            ax.set_ylabel("(E[T] - target) / scale")
+            ax.set_yscale("symlog", linthresh=0.1)
+            ax.legend(fontsize=7, ncols=3, frameon=False, loc="upper right")
+        elif panel == "epoch_multipliers":
+            for i, name in enumerate(result.constraint_names):
+                ax.plot(
+                    np.arange(1, len(values) + 1),
+                    values[:, i] * scale[i],
+                    "o-",
+                    color=COLOURS[i % len(COLOURS)],
+                    label=name,
+                )
+            ax.set_ylabel("multiplier × scale")
+        else:
+            ax.semilogy(np.arange(1, len(values) + 1), values, "o-", color="0.3")
+            ax.set_ylabel("penalty")
+        ax.set_xlabel("epoch" if panel.startswith("epoch_") else "iteration")
+    return figure, axes
+
+
+def _smooth(values):
+    """Iteration numbers and block means, at most 1000 of them."""
+    width = max(1, len(values) // _MAX_POINTS)
+    n = len(values) // width
+    return (np.arange(n) + 0.5) * width, values[: n * width].reshape(n, width).mean(axis=1)
