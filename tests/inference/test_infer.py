@@ -1,0 +1,217 @@
+"""`infer`: arguments, budgets, callbacks, interruption, kill and resume to the same bits."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import numepi as ne
+
+QUICK = {
+    "solver": "augmented-lagrangian", "initial": "uniform", "progress": False, "epochs": 3, "iterations_per_epoch": 8,
+    "batch_size": 20, "test_batch_size": 20, "n_tests": 5,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def lds():
+    return ne.circuits.LDS()
+
+
+def quick(lds, **changes):
+    return ne.infer(lds, lds.emergent_property(), **(QUICK | changes))
+
+
+def same_bits(a, b):
+    np.testing.assert_array_equal(a.distribution.theta, b.distribution.theta)
+    np.testing.assert_array_equal(a.multipliers, b.multipliers)
+    assert a.entropy == b.entropy and a.n_simulations == b.n_simulations
+    for name in a.history:
+        np.testing.assert_array_equal(a.history[name], b.history[name])
+    return True
+
+
+def test_same_seed_same_bits_and_another_seed_not(lds):
+    one = quick(lds, rng=3)
+    assert same_bits(one, quick(lds, rng=3))
+    assert one.entropy != quick(lds, rng=4).entropy
+    assert one.entropy == quick(lds, rng=np.random.SeedSequence(3)).entropy
+
+
+def test_simulations_are_counted(lds):
+    assert quick(lds).n_simulations == 3 * (8 * 20 + 6 * 20)
+
+
+def test_several_seeds_answer_with_the_best_and_the_first_is_the_single_run(lds):
+    single = quick(lds, rng=3)
+    several = quick(lds, rng=3, n_seeds=3)
+    assert several.success or several.entropy >= single.entropy
+
+
+def test_max_simulations_is_never_exceeded(lds):
+    result = quick(lds, max_simulations=300)
+    assert result.n_simulations <= 300 and result.status == "budget"
+    assert "max_simulations was reached" in result.message and not result.success
+
+
+def test_max_time_stops_the_run(lds):
+    result = quick(lds, max_time=1e-9)
+    assert result.status == "budget" and result.n_simulations == 0
+
+
+def test_callback_sees_the_state_and_can_stop(lds):
+    seen = []
+
+    def callback(state):
+        seen.append(state)
+        if state.iteration == 5:
+            raise StopIteration("enough")
+
+    result = quick(lds, callback=callback)
+    assert result.status == "stopped" and "enough" in result.message
+    assert [s.iteration for s in seen] == [1, 2, 3, 4, 5]
+    assert seen[-1].n_simulations == 100 and np.isfinite(seen[-1].entropy)
+    assert seen[-1].violation_in_stderr.shape == (4,) and seen[-1].distribution.sample(3).shape == (3, 4)
+
+
+def test_resume_after_a_stop_gives_the_same_bits(lds, tmp_path):
+    path = tmp_path / "run.npz"
+
+    def stop(state):
+        if state.epoch == 1 and state.iteration == 4:
+            raise StopIteration
+
+    quick(lds, checkpoint=path, callback=stop)
+    resumed = quick(lds, checkpoint=path, resume=True)
+    assert same_bits(resumed, quick(lds))
+
+
+def test_resume_of_a_finished_run_is_the_same_answer(lds, tmp_path):
+    path = tmp_path / "run.npz"
+    first = quick(lds, checkpoint=path)
+    assert same_bits(first, quick(lds, checkpoint=path, resume=True))
+
+
+def test_ctrl_c_returns_what_there_is_and_can_be_resumed(lds, tmp_path):
+    path = tmp_path / "run.npz"
+
+    def interrupt(state):
+        if state.iteration == 6 and state.epoch == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    result = quick(lds, checkpoint=path, callback=interrupt)
+    assert result.status == "interrupted" and len(result.history["entropy"]) == 6
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert same_bits(quick(lds, checkpoint=path, resume=True), quick(lds))
+
+
+KILLED = """
+import numepi as ne, numepi.inference.checkpoint as checkpoint
+checkpoint._INTERVAL = 0.0
+lds = ne.circuits.LDS()
+ne.infer(lds, lds.emergent_property(), checkpoint={path!r}, resume={resume}, **{settings!r})
+print("done")
+"""
+
+
+def test_a_killed_run_resumes_to_the_same_bits(lds, tmp_path):
+    path = tmp_path / "run.npz"
+    settings = QUICK | {"iterations_per_epoch": 2000}
+    process = subprocess.Popen([sys.executable, "-c", KILLED.format(path=str(path), resume=False, settings=settings)])
+    while not path.exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    left = [name for name in os.listdir(tmp_path) if not name.startswith(".")]
+    assert left == ["run.npz"]
+    resumed = quick(lds, checkpoint=path, resume=True, **{k: settings[k] for k in ("iterations_per_epoch",)})
+    assert same_bits(resumed, quick(lds, iterations_per_epoch=2000))
+
+
+def test_a_changed_configuration_is_refused_by_name(lds, tmp_path):
+    path = tmp_path / "run.npz"
+    quick(lds, checkpoint=path, max_simulations=100)
+    with pytest.raises(ValueError, match=r"solver_settings\.batch_size is 40 here and 20 in the checkpoint"):
+        quick(lds, checkpoint=path, resume=True, batch_size=40)
+    with pytest.raises(ValueError, match="seed is"):
+        quick(lds, checkpoint=path, resume=True, rng=9)
+    with pytest.raises(ValueError, match=r"circuit_settings\.tau is 2"):
+        other = ne.circuits.LDS(tau=2.0)
+        quick(other, checkpoint=path, resume=True)
+    with pytest.raises(ValueError, match="exists: pass resume=True"):
+        quick(lds, checkpoint=path)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ValueError, match="truncated"):
+        quick(lds, checkpoint=path, resume=True)
+
+
+class Line(ne.circuits.Circuit):
+    name, parameter_names, statistic_names = "line", ("x",), ("x",)
+
+    def __init__(self):
+        pass
+
+
+class WrongShape(ne.circuits.Circuit):
+    name, parameter_names, statistic_names = "wrong", ("x", "y"), ("x", "y")
+    support = ne.Support([0.0, 0.0], [1.0, 1.0])
+
+    def __init__(self):
+        pass
+
+    def _evaluate(self, z, key, first_index, noise, with_jacobian):
+        return z[:, :1], np.zeros((len(z), 1, 2))
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"solver": "magic"}, ValueError, "solver = 'magic': choose from"),
+        ({"gradient": "none"}, ValueError, "gradient"),
+        ({"batch": 3}, TypeError, r"unknown settings \['batch'\].*choose from initial"),
+        ({"n_seeds": 0}, ValueError, "n_seeds = 0"),
+        ({"max_time": -1}, ValueError, "max_time = -1"),
+        ({"resume": True}, ValueError, "resume = True needs a checkpoint"),
+        ({"checkpoint": "/nowhere/at/all.npz"}, ValueError, "checkpoint = .*does not exist"),
+        ({"prior": 3}, TypeError, "prior is a int: it needs the methods"),
+        ({"precision": "half"}, ValueError, "precision"),
+        ({"rng": "x"}, TypeError, "rng must be"),
+    ],
+)
+def test_bad_arguments_are_refused_before_work(lds, changes, error, message):
+    with pytest.raises(error, match=message):
+        quick(lds, **changes)
+
+
+def test_bad_problems_are_refused_before_work(lds):
+    with pytest.raises(ValueError, match="mean has 1 entries but the circuit has 2 statistics"):
+        ne.infer(lds, ne.EmergentProperty(mean=[0.0]), **QUICK)
+    with pytest.raises(TypeError, match="prop is a dict"):
+        ne.infer(lds, {"mean": [0, 1]}, **QUICK)
+    with pytest.raises(ValueError, match="at least 2"):
+        ne.infer(Line(), ne.EmergentProperty(mean=[0.0]), **QUICK)
+    with pytest.raises(ValueError, match=r"returned statistics of shape \(2, 1\): expected \(2, 2\)"):
+        ne.infer(WrongShape(), ne.EmergentProperty(mean=[0.0, 0.0]), **QUICK)
+    other = ne.RealNVP(ne.Support([0.0] * 4, [1.0] * 4))
+    with pytest.raises(ValueError, match="another support"):
+        quick(lds, flow=other)
+    with pytest.raises(ValueError, match="dimension 2"):
+        quick(lds, flow=ne.RealNVP(ne.Support([0.0] * 2, [1.0] * 2)))
+
+
+def test_same_bits_for_one_and_two_threads(tmp_path):
+    code = (
+        "import numepi as ne; lds = ne.circuits.LDS();"
+        f"ne.infer(lds, lds.emergent_property(), **{QUICK!r}).save({str(tmp_path)!r} + '/%s.npz')"
+    )
+    for threads in ("1", "2"):
+        subprocess.run(
+            [sys.executable, "-c", code % threads], check=True, env=os.environ | {"NUMBA_NUM_THREADS": threads}
+        )
+    assert same_bits(ne.load(tmp_path / "1.npz"), ne.load(tmp_path / "2.npz"))
