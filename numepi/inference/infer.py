@@ -7,7 +7,7 @@ import numpy as np
 from numepi.emergent_property import EmergentProperty
 from numepi.inference.augmented_lagrangian import AugmentedLagrangian
 from numepi.inference.checkpoint import Checkpoint
-from numepi.inference.problem import Problem
+from numepi.inference.problem import Problem, Stream
 from numepi.inference.progress import Progress
 from numepi.inference.run import Budget, run
 from numepi.inference.score import score
@@ -157,7 +157,7 @@ def _check(circuit, prop, solver, flow, gradient, prior, precision, solver_setti
 def _check_statistics(problem):
     """Simulate two parameters, so that a statistics function of wrong shape or type fails before any work."""
     circuit = problem.circuit
-    z = circuit.support.sample_uniform(2, rng=0)
+    z, _ = circuit.support.from_line(problem.normals(Stream.INITIAL, 0, 2))
     n, k, dim = 2, len(circuit.statistic_names), len(circuit.parameter_names)
     f, jacobian = circuit.statistics_and_jacobian(z, rng=0, precision=problem.precision)
     for name, value, shape in (("statistics", f, (n, k)), ("their Jacobian", jacobian, (n, k, dim))):

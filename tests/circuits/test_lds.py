@@ -84,7 +84,7 @@ def test_trajectories_oscillate_at_the_imaginary_part(lds):
 
 
 def test_bad_arguments_are_refused(lds):
-    with pytest.raises(ValueError, match=r"z has shape \(4,\): LDS expects \(n, 4\), columns a11"):
+    with pytest.raises(ValueError, match=r"z has shape \(4,\): LDS expects \(n, 4\), one column each for a11"):
         lds.statistics(np.zeros(4))
     with pytest.raises(ValueError, match=r"z\[0, 2\] = nan"):
         lds.statistics([[0, 0, np.nan, 0]])
