@@ -1,1 +1,24 @@
-"""..."""
+"""The variational family: normalizing flows with a readable definition and compiled passes beside it."""
+
+from numepi.flow.distribution import FlowDistribution
+from numepi.flow.real_nvp import RealNVP
+from numepi.support import Support
+
+__all__ = ["FlowDistribution", "RealNVP", "flow_from_description"]
+
+_FAMILIES = {"RealNVP": RealNVP}
+
+
+def flow_from_description(description):
+    """The flow that has this ``description`` (a dict, as a flow's attribute of that name gives it).
+
+    Raises
+    ------
+    ValueError
+        For a family that this version does not know.
+    """
+    settings = dict(description)
+    family = settings.pop("family", None)
+    if family not in _FAMILIES:
+        raise ValueError(f"flow family {family!r} is unknown: this version has {sorted(_FAMILIES)}")
+    return _FAMILIES[family](Support.from_description(settings.pop("support")), **settings)

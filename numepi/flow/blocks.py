@@ -1,0 +1,42 @@
+"""The layout that flow kernels work on: fixed blocks of samples, coordinates as rows, samples with unit stride.
+
+A batch (n, D) becomes an array (blocks, D, LANES).  Every inner loop of a kernel runs over the LANES samples of a
+block, a constant, so it vectorises without a remainder; blocks are spread over threads.  The last block is filled up
+with copies of the first sample, whose results are dropped and whose cotangents are zero.
+"""
+
+import numpy as np
+
+__all__ = ["LANES", "MAX_GROUPS", "from_blocks", "to_blocks", "vector_from_blocks", "vector_to_blocks"]
+
+LANES = 64
+# Gradients of parameters are summed in at most this many groups of blocks, then in order: no thread count enters.
+MAX_GROUPS = 64
+
+
+def to_blocks(x, dtype, fill=True):
+    """(n, D) -> (blocks, D, LANES); the last block is filled up with the first row, or with zeros if not ``fill``."""
+    n, dim = x.shape
+    blocks = -(-n // LANES)
+    padded = np.empty((blocks * LANES, dim), dtype)
+    padded[:n] = x
+    padded[n:] = x[:1] if fill else 0
+    return np.ascontiguousarray(padded.reshape(blocks, LANES, dim).transpose(0, 2, 1))
+
+
+def from_blocks(blocks, n):
+    """(blocks, D, LANES) -> (n, D)."""
+    return np.ascontiguousarray(blocks.transpose(0, 2, 1).reshape(-1, blocks.shape[1])[:n])
+
+
+def vector_to_blocks(x):
+    """(n,) -> (blocks, LANES) float64, filled up with zeros."""
+    blocks = -(-len(x) // LANES)
+    padded = np.zeros(blocks * LANES)
+    padded[: len(x)] = x
+    return padded.reshape(blocks, LANES)
+
+
+def vector_from_blocks(blocks, n):
+    """(blocks, LANES) -> (n,)."""
+    return blocks.reshape(-1)[:n].copy()

@@ -1,0 +1,119 @@
+"""Affine coupling: the first half of the coordinates scales and shifts the rest (real NVP, Dinh et al. 2017)."""
+
+import autograd.numpy as anp
+import numpy as np
+
+from numepi.flow import coupling_kernels
+from numepi.flow.blocks import LANES, MAX_GROUPS
+from numepi.flow.mlp import MLP
+from numepi.flow.transform import Transform
+
+__all__ = ["LOG_SCALE_LIMIT", "AffineCoupling", "clamp", "clamp_inverse"]
+
+# The scale of one coupling stays within exp(-5) ... exp(5): a fit that runs away cannot overflow.
+LOG_SCALE_LIMIT = 5.0
+
+
+def clamp(r):
+    """Smooth clamp of the log-scale to +-LOG_SCALE_LIMIT, slope 1 at zero: r / sqrt(1 + (r / limit)^2)."""
+    return r / anp.sqrt(1 + (r / LOG_SCALE_LIMIT) ** 2)
+
+
+def clamp_inverse(s):
+    """The r whose `clamp` is s."""
+    return s / np.sqrt(1 - (s / LOG_SCALE_LIMIT) ** 2)
+
+
+class AffineCoupling(Transform):
+    """y_a = x_a,  y_b = x_b exp(s) + t  with  [t, r] = MLP(x_a),  s = clamp(r)  (science: section 3).
+
+    a are the first floor(D/2) coordinates, b the others.  log|det dy/dx| = sum s.
+
+    Parameters
+    ----------
+    dim : int
+        D >= 2.
+    hidden : tuple of int
+        Units of each hidden layer of the MLP.
+    precision : "float64" or "float32"
+        What the passes compute in.
+    """
+
+    def __init__(self, dim, hidden, precision):
+        super().__init__(dim)
+        self.n_kept = dim // 2
+        self.n_moved = dim - self.n_kept
+        self.network = MLP(self.n_kept, hidden, 2 * self.n_moved)
+        self.n_parameters = self.network.n_parameters
+        self.dtype = np.dtype(precision)
+        self.tape_size = int(self.network.padded_widths.sum()) + 2 * dim
+
+    def forward(self, theta, x):
+        """Y (n, D) and log|det dy/dx| (n,): the definition."""
+        kept, t, s = self._conditioner(theta, x)
+        return anp.concatenate([kept, x[:, self.n_kept :] * anp.exp(s) + t], axis=1), anp.sum(s, axis=1)
+
+    def inverse(self, theta, y):
+        """X (n, D) and log|det dy/dx| (n,): the definition."""
+        kept, t, s = self._conditioner(theta, y)
+        return anp.concatenate([kept, (y[:, self.n_kept :] - t) * anp.exp(-s)], axis=1), anp.sum(s, axis=1)
+
+    def _conditioner(self, theta, x):
+        kept = x[:, : self.n_kept]
+        outputs = self.network(theta, kept)
+        return kept, outputs[:, : self.n_moved], clamp(outputs[:, self.n_moved :])
+
+    def pack(self, theta):
+        """The padded network's parameters, in the precision of the passes."""
+        return self.network.pack(theta, self.dtype)
+
+    def run(self, parameters, x, log_q, inverse):
+        """See `Transform`; the tape holds input, output and the network's activations."""
+        widths = self.network.padded_widths
+        y = np.empty_like(x)
+        activations = np.empty((len(x), int(widths.sum()), LANES), x.dtype)
+        coupling_kernels.run(parameters, widths, self.n_kept, x, y, activations, log_q, inverse)
+        return y, (x, y, activations)
+
+    def pull(self, parameters, tape, grad_output, grad_log_q, inverse, with_parameters):
+        """See `Transform`."""
+        x, y, activations = tape
+        grad_input = np.empty_like(x)
+        groups = min(len(x), MAX_GROUPS) if with_parameters else len(x)
+        grad = np.zeros((groups, self.network.packed_size if with_parameters else 0), x.dtype)
+        coupling_kernels.pull(
+            parameters, self.network.padded_widths, self.n_kept, x, y, activations, grad_output, grad_log_q,
+            grad_input, grad, inverse, with_parameters,
+        )  # fmt: skip
+        if not with_parameters:
+            return grad_input, None
+        return grad_input, grad.sum(axis=0, dtype=np.float64)[self.network.packed_index]
+
+    def tangent(self, parameters, tape, tangent_input):
+        """See `Transform`."""
+        _, y, activations = tape
+        tangent_output = np.empty_like(y)
+        tangents = np.empty_like(activations)
+        coupling_kernels.tangent(
+            parameters, self.network.padded_widths, self.n_kept, y, activations, tangent_input, tangent_output, tangents
+        )
+        return tangent_output, (tangent_output, tangents)
+
+    def pull_tangent(self, parameters, tape, tangent_tape, grad_output, tangent_grad, grad_log_q):
+        """See `Transform`."""
+        _, y, activations = tape
+        tangent_output, tangents = tangent_tape
+        grad_input, tangent_grad_input = np.empty_like(y), np.empty_like(y)
+        coupling_kernels.pull_tangent(
+            parameters, self.network.padded_widths, self.n_kept, y, tangent_output, activations, tangents,
+            grad_output, tangent_grad, grad_log_q, grad_input, tangent_grad_input,
+        )  # fmt: skip
+        return grad_input, tangent_grad_input
+
+    def initial_parameters(self, generator):
+        """Identity: the network's last layer is zero."""
+        return self.network.initial_parameters(generator)
+
+    def layout(self):
+        """See `Transform`."""
+        return self.network.layout()

@@ -1,0 +1,80 @@
+"""A flow with its parameters fixed: a distribution to sample and to interrogate."""
+
+import numpy as np
+
+from numepi.random_streams import seed_sequence
+
+__all__ = ["FlowDistribution"]
+
+_ROWS = 8192
+
+
+class FlowDistribution:
+    """The density q(z) of ``flow`` at ``theta``.
+
+    Outside of the support log q is -inf, its gradient and Hessian NaN.
+
+    Parameters
+    ----------
+    flow : Flow
+    theta : array (n_parameters,)
+    """
+
+    def __init__(self, flow, theta):
+        theta = np.array(theta, dtype=np.float64)
+        if theta.shape != (flow.n_parameters,):
+            raise ValueError(f"theta has shape {theta.shape}: this flow expects ({flow.n_parameters},)")
+        if not np.isfinite(theta).all():
+            raise ValueError(f"theta has {int((~np.isfinite(theta)).sum())} entries that are not finite")
+        theta.setflags(write=False)
+        self.flow, self.theta = flow, theta
+
+    @property
+    def dim(self):
+        """Number of dimensions D."""
+        return self.flow.dim
+
+    @property
+    def support(self):
+        """Where the samples live."""
+        return self.flow.support
+
+    def sample(self, n, rng=0):
+        """``n`` independent samples (n, D); the same ``rng`` (int, SeedSequence, Generator) gives the same samples."""
+        return self.sample_with_log_prob(n, rng)[0]
+
+    def sample_with_log_prob(self, n, rng=0):
+        """Samples (n, D) and their log density (n,), which comes free with them."""
+        if n != int(n) or n < 0:
+            raise ValueError(f"n = {n}: give a number of samples, zero or more")
+        base = np.random.default_rng(seed_sequence(rng)).standard_normal((int(n), self.dim))
+        return self.flow.sample(self.theta, base)
+
+    def log_prob(self, z):
+        """Log q (n,) at ``z`` (n, D)."""
+        return self.flow.log_prob(self.theta, z)
+
+    def gradient(self, z):
+        """d log q / dz (n, D) at ``z`` (n, D)."""
+        return self.flow.log_prob_gradient(self.theta, z)
+
+    def hessian_vector_product(self, z, v):
+        """d^2 log q / dz^2 times ``v`` (n, D) at ``z`` (n, D), row by row, without forming the matrices."""
+        return self.flow.log_prob_hessian_product(self.theta, z, v)
+
+    def hessian(self, z):
+        """d^2 log q / dz^2 (n, D, D) at ``z`` (n, D), exact and symmetric."""
+        z = np.asarray(z, np.float64)
+        if z.ndim != 2 or z.shape[1] != self.dim:
+            raise ValueError(f"z has shape {z.shape}: this flow expects (n, {self.dim})")
+        hessian = np.empty((len(z), self.dim, self.dim))
+        rows = max(1, _ROWS // self.dim)
+        for start in range(0, len(z), rows):
+            part = z[start : start + rows]
+            directions = np.tile(np.eye(self.dim), (len(part), 1))
+            product = self.hessian_vector_product(np.repeat(part, self.dim, axis=0), directions)
+            hessian[start : start + rows] = product.reshape(-1, self.dim, self.dim)
+        return 0.5 * (hessian + hessian.transpose(0, 2, 1))
+
+    def __repr__(self):
+        return f"FlowDistribution({self.flow!r})"

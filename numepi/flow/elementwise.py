@@ -1,0 +1,64 @@
+"""Element-wise scale and shift with free parameters."""
+
+import autograd.numpy as anp
+import numpy as np
+
+from numepi.flow.transform import Transform
+
+__all__ = ["ElementwiseAffine"]
+
+
+class ElementwiseAffine(Transform):
+    """y = x exp(a) + b, theta = [a (D,), b (D,)]; log|det dy/dx| = sum a."""
+
+    def __init__(self, dim, precision):
+        super().__init__(dim)
+        self.n_parameters = 2 * dim
+        self.tape_size = 2 * dim
+        self.dtype = np.dtype(precision)
+
+    def forward(self, theta, x):
+        """The definition."""
+        log_scale, shift = theta[: self.dim], theta[self.dim :]
+        return x * anp.exp(log_scale) + shift, anp.sum(log_scale) * np.ones(len(x))
+
+    def inverse(self, theta, y):
+        """The definition."""
+        log_scale, shift = theta[: self.dim], theta[self.dim :]
+        return (y - shift) * anp.exp(-log_scale), anp.sum(log_scale) * np.ones(len(y))
+
+    def pack(self, theta):
+        """Columns exp(a) and b that broadcast over blocks, and log|det|."""
+        log_scale, shift = theta[: self.dim, None], theta[self.dim :, None]
+        return np.exp(log_scale).astype(self.dtype), shift.astype(self.dtype), log_scale.sum()
+
+    def run(self, parameters, x, log_q, inverse):
+        """See `Transform`."""
+        scale, shift, log_det = parameters
+        y = (x - shift) / scale if inverse else x * scale + shift
+        log_q -= log_det
+        return y, (x, y)
+
+    def pull(self, parameters, tape, grad_output, grad_log_q, inverse, with_parameters):
+        """See `Transform`."""
+        scale = parameters[0]
+        x, y = tape
+        grad_input = grad_output / scale if inverse else grad_output * scale
+        if not with_parameters:
+            return grad_input, None
+        along = -grad_output * y if inverse else grad_input * x
+        grad_log_scale = along.sum(axis=(0, 2), dtype=np.float64) - grad_log_q.sum(dtype=np.float64)
+        grad_shift = (-grad_input if inverse else grad_output).sum(axis=(0, 2), dtype=np.float64)
+        return grad_input, np.concatenate([grad_log_scale, grad_shift])
+
+    def tangent(self, parameters, tape, tangent_input):
+        """See `Transform`."""
+        return tangent_input / parameters[0], None
+
+    def pull_tangent(self, parameters, tape, tangent_tape, grad_output, tangent_grad, grad_log_q):
+        """See `Transform`."""
+        return grad_output / parameters[0], tangent_grad / parameters[0]
+
+    def layout(self):
+        """See `Transform`."""
+        return [("log_scale", (self.dim,)), ("shift", (self.dim,))]

@@ -1,0 +1,159 @@
+"""Compiled passes of the support map, parallel over blocks of samples; all arithmetic in float64.
+
+With z = F(u) and L(u) = log F'(u), everything follows from L, L' and L'':
+forward   log_q -= L;          grad_u = grad_z F' - grad_log_q L'
+inverse   log_q -= L(u(z));    grad_z = (grad_u - grad_log_q L') / F'
+along dz: du = dz / F';        d(grad_z) = (d(grad_u) - grad_log_q L'' du - (grad_u - grad_log_q L') L' du) / F'.
+"""
+
+from math import erfc, exp, expm1, log, log1p
+
+import numba
+import numpy as np
+
+from numepi.flow.blocks import LANES
+from numepi.flow.normal_quantile import normal_quantile
+from numepi.kernels.compile import parallel_kernel, scalar
+from numepi.support import GAUSSIAN_CDF, LINE, LOWER, UPPER
+
+__all__ = ["from_line", "pull", "pull_tangent", "tangent", "to_line"]
+
+_SQRT_HALF = 0.5**0.5
+_LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
+
+
+@scalar
+def _softplus(u):
+    return max(u, 0.0) + log1p(exp(-abs(u))) if u == u else u
+
+
+@scalar
+def _sigmoid(u):
+    e = exp(-abs(u))
+    return 1 / (1 + e) if u >= 0 else e / (1 + e)
+
+
+@scalar
+def _log_slope(kind, width, u):
+    """L(u)."""
+    if kind == GAUSSIAN_CDF:
+        return log(width) - 0.5 * u * u - _LOG_SQRT_2PI
+    if kind == LINE:
+        return 0 * u
+    if kind == LOWER:
+        return -_softplus(-u)
+    if kind == UPPER:
+        return -_softplus(u)
+    return log(width) - _softplus(u) - _softplus(-u)
+
+
+@scalar
+def _log_slope_derivatives(kind, u):
+    """L'(u) and L''(u)."""
+    if kind == GAUSSIAN_CDF:
+        return -u, -1.0
+    if kind == LINE:
+        return 0 * u, 0.0
+    p = _sigmoid(u)
+    q = _sigmoid(-u)
+    if kind == LOWER:
+        return q, -p * q
+    if kind == UPPER:
+        return -p, -p * q
+    return q - p, -2 * p * q
+
+
+@scalar
+def _from_line(kind, lower, upper, u):
+    if kind == LINE:
+        return u
+    if kind == LOWER:
+        return lower + _softplus(u)
+    if kind == UPPER:
+        return upper - _softplus(-u)
+    fraction = 0.5 * erfc(-u * _SQRT_HALF) if kind == GAUSSIAN_CDF else _sigmoid(u)
+    return min(max(lower + (upper - lower) * fraction, lower), upper) if u == u else u
+
+
+@scalar
+def _softplus_inverse(y):
+    return y + log(-expm1(-y))
+
+
+@scalar
+def _to_line(kind, lower, upper, edge_low, edge_high, z):
+    if kind == LINE:
+        return z
+    if kind == LOWER:
+        return _softplus_inverse(max(z - lower, edge_low))
+    if kind == UPPER:
+        return -_softplus_inverse(max(upper - z, edge_high))
+    below = max(z - lower, edge_low) / (upper - lower)
+    above = max(upper - z, edge_high) / (upper - lower)
+    if kind == GAUSSIAN_CDF:
+        u = normal_quantile(max(min(below, above), 2.2250738585072014e-308))
+        return u if below < above else -u
+    return log(below) - log(above)
+
+
+@parallel_kernel
+def from_line(kinds, lower, upper, u, z, log_q):
+    """Fill z; subtract L from log_q."""
+    for block in numba.prange(len(u)):
+        for d in range(len(kinds)):
+            for lane in range(LANES):
+                x = np.float64(u[block, d, lane])
+                z[block, d, lane] = _from_line(kinds[d], lower[d], upper[d], x)
+                log_q[block, lane] -= _log_slope(kinds[d], upper[d] - lower[d], x)
+
+
+@parallel_kernel
+def to_line(kinds, lower, upper, edge_low, edge_high, z, u, log_q):
+    """Fill u; subtract L from log_q."""
+    for block in numba.prange(len(z)):
+        for d in range(len(kinds)):
+            for lane in range(LANES):
+                x = _to_line(kinds[d], lower[d], upper[d], edge_low[d], edge_high[d], z[block, d, lane])
+                u[block, d, lane] = x
+                log_q[block, lane] -= _log_slope(kinds[d], upper[d] - lower[d], x)
+
+
+@parallel_kernel
+def pull(kinds, lower, upper, u, grad_output, grad_log_q, grad_input, inverse):
+    """VJP in either direction."""
+    for block in numba.prange(len(u)):
+        for d in range(len(kinds)):
+            for lane in range(LANES):
+                x = np.float64(u[block, d, lane])
+                slope = exp(_log_slope(kinds[d], upper[d] - lower[d], x))
+                first, _ = _log_slope_derivatives(kinds[d], x)
+                if inverse:
+                    grad = (grad_output[block, d, lane] - grad_log_q[block, lane] * first) / slope
+                else:
+                    grad = grad_output[block, d, lane] * slope - grad_log_q[block, lane] * first
+                grad_input[block, d, lane] = grad
+
+
+@parallel_kernel
+def tangent(kinds, lower, upper, u, tangent_z, tangent_u):
+    """Tangent of the inverse map."""
+    for block in numba.prange(len(u)):
+        for d in range(len(kinds)):
+            for lane in range(LANES):
+                slope = exp(_log_slope(kinds[d], upper[d] - lower[d], np.float64(u[block, d, lane])))
+                tangent_u[block, d, lane] = tangent_z[block, d, lane] / slope
+
+
+@parallel_kernel
+def pull_tangent(kinds, lower, upper, u, tangent_u, grad_u, dgrad_u, grad_log_q, grad_z, dgrad_z):
+    """VJP of the inverse map, and its tangent."""
+    for block in numba.prange(len(u)):
+        for d in range(len(kinds)):
+            for lane in range(LANES):
+                x, dx = np.float64(u[block, d, lane]), np.float64(tangent_u[block, d, lane])
+                slope = exp(_log_slope(kinds[d], upper[d] - lower[d], x))
+                first, second = _log_slope_derivatives(kinds[d], x)
+                weight = grad_log_q[block, lane]
+                total = grad_u[block, d, lane] - weight * first
+                grad_z[block, d, lane] = total / slope
+                dgrad_z[block, d, lane] = (dgrad_u[block, d, lane] - (weight * second + total * first) * dx) / slope
