@@ -25,14 +25,15 @@ from numba import njit
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.dispatcher import Dispatcher
 
-__all__ = ["kernel", "parallel_kernel", "scalar", "vector_kernel"]
+__all__ = ["SCALAR_OPTIONS", "kernel", "parallel_kernel", "scalar", "vector_kernel"]
 
 _COMMON = {"error_model": "numpy", "nogil": True, "fastmath": {"contract"}}
+SCALAR_OPTIONS = _COMMON | {"forceinline": True}
 
 
 def scalar(function):
     """Compile a scalar function that is inlined into every kernel that calls it."""
-    return njit(function, forceinline=True, **_COMMON)
+    return njit(function, **SCALAR_OPTIONS)
 
 
 def kernel(function):
