@@ -1,0 +1,304 @@
+"""Rank-2 recurrent network: stable amplification from low-rank connectivity (paper: Figure 2; Bondanelli & Ostojic).
+
+Nothing here is N x N.  With B = [U V] (N, 4), the growth rate comes from A = V^T U (2, 2), and the amplification from
+the Gram matrix of B: (W + W^T) / 2 = B K B^T / 2, K exchanging U and V, has the non-zero eigenvalues of the symmetric
+4 x 4 matrix L^T K L / 2, where B^T B = L L^T.
+"""
+
+import numba
+import numpy as np
+
+from numepi.circuits.base import Circuit, Trajectories
+from numepi.circuits.lds import lds_eigenvalue, lds_eigenvalue_gradient
+from numepi.emergent_property import EmergentProperty
+from numepi.kernels.compile import kernel, parallel_kernel, vector_kernel
+from numepi.kernels.random import normals4
+from numepi.support import Support
+
+__all__ = ["RankTwoRNN"]
+
+
+@kernel
+def fill_factors(row, g, index, key, noise, factors):
+    """Fill factors (4, N): rows U1, U2, V1, V2 of z plus g times standard normals.
+
+    ``noise`` (2, N, 2) holds chi_U and chi_V; where it is empty they are drawn, four for each neuron, at the counter
+    (index, 0, 0, neuron).
+    """
+    n_neurons = factors.shape[1]
+    z = row.reshape(4, n_neurons)
+    if noise.size > 0:
+        for j in range(n_neurons):
+            for r in range(2):
+                factors[r, j] = z[r, j] + g * noise[0, j, r]
+                factors[2 + r, j] = z[2 + r, j] + g * noise[1, j, r]
+        return
+    for j in range(n_neurons):
+        u1, u2, v1, v2 = normals4(index, 0, 0, j, key[0], key[1], g)
+        factors[0, j] = z[0, j] + g * u1
+        factors[1, j] = z[1, j] + g * u2
+        factors[2, j] = z[2, j] + g * v1
+        factors[3, j] = z[3, j] + g * v2
+
+
+@vector_kernel
+def gram_matrix(factors, gram):
+    """Fill gram (4, 4) with the inner products of the rows of factors (4, N)."""
+    for a in range(4):
+        for b in range(a + 1):
+            total = factors.dtype.type(0)
+            for j in range(factors.shape[1]):
+                total += factors[a, j] * factors[b, j]
+            gram[a, b] = gram[b, a] = total
+
+
+@vector_kernel
+def project(factors, u, projection):
+    """Fill projection (4,) with the inner products of the rows of factors (4, N) and u (N,)."""
+    for a in range(4):
+        total = factors.dtype.type(0)
+        for j in range(factors.shape[1]):
+            total += factors[a, j] * u[j]
+        projection[a] = total
+
+
+@kernel
+def jacobi_largest(matrix, vectors):
+    """Index of the largest eigenvalue of a small symmetric matrix, by cyclic Jacobi rotations in place.
+
+    On return the diagonal holds the eigenvalues and the columns of ``vectors`` the eigenvectors.  Twelve sweeps are
+    more than a 4 x 4 matrix needs (convergence is quadratic); the count bounds the work when entries are not finite.
+    """
+    size = len(matrix)
+    vectors[:] = 0.0
+    for a in range(size):
+        vectors[a, a] = 1.0
+    for _ in range(12):
+        off_diagonal = 0.0
+        for p in range(size - 1):
+            for q in range(p + 1, size):
+                off_diagonal += abs(matrix[p, q])
+                if matrix[p, q] != 0.0:
+                    ratio = (matrix[q, q] - matrix[p, p]) / (2.0 * matrix[p, q])
+                    t = (1.0 if ratio >= 0.0 else -1.0) / (abs(ratio) + np.sqrt(ratio * ratio + 1.0))
+                    c = 1.0 / np.sqrt(t * t + 1.0)
+                    s = t * c
+                    for k in range(size):
+                        a, b = matrix[k, p], matrix[k, q]
+                        matrix[k, p], matrix[k, q] = c * a - s * b, s * a + c * b
+                    for k in range(size):
+                        a, b = matrix[p, k], matrix[q, k]
+                        matrix[p, k], matrix[q, k] = c * a - s * b, s * a + c * b
+                        a, b = vectors[k, p], vectors[k, q]
+                        vectors[k, p], vectors[k, q] = c * a - s * b, s * a + c * b
+        if off_diagonal == 0.0:
+            break
+    largest = 0
+    for a in range(1, size):
+        if not matrix[a, a] <= matrix[largest, largest]:
+            largest = a
+    return largest
+
+
+@kernel
+def cholesky(gram, lower):
+    """Fill lower (4, 4) with L of gram = L L^T; a direction that vanishes within rounding gets a column of zeros."""
+    lower[:] = 0.0
+    for a in range(4):
+        pivot = gram[a, a]
+        for k in range(a):
+            pivot -= lower[a, k] * lower[a, k]
+        if not pivot <= 1e-15 * gram[a, a]:
+            lower[a, a] = np.sqrt(pivot)
+            for b in range(a + 1, 4):
+                entry = gram[b, a]
+                for k in range(a):
+                    entry -= lower[b, k] * lower[a, k]
+                lower[b, a] = entry / lower[a, a]
+
+
+@kernel
+def symmetric_eigenpair(factors, gram, u):
+    """Largest eigenvalue of (W + W^T) / 2, and its unit eigenvector in u (N,); u = 0 where the eigenvalue vanishes."""
+    n_neurons = len(u)
+    size = min(n_neurons, 4)
+    matrix, vectors = np.empty((size, size)), np.empty((size, size))
+    if n_neurons <= 4:
+        # As small as the reduced problem, whose rank deficiency would add zero eigenvalues.
+        for i in range(size):
+            for j in range(size):
+                w_ij = factors[0, i] * factors[2, j] + factors[1, i] * factors[3, j]
+                w_ji = factors[0, j] * factors[2, i] + factors[1, j] * factors[3, i]
+                matrix[i, j] = 0.5 * (w_ij + w_ji)
+        largest = jacobi_largest(matrix, vectors)
+        for j in range(size):
+            u[j] = vectors[j, largest]
+        return matrix[largest, largest]
+    lower, x = np.empty((4, 4)), np.zeros(4)
+    cholesky(gram, lower)
+    for a in range(4):
+        for b in range(4):
+            matrix[a, b] = 0.0
+            for k in range(4):
+                matrix[a, b] += 0.5 * lower[k, a] * lower[k ^ 2, b]
+    largest = jacobi_largest(matrix, vectors)
+    eigenvalue = matrix[largest, largest]
+    if not abs(eigenvalue) <= 1e-14 * (gram[0, 0] + gram[1, 1] + gram[2, 2] + gram[3, 3]):
+        # u = B x with x = K L y / (2 lambda): no inverse of L is needed
+        for a in range(4):
+            for k in range(4):
+                x[a] += lower[a ^ 2, k] * vectors[k, largest] / (2.0 * eigenvalue)
+    for j in range(n_neurons):
+        u[j] = x[0] * factors[0, j] + x[1] * factors[1, j] + x[2] * factors[2, j] + x[3] * factors[3, j]
+    return eigenvalue
+
+
+@kernel
+def rnn_row(row, g, index, key, noise, f, jacobian):
+    """Fill f (2,) and, unless it is empty, jacobian (2, 4, N) of one parameter."""
+    n_neurons = len(row) // 4
+    factors, u = np.empty((4, n_neurons), row.dtype), np.empty(n_neurons, row.dtype)
+    gram, projection = np.empty((4, 4)), np.empty(4, row.dtype)
+    fill_factors(row, g, index, key, noise, factors)
+    gram_matrix(factors, gram)
+    # A[q, r] = V_q . U_r
+    re, _, root, is_real = lds_eigenvalue(gram[2, 0], gram[2, 1], gram[3, 0], gram[3, 1], 1.0)
+    f[0] = re
+    f[1] = symmetric_eigenpair(factors, gram, u)
+    if jacobian.size == 0:
+        return
+    d11, d12, d21, d22 = 0.5, 0.0, 0.0, 0.5
+    if is_real:
+        a11, a12, a21, a22 = lds_eigenvalue_gradient(gram[2, 0], gram[2, 1], gram[3, 0], gram[3, 1], root, True, 1.0)
+        d11, d12, d21, d22 = d11 + a11, a12, a21, d22 + a22
+    project(factors, u, projection)
+    like = row.dtype.type
+    d11, d12, d21, d22 = like(d11), like(d12), like(d21), like(d22)
+    for j in range(n_neurons):
+        jacobian[0, 0, j] = d11 * factors[2, j] + d21 * factors[3, j]
+        jacobian[0, 1, j] = d12 * factors[2, j] + d22 * factors[3, j]
+        jacobian[0, 2, j] = d11 * factors[0, j] + d12 * factors[1, j]
+        jacobian[0, 3, j] = d21 * factors[0, j] + d22 * factors[1, j]
+        # d lambda = u^T dW u
+        jacobian[1, 0, j] = u[j] * projection[2]
+        jacobian[1, 1, j] = u[j] * projection[3]
+        jacobian[1, 2, j] = u[j] * projection[0]
+        jacobian[1, 3, j] = u[j] * projection[1]
+
+
+@parallel_kernel
+def rnn_statistics(z, g, first_index, key, noise, f, jacobian):
+    """Fill f (n, 2) and jacobian (n, 2, 4, N), or none where it has no rows."""
+    for i in numba.prange(len(z)):
+        row_noise = noise[i] if len(noise) > 0 else noise[:0].reshape(0, 0, 0)
+        row_jacobian = jacobian[i] if len(jacobian) > 0 else jacobian[:0].reshape(0, 0, 0)
+        rnn_row(z[i], g, first_index + i, key, row_noise, f[i], row_jacobian)
+
+
+class RankTwoRNN(Circuit):
+    """tau dx/dt = -x + W x with W = U V^T, U = [U1 U2] + g chi_U and V = [V1 V2] + g chi_V, chi standard normal.
+
+    The parameters z = [U1, U2, V1, V2] (each N numbers) lie in [-1, 1]^4N.  Statistics (science: section 4.3):
+
+    ``re_lambda1``
+        Re lambda_1 of A = V^T U, lambda = (Tr A + sqrt(Tr^2 A - 4 Det A)) / 2; stable below 1.  For a complex pair it
+        is Tr A / 2.  At a repeated eigenvalue, where the root's derivative is infinite, the Jacobian is that of
+        Tr A / 2 alone: finite everywhere.
+    ``lambda1_s``
+        The largest eigenvalue of (W + W^T) / 2; activity is amplified above 1.  Its Jacobian is u^T dW u for one unit
+        eigenvector u, also where the eigenvalue is repeated, and zero where it vanishes.
+
+    Parameters
+    ----------
+    n_neurons : int
+        N, at least 2.
+    g : float
+        Standard deviation of the random part of the connectivity.
+    tau : float
+        Time constant in seconds, for `simulate` only.
+
+    Notes
+    -----
+    The given noise is ``{"noise": (n, 2, N, 2)}``: chi_U and chi_V.  Internally neuron j draws its four normals at the
+    counter (parameter index, 0, 0, j).
+    """
+
+    name = "rnn"
+    statistic_names = ("re_lambda1", "lambda1_s")
+    noise_names = ("noise",)
+
+    def __init__(self, n_neurons=10, g=0.01, tau=0.1):
+        if isinstance(n_neurons, bool) or n_neurons != int(n_neurons) or n_neurons < 2:
+            raise ValueError(f"n_neurons = {n_neurons}: a rank-2 network has two neurons or more")
+        if not 0 <= g < np.inf:
+            raise ValueError(f"g = {g}: a standard deviation is finite and not negative")
+        if not 0 < tau < np.inf:
+            raise ValueError(f"tau = {tau}: a time constant is positive (seconds)")
+        self.n_neurons, self.g, self.tau = int(n_neurons), float(g), float(tau)
+        self.support = Support([-1.0] * (4 * self.n_neurons), [1.0] * (4 * self.n_neurons))
+        self.parameter_names = tuple(
+            f"{vector}_{j + 1}" for vector in ("U1", "U2", "V1", "V2") for j in range(self.n_neurons)
+        )
+
+    def emergent_property(self):
+        """Stable amplification: mean [0.5, 1.5], variance [0.25^2, 0.25^2] (paper: Figure 2)."""
+        return EmergentProperty(mean=[0.5, 1.5], variance=[0.25**2, 0.25**2])
+
+    def paper_settings(self):
+        """The flow and Algorithm 1 settings of the paper, as keywords of `numepi.infer`."""
+        from numepi.flow import RealNVP
+
+        return {
+            "flow": RealNVP(self.support, stages=3, hidden=(100, 100), box_map="sigmoid"),
+            "iterations_per_epoch": 500,
+            "batch_size": 200,
+            "penalty": 1e3,
+            "penalty_growth": 4.0,
+            "test_batch_size": 200,
+            "learning_rate": 1e-3,
+        }
+
+    def _check_noise(self, noise, n):
+        noise = super()._check_noise(noise, n)
+        expected = (n, 2, self.n_neurons, 2)
+        if noise is not None and noise["noise"].shape != expected:
+            raise ValueError(f"noise['noise'] has shape {noise['noise'].shape}: expected {expected}")
+        return noise
+
+    def _noise_array(self, noise, dtype):
+        return np.empty((0, 2, self.n_neurons, 2), dtype) if noise is None else noise["noise"].astype(dtype, copy=False)
+
+    def _evaluate(self, z, key, first_index, noise, with_jacobian):
+        n = len(z)
+        f = np.empty((n, 2), z.dtype)
+        jacobian = np.empty((n if with_jacobian else 0, 2, 4, self.n_neurons), z.dtype)
+        g = z.dtype.type(self.g)
+        rnn_statistics(z, g, first_index, key, self._noise_array(noise, z.dtype), f, jacobian)
+        return f, jacobian.reshape(n, 2, -1) if with_jacobian else None
+
+    def _simulate(self, z, key, noise):
+        """Exact |x(t)|-ready activity over 10 tau from the most amplified unit state.
+
+        x(0) is the unit eigenvector of lambda1_s (largest component positive): |x| starts to change at the rate
+        (lambda1_s - 1) / tau, the fastest of all states.  x(t) = e^-s (x0 + U Phi(s) V^T x0), s = t / tau and
+        Phi(s) = integral of e^(A s), a block of the exponential of [[A, I], [0, 0]].
+        """
+        from scipy.linalg import expm
+
+        time = np.linspace(0.0, 10 * self.tau, 201)
+        scaled = time[1] / self.tau
+        values = np.empty((len(z), len(time), self.n_neurons))
+        chi = self._noise_array(noise, np.float64)
+        factors, u, gram = np.empty((4, self.n_neurons)), np.empty(self.n_neurons), np.empty((4, 4))
+        for i, row in enumerate(np.ascontiguousarray(z)):
+            fill_factors(row, self.g, i, key, chi[i] if len(chi) else np.empty((0, 0, 0)), factors)
+            gram_matrix(factors, gram)
+            symmetric_eigenpair(factors, gram, u)
+            x0 = u * np.sign(u[np.argmax(np.abs(u))])
+            step = expm(np.block([[gram[2:, :2], np.eye(2)], [np.zeros((2, 4))]]) * scaled)
+            propagator = np.eye(4)
+            for t in range(len(time)):
+                response = propagator[:2, 2:] @ (factors[2:] @ x0)
+                values[i, t] = np.exp(-t * scaled) * (x0 + response @ factors[:2])
+                propagator = step @ propagator
+        return Trajectories(time, values, tuple(f"x{j + 1}" for j in range(self.n_neurons)))
