@@ -6,9 +6,9 @@ primitives; `Flow.sample_definition` and `Flow.log_prob_definition` are the same
 
 import autograd.numpy as anp
 import numpy as np
-from autograd.extend import defvjp_argnums, primitive
 from autograd.tracer import isbox
 
+from numepi.flow import primitives
 from numepi.flow.blocks import LANES, from_blocks, to_blocks, vector_from_blocks, vector_to_blocks
 from numepi.random_streams import seed_sequence
 
@@ -84,14 +84,14 @@ class Flow:
             If a shape is wrong.
         """
         if isbox(theta) or isbox(base):
-            return _sample(self, theta, base, [])
+            return primitives.sample(self, theta, base, [])
         theta, base = self._check(theta, base, "base")
         return self._forward(theta, base)
 
     def log_prob(self, theta, z):
         """Log q(z) (n,) at ``z`` (n, D): -inf outside of the support, NaN where z is NaN."""
         if isbox(theta) or isbox(z):
-            return _log_prob(self, theta, z, [])
+            return primitives.log_prob(self, theta, z, [])
         theta, z = self._check(theta, z, "z")
         return self._inverse(theta, z)
 
@@ -103,10 +103,27 @@ class Flow:
         z : ndarray (n, D)
         log_q : ndarray (n,)
         pullback : callable
-            ``pullback(grad_z, grad_log_q)`` with (n, D) and (n,) gives the gradient (n_parameters,) with respect to theta.
+            ``pullback(grad_z, grad_log_q)`` with (n, D) and (n,) gives the gradient (n_parameters,) in theta.
         """
-        z, log_q, pullback = self._sample_with_pullback(*self._check(theta, base, "base"))
+        z, log_q, pullback = self.sample_with_full_pullback(theta, base)
         return z, log_q, lambda grad_z, grad_log_q: pullback(grad_z, grad_log_q)[0]
+
+    def sample_with_full_pullback(self, theta, base):
+        """As `sample_with_pullback`, and the pullback gives the gradients in theta and in base (n, D)."""
+        theta, base = self._check(theta, base, "base")
+        if 0 < len(base) <= self._chunk:
+            return self._forward_pass(self._pack(theta), base)
+        z, log_q = self._forward(theta, base)
+
+        def pullback(grad_z, grad_log_q):
+            packed = self._pack(theta)
+            grad_theta, grad_base = np.zeros(self.n_parameters), np.empty_like(base)
+            for rows in self._chunks(len(base)):
+                part, grad_base[rows] = self._forward_pass(packed, base[rows])[2](grad_z[rows], grad_log_q[rows])
+                grad_theta += part
+            return grad_theta, grad_base
+
+        return z, log_q, pullback
 
     def log_prob_with_pullback(self, theta, z):
         """As `log_prob`, with its pullback.
@@ -118,7 +135,20 @@ class Flow:
             ``pullback(grad_log_q)`` with (n,) gives the gradients with respect to theta (n_parameters,) and z (n, D);
             rows outside of the support contribute nothing and have NaN in the latter.
         """
-        return self._log_prob_with_pullback(*self._check(theta, z, "z"))
+        theta, z = self._check(theta, z, "z")
+        if 0 < len(z) <= self._chunk:
+            return self._inverse_pass(self._pack(theta), z)
+        log_q = self._inverse(theta, z)
+
+        def pullback(grad_log_q):
+            packed = self._pack(theta)
+            grad_theta, grad_z = np.zeros(self.n_parameters), np.empty_like(z)
+            for rows in self._chunks(len(z)):
+                part, grad_z[rows] = self._inverse_pass(packed, z[rows])[1](grad_log_q[rows])
+                grad_theta += part
+            return grad_theta, grad_z
+
+        return log_q, pullback
 
     def sample_definition(self, theta, base):
         """`sample` in plain `autograd.numpy`: the readable definition."""
@@ -188,36 +218,6 @@ class Flow:
         for rows in self._chunks(len(z)):
             log_q[rows], _ = self._inverse_pass(packed, z[rows])
         return log_q
-
-    def _sample_with_pullback(self, theta, base):
-        if 0 < len(base) <= self._chunk:
-            return self._forward_pass(self._pack(theta), base)
-        z, log_q = self._forward(theta, base)
-
-        def pullback(grad_z, grad_log_q):
-            packed = self._pack(theta)
-            grad_theta, grad_base = np.zeros(self.n_parameters), np.empty_like(base)
-            for rows in self._chunks(len(base)):
-                part, grad_base[rows] = self._forward_pass(packed, base[rows])[2](grad_z[rows], grad_log_q[rows])
-                grad_theta += part
-            return grad_theta, grad_base
-
-        return z, log_q, pullback
-
-    def _log_prob_with_pullback(self, theta, z):
-        if 0 < len(z) <= self._chunk:
-            return self._inverse_pass(self._pack(theta), z)
-        log_q = self._inverse(theta, z)
-
-        def pullback(grad_log_q):
-            packed = self._pack(theta)
-            grad_theta, grad_z = np.zeros(self.n_parameters), np.empty_like(z)
-            for rows in self._chunks(len(z)):
-                part, grad_z[rows] = self._inverse_pass(packed, z[rows])[1](grad_log_q[rows])
-                grad_theta += part
-            return grad_theta, grad_z
-
-        return log_q, pullback
 
     def _forward_pass(self, packed, base):
         n = len(base)
@@ -293,47 +293,3 @@ class Flow:
 def _log_normal(x):
     """Log density of the base for blocks x: (blocks, LANES) float64."""
     return -0.5 * np.einsum("bdl,bdl->bl", x, x, dtype=np.float64) - x.shape[1] * _LOG_SQRT_2PI
-
-
-# autograd: the compiled pullbacks give first derivatives; if those are to be differentiated again, the definitions do ---
-
-
-@primitive
-def _sample(flow, theta, base, kept):
-    z, log_q, pullback = flow._sample_with_pullback(*flow._check(theta, base, "base"))
-    kept[:] = [pullback]
-    return z, log_q
-
-
-@primitive
-def _log_prob(flow, theta, z, kept):
-    log_q, pullback = flow._log_prob_with_pullback(*flow._check(theta, z, "z"))
-    kept[:] = [pullback]
-    return log_q
-
-
-def _vjp_maker(definition, unpack):
-    def maker(argnums, ans, args, kwargs):
-        flow, theta, x, kept = args
-
-        def vjp(g):
-            if isbox(theta) or isbox(x) or any(isbox(part) for part in unpack(g)):
-                grads = _vjp_of(definition(flow), theta, x, g)
-            else:
-                grads = kept[0](*unpack(g))
-            return tuple(grads[argnum - 1] for argnum in argnums)
-
-        return vjp
-
-    return maker
-
-
-def _vjp_of(function, theta, x, g):
-    from autograd import make_vjp
-
-    pull = make_vjp(lambda both: function(*both))((theta, x))[0]
-    return pull(g)
-
-
-defvjp_argnums(_sample, _vjp_maker(lambda flow: flow.sample_definition, lambda g: (g[0], g[1])))
-defvjp_argnums(_log_prob, _vjp_maker(lambda flow: flow.log_prob_definition, lambda g: (g,)))

@@ -5,13 +5,11 @@ import numpy as np
 
 from numepi.flow import coupling_kernels
 from numepi.flow.blocks import LANES, MAX_GROUPS
+from numepi.flow.coupling_kernels import LOG_SCALE_LIMIT
 from numepi.flow.mlp import MLP
 from numepi.flow.transform import Transform
 
-__all__ = ["LOG_SCALE_LIMIT", "AffineCoupling", "clamp", "clamp_inverse"]
-
-# The scale of one coupling stays within exp(-5) ... exp(5): a fit that runs away cannot overflow.
-LOG_SCALE_LIMIT = 5.0
+__all__ = ["AffineCoupling", "clamp", "clamp_inverse"]
 
 
 def clamp(r):
@@ -79,6 +77,7 @@ class AffineCoupling(Transform):
         """See `Transform`."""
         x, y, activations = tape
         grad_input = np.empty_like(x)
+        grad_log_q = grad_log_q.astype(self.dtype, copy=False)
         groups = min(len(x), MAX_GROUPS) if with_parameters else len(x)
         grad = np.zeros((groups, self.network.packed_size if with_parameters else 0), x.dtype)
         coupling_kernels.pull(
@@ -103,6 +102,7 @@ class AffineCoupling(Transform):
         """See `Transform`."""
         _, y, activations = tape
         tangent_output, tangents = tangent_tape
+        grad_log_q = grad_log_q.astype(self.dtype, copy=False)
         grad_input, tangent_grad_input = np.empty_like(y), np.empty_like(y)
         coupling_kernels.pull_tangent(
             parameters, self.network.padded_widths, self.n_kept, y, tangent_output, activations, tangents,

@@ -1,11 +1,11 @@
 """Compiled passes of `numepi.flow.coupling.AffineCoupling`, parallel over blocks of samples.
 
 Rows of a block's tape: the network's padded input x_a, its hidden layers, then in place of its output [t, r]: the
-factor f = exp(s) (forward) or exp(-s) (inverse), and s = clamp(r).  Slopes of the clamp follow from s, with L its limit:
-ds/dr = w^3 and d2s/dr2 = -3 w^4 s / L^2, w^2 = 1 - (s/L)^2.
+factor f = exp(s) (forward) or exp(-s) (inverse), and s = clamp(r).  The slopes of the clamp follow from s, with l its
+limit: ds/dr = w^3 and d2s/dr2 = -3 w^4 s / l^2, w^2 = 1 - (s/l)^2.
 """
 
-from math import exp, sqrt
+from math import sqrt
 
 import numba
 import numpy as np
@@ -13,10 +13,14 @@ import numpy as np
 from numepi.flow.blocks import LANES
 from numepi.flow.mlp_kernels import mlp_pull, mlp_pull_tangent, mlp_run, mlp_tangent
 from numepi.kernels.compile import kernel, parallel_kernel
+from numepi.kernels.fastmath import exp
 
-__all__ = ["pull", "pull_tangent", "run", "tangent"]
+__all__ = ["LOG_SCALE_LIMIT", "pull", "pull_tangent", "run", "tangent"]
 
-_INVERSE_LIMIT = 0.2
+# The scale of one coupling stays within exp(-5) ... exp(5): a fit that runs away cannot overflow.
+LOG_SCALE_LIMIT = 5.0
+
+_INVERSE_LIMIT = 1 / LOG_SCALE_LIMIT
 
 
 @kernel

@@ -1,14 +1,13 @@
 """Compiled passes of `numepi.flow.mlp.MLP` over one block of samples: value, VJP, tangent, tangent of the VJP.
 
-Activations are rows of a block's tape (units, LANES): input, hidden layers, output.  Matrix products go by tiles of 4 x 4
-weights held in registers, with the samples as the vector axis: as fast as BLAS at these sizes, free of its threads, and
-each sample's bits do not depend on its neighbours.
+Activations are rows of a block's tape (units, LANES): input, hidden layers, output.  Matrix products go by tiles of
+4 x 4 weights held in registers, with the samples as the vector axis: nearly as fast as BLAS at these sizes, free of its
+threads, and each sample's bits do not depend on its neighbours.
 """
-
-from math import tanh
 
 from numepi.flow.blocks import LANES
 from numepi.kernels.compile import kernel, vector_kernel
+from numepi.kernels.fastmath import tanh
 
 __all__ = ["mlp_pull", "mlp_pull_tangent", "mlp_run", "mlp_tangent"]
 

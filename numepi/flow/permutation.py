@@ -44,8 +44,8 @@ class Permutation(Transform):
 def balanced_permutations(dim, stages, generator):
     """Orders to apply between coupling stages, random but fair: list of ``stages - 1`` arrays.
 
-    Each stage keeps the first floor(D/2) coordinates.  Those are drawn among the coordinates moved most often so far, so
-    that after any number of stages the counts differ by at most one, and two stages in a row never keep the same set.
+    Each stage keeps the first floor(D/2) coordinates.  Those are drawn among the coordinates moved most often so far:
+    after any number of stages the counts differ by at most one, and two stages in a row never keep the same set.
     """
     n_kept = dim // 2
     labels = np.arange(dim)  # which base coordinate sits in each place

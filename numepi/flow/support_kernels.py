@@ -6,7 +6,7 @@ inverse   log_q -= L(u(z));    grad_z = (grad_u - grad_log_q L') / F'
 along dz: du = dz / F';        d(grad_z) = (d(grad_u) - grad_log_q L'' du - (grad_u - grad_log_q L') L' du) / F'.
 """
 
-from math import erfc, exp, expm1, log, log1p
+from math import erfc, expm1, isnan, log1p
 
 import numba
 import numpy as np
@@ -14,37 +14,33 @@ import numpy as np
 from numepi.flow.blocks import LANES
 from numepi.flow.normal_quantile import normal_quantile
 from numepi.kernels.compile import parallel_kernel, scalar
+from numepi.kernels.fastmath import exp, log, sigmoid
 from numepi.support import GAUSSIAN_CDF, LINE, LOWER, UPPER
 
 __all__ = ["from_line", "pull", "pull_tangent", "tangent", "to_line"]
 
 _SQRT_HALF = 0.5**0.5
 _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
+_SMALLEST = np.finfo(np.float64).tiny
 
 
 @scalar
 def _softplus(u):
-    return max(u, 0.0) + log1p(exp(-abs(u))) if u == u else u
+    return (u if u > 0 else 0.0) + log1p(exp(-abs(u)))
 
 
 @scalar
-def _sigmoid(u):
-    e = exp(-abs(u))
-    return 1 / (1 + e) if u >= 0 else e / (1 + e)
-
-
-@scalar
-def _log_slope(kind, width, u):
+def _log_slope(kind, log_width, u):
     """L(u)."""
     if kind == GAUSSIAN_CDF:
-        return log(width) - 0.5 * u * u - _LOG_SQRT_2PI
+        return log_width - 0.5 * u * u - _LOG_SQRT_2PI
     if kind == LINE:
         return 0 * u
     if kind == LOWER:
         return -_softplus(-u)
     if kind == UPPER:
         return -_softplus(u)
-    return log(width) - _softplus(u) - _softplus(-u)
+    return log_width - _softplus(u) - _softplus(-u)
 
 
 @scalar
@@ -54,8 +50,8 @@ def _log_slope_derivatives(kind, u):
         return -u, -1.0
     if kind == LINE:
         return 0 * u, 0.0
-    p = _sigmoid(u)
-    q = _sigmoid(-u)
+    p = sigmoid(u)
+    q = sigmoid(-u)
     if kind == LOWER:
         return q, -p * q
     if kind == UPPER:
@@ -65,14 +61,14 @@ def _log_slope_derivatives(kind, u):
 
 @scalar
 def _from_line(kind, lower, upper, u):
-    if kind == LINE:
+    if isnan(u) or kind == LINE:
         return u
     if kind == LOWER:
         return lower + _softplus(u)
     if kind == UPPER:
         return upper - _softplus(-u)
-    fraction = 0.5 * erfc(-u * _SQRT_HALF) if kind == GAUSSIAN_CDF else _sigmoid(u)
-    return min(max(lower + (upper - lower) * fraction, lower), upper) if u == u else u
+    fraction = 0.5 * erfc(-u * _SQRT_HALF) if kind == GAUSSIAN_CDF else sigmoid(u)
+    return min(max(lower + (upper - lower) * fraction, lower), upper)
 
 
 @scalar
@@ -82,7 +78,7 @@ def _softplus_inverse(y):
 
 @scalar
 def _to_line(kind, lower, upper, edge_low, edge_high, z):
-    if kind == LINE:
+    if isnan(z) or kind == LINE:
         return z
     if kind == LOWER:
         return _softplus_inverse(max(z - lower, edge_low))
@@ -91,7 +87,7 @@ def _to_line(kind, lower, upper, edge_low, edge_high, z):
     below = max(z - lower, edge_low) / (upper - lower)
     above = max(upper - z, edge_high) / (upper - lower)
     if kind == GAUSSIAN_CDF:
-        u = normal_quantile(max(min(below, above), 2.2250738585072014e-308))
+        u = normal_quantile(max(min(below, above), _SMALLEST))
         return u if below < above else -u
     return log(below) - log(above)
 
@@ -101,10 +97,11 @@ def from_line(kinds, lower, upper, u, z, log_q):
     """Fill z; subtract L from log_q."""
     for block in numba.prange(len(u)):
         for d in range(len(kinds)):
+            kind, low, high, log_width = kinds[d], lower[d], upper[d], log(upper[d] - lower[d])
             for lane in range(LANES):
                 x = np.float64(u[block, d, lane])
-                z[block, d, lane] = _from_line(kinds[d], lower[d], upper[d], x)
-                log_q[block, lane] -= _log_slope(kinds[d], upper[d] - lower[d], x)
+                z[block, d, lane] = _from_line(kind, low, high, x)
+                log_q[block, lane] -= _log_slope(kind, log_width, x)
 
 
 @parallel_kernel
@@ -112,10 +109,11 @@ def to_line(kinds, lower, upper, edge_low, edge_high, z, u, log_q):
     """Fill u; subtract L from log_q."""
     for block in numba.prange(len(z)):
         for d in range(len(kinds)):
+            kind, log_width = kinds[d], log(upper[d] - lower[d])
             for lane in range(LANES):
-                x = _to_line(kinds[d], lower[d], upper[d], edge_low[d], edge_high[d], z[block, d, lane])
+                x = _to_line(kind, lower[d], upper[d], edge_low[d], edge_high[d], z[block, d, lane])
                 u[block, d, lane] = x
-                log_q[block, lane] -= _log_slope(kinds[d], upper[d] - lower[d], x)
+                log_q[block, lane] -= _log_slope(kind, log_width, x)
 
 
 @parallel_kernel
@@ -123,10 +121,11 @@ def pull(kinds, lower, upper, u, grad_output, grad_log_q, grad_input, inverse):
     """VJP in either direction."""
     for block in numba.prange(len(u)):
         for d in range(len(kinds)):
+            kind, log_width = kinds[d], log(upper[d] - lower[d])
             for lane in range(LANES):
                 x = np.float64(u[block, d, lane])
-                slope = exp(_log_slope(kinds[d], upper[d] - lower[d], x))
-                first, _ = _log_slope_derivatives(kinds[d], x)
+                slope = exp(_log_slope(kind, log_width, x))
+                first, _ = _log_slope_derivatives(kind, x)
                 if inverse:
                     grad = (grad_output[block, d, lane] - grad_log_q[block, lane] * first) / slope
                 else:
@@ -139,8 +138,9 @@ def tangent(kinds, lower, upper, u, tangent_z, tangent_u):
     """Tangent of the inverse map."""
     for block in numba.prange(len(u)):
         for d in range(len(kinds)):
+            kind, log_width = kinds[d], log(upper[d] - lower[d])
             for lane in range(LANES):
-                slope = exp(_log_slope(kinds[d], upper[d] - lower[d], np.float64(u[block, d, lane])))
+                slope = exp(_log_slope(kind, log_width, np.float64(u[block, d, lane])))
                 tangent_u[block, d, lane] = tangent_z[block, d, lane] / slope
 
 
@@ -149,10 +149,11 @@ def pull_tangent(kinds, lower, upper, u, tangent_u, grad_u, dgrad_u, grad_log_q,
     """VJP of the inverse map, and its tangent."""
     for block in numba.prange(len(u)):
         for d in range(len(kinds)):
+            kind, log_width = kinds[d], log(upper[d] - lower[d])
             for lane in range(LANES):
                 x, dx = np.float64(u[block, d, lane]), np.float64(tangent_u[block, d, lane])
-                slope = exp(_log_slope(kinds[d], upper[d] - lower[d], x))
-                first, second = _log_slope_derivatives(kinds[d], x)
+                slope = exp(_log_slope(kind, log_width, x))
+                first, second = _log_slope_derivatives(kind, x)
                 weight = grad_log_q[block, lane]
                 total = grad_u[block, d, lane] - weight * first
                 grad_z[block, d, lane] = total / slope
