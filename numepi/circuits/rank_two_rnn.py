@@ -154,27 +154,17 @@ def symmetric_eigenpair(factors, gram, u):
 
 
 @kernel
-def rnn_row(row, g, index, key, noise, f, jacobian):
-    """Fill f (2,) and, unless it is empty, jacobian (2, 4, N) of one parameter."""
-    n_neurons = len(row) // 4
-    factors, u = np.empty((4, n_neurons), row.dtype), np.empty(n_neurons, row.dtype)
-    gram, projection = np.empty((4, 4)), np.empty(4, row.dtype)
-    fill_factors(row, g, index, key, noise, factors)
-    gram_matrix(factors, gram)
-    # A[q, r] = V_q . U_r
-    re, _, root, is_real = lds_eigenvalue(gram[2, 0], gram[2, 1], gram[3, 0], gram[3, 1], 1.0)
-    f[0] = re
-    f[1] = symmetric_eigenpair(factors, gram, u)
-    if jacobian.size == 0:
-        return
+def rnn_jacobian(factors, gram, u, root, is_real, jacobian):
+    """Fill jacobian (2, 4, N) from d lambda_1 / dA and from the eigenvector u of (W + W^T) / 2."""
+    like = factors.dtype.type
     d11, d12, d21, d22 = 0.5, 0.0, 0.0, 0.5
     if is_real:
         a11, a12, a21, a22 = lds_eigenvalue_gradient(gram[2, 0], gram[2, 1], gram[3, 0], gram[3, 1], root, True, 1.0)
         d11, d12, d21, d22 = d11 + a11, a12, a21, d22 + a22
+    projection = np.empty(4, factors.dtype)
     project(factors, u, projection)
-    like = row.dtype.type
     d11, d12, d21, d22 = like(d11), like(d12), like(d21), like(d22)
-    for j in range(n_neurons):
+    for j in range(len(u)):
         jacobian[0, 0, j] = d11 * factors[2, j] + d21 * factors[3, j]
         jacobian[0, 1, j] = d12 * factors[2, j] + d22 * factors[3, j]
         jacobian[0, 2, j] = d11 * factors[0, j] + d12 * factors[1, j]
@@ -184,6 +174,25 @@ def rnn_row(row, g, index, key, noise, f, jacobian):
         jacobian[1, 1, j] = u[j] * projection[3]
         jacobian[1, 2, j] = u[j] * projection[0]
         jacobian[1, 3, j] = u[j] * projection[1]
+
+
+@kernel
+def rnn_row(row, g, index, key, noise, f, jacobian):
+    """Fill f (2,) and, unless it is empty, jacobian (2, 4, N) of one parameter."""
+    n_neurons = len(row) // 4
+    factors, u = np.empty((4, n_neurons), row.dtype), np.empty(n_neurons, row.dtype)
+    gram = np.empty((4, 4))
+    fill_factors(row, g, index, key, noise, factors)
+    gram_matrix(factors, gram)
+    # A[q, r] = V_q . U_r
+    re, _, root, is_real = lds_eigenvalue(gram[2, 0], gram[2, 1], gram[3, 0], gram[3, 1], 1.0)
+    f[0] = re
+    f[1] = symmetric_eigenpair(factors, gram, u)
+    if not np.isfinite(gram.sum() * re):
+        f[:] = np.nan
+        jacobian[:] = np.nan
+    elif jacobian.size > 0:
+        rnn_jacobian(factors, gram, u, root, is_real, jacobian)
 
 
 @parallel_kernel
