@@ -46,9 +46,19 @@ def vector_kernel(function):
     return _cached(njit(function, **(_COMMON | {"fastmath": {"contract", "reassoc", "nsz"}})))
 
 
-def parallel_kernel(function):
-    """Compile and cache a kernel whose ``prange`` loops run on all of numba's threads."""
+def parallel_kernel(function, name=None):
+    """Compile and cache a kernel whose ``prange`` loops run on all of numba's threads.
+
+    ``name`` tells apart the kernels that one factory makes, in the cache and in profiles.
+    """
+    if name is not None:
+        function.__name__ = function.__qualname__ = name
     return _cached(njit(function, parallel=True, **_COMMON))
+
+
+def block_function(function):
+    """Compile the body of a parallel loop: called, not inlined, and cached with the kernel that calls it."""
+    return njit(function, **_COMMON)
 
 
 def _cached(dispatcher):
@@ -64,6 +74,10 @@ class _KernelCache(FunctionCache):
         super().__init__(function)
         self._cache_file = _CacheFile(self._cache_path, self._impl.filename_base, None)
         self._cache_file.function = function
+
+    def _index_key(self, sig, codegen):
+        # Numba's key also pickles the closure, which differs in each process; our stamp covers it.
+        return sig, codegen.magic_tuple()
 
 
 class _CacheFile(IndexDataCacheFile):
