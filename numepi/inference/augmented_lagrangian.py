@@ -53,13 +53,13 @@ class Settings:
     """
 
     initial: str = "gaussian"
-    epochs: int = 10
-    iterations_per_epoch: int = 1000
+    epochs: int = 12
+    iterations_per_epoch: int = 500
     batch_size: int = 500
     learning_rate: float = 2e-3
     learning_rate_decay: float = 0.1
-    penalty: float = 1.0
-    penalty_growth: float = 4.0
+    penalty: float = 0.05
+    penalty_growth: float = 2.0
     norm_reduction: float = 0.25
     scaled: bool = True
     test_batch_size: int = 500
@@ -134,11 +134,11 @@ class AugmentedLagrangian:
 
     def initialise(self):
         """Algorithm 1, step 1."""
-        from numepi.flow.gaussian import fit_gaussian
-
         if self.settings.initial == "uniform":
             self.theta = self.flow.initial_parameters(self.problem.seed(Stream.INITIAL))
         else:
+            from numepi.flow.gaussian import fit_gaussian
+
             self.theta = fit_gaussian(self.flow, rng=self.problem.seed(Stream.INITIAL))
 
     @property
