@@ -1,0 +1,167 @@
+"""A user's own statistics function as a circuit: NumPy in, Jacobian by autograd or given."""
+
+import inspect
+
+import numpy as np
+
+from numepi.circuits.base import Circuit
+
+__all__ = ["FunctionCircuit"]
+
+
+class FunctionCircuit(Circuit):
+    """The circuit whose statistics a Python function computes.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(z) -> f``, or ``function(z, rng) -> f`` when it has an argument called ``rng``: z (n, D) float64,
+        f (n, k) real; row i of f must depend on row i of z alone.  ``rng`` is a `numpy.random.Generator`, made anew
+        for each call from the key and ``first_index``: the same call gives the same numbers, so differences under
+        common random numbers work.  Unlike numepi's own circuits the noise of a row then depends on the rows before
+        it; only a deterministic function gives the same numbers in any batch.
+    support : numepi.Support
+    parameter_names, statistic_names : sequence of str, optional
+        Default z1, z2, ... and f1, f2, ...; without statistic names the function is called once, on two rows, to count
+        them.
+    jacobian : callable, optional
+        The same arguments -> df/dz (n, k, D).  Without it the function must be written with `autograd.numpy`.
+    differentiable : bool
+        False for a statistic without derivatives (a count, say): solvers that need a Jacobian then refuse the circuit.
+    name, version : str
+        What a stored result says of the function, besides its qualified name: change ``version`` with the function.
+
+    Examples
+    --------
+    >>> import autograd.numpy as anp
+    >>> import numepi as ne
+    >>> def ring(z):
+    ...     return anp.sqrt(anp.sum(z**2, axis=1, keepdims=True))
+    >>> circuit = ne.circuits.FunctionCircuit(ring, ne.Support([-2, -2], [2, 2]), statistic_names=["radius"])
+    >>> circuit.statistics_and_jacobian([[0.6, 0.8]])
+    (array([[1.]]), array([[[0.6, 0.8]]]))
+    """
+
+    def __init__(
+        self, function, support, parameter_names=None, statistic_names=None, jacobian=None, differentiable=True,
+        name="function", version="1",
+    ):  # fmt: skip
+        for argument, value in (("function", function), ("jacobian", jacobian)):
+            if not callable(value) and not (argument == "jacobian" and value is None):
+                raise TypeError(f"{argument} is a {type(value).__name__}: expected a function of z (n, D)")
+        if jacobian is not None and not differentiable:
+            raise ValueError("differentiable=False but a jacobian is given: leave one of the two out")
+        self.function, self.jacobian, self.support = function, jacobian, support
+        self.differentiable, self.name, self.version = bool(differentiable), str(name), str(version)
+        self.parameter_names = _names("parameter_names", parameter_names, support.dim, "z")
+        self.statistic_names = ()
+        if statistic_names is None:
+            probe = support.from_line(np.array([[-0.25], [0.25]]) * np.ones(support.dim))[0]
+            count = self._values(probe, np.random.default_rng(0)).shape[1]
+            self.statistic_names = _names("statistic_names", None, count, "f")
+        else:
+            self.statistic_names = _names("statistic_names", statistic_names, len(statistic_names), "f")
+
+    @property
+    def settings(self):
+        """What defines the circuit, as plain values: functions by their qualified names."""
+        return {
+            "function": _qualified_name(self.function),
+            "jacobian": None if self.jacobian is None else _qualified_name(self.jacobian),
+            "parameter_names": list(self.parameter_names),
+            "statistic_names": list(self.statistic_names),
+            "differentiable": self.differentiable,
+            "version": self.version,
+        }
+
+    def __repr__(self):
+        return f"FunctionCircuit({_qualified_name(self.function)}, {self.support!r})"
+
+    def statistics_and_jacobian(self, z, rng=0, first_index=0, noise=None, precision="float64"):
+        """Statistics (n, k) and Jacobian (n, k, D); TypeError for a function without derivatives."""
+        if not self.differentiable:
+            raise TypeError(
+                f"{self!r} was made with differentiable=False: it has statistics only; give it a jacobian, or choose a "
+                "solver that needs no gradient"
+            )
+        return super().statistics_and_jacobian(z, rng, first_index, noise, precision)
+
+    def _evaluate(self, z, key, first_index, noise, with_jacobian):
+        def generator():
+            return np.random.default_rng([*key, first_index])
+
+        z = z.astype(np.float64)  # a copy: the function may write into its argument
+        if not with_jacobian:
+            return self._values(z, generator()), None
+        if self.jacobian is None:
+            return self._differentiate(z, generator())
+        jacobian = _real_array("jacobian", self._call_function(self.jacobian, z.copy(), generator()))
+        f = self._values(z, generator())
+        expected = (len(z), f.shape[1], z.shape[1])
+        if jacobian.shape != expected:
+            raise ValueError(f"the jacobian returned shape {jacobian.shape}: expected (n, k, D) = {expected}")
+        return f, jacobian
+
+    def _values(self, z, generator):
+        n = len(z)
+        f = _real_array("statistics function", self._call_function(self.function, z, generator))
+        k = len(self.statistic_names)
+        if f.ndim != 2 or f.shape[0] != n or f.shape[1] != (k or f.shape[1]) or f.shape[1] == 0:
+            remedy = "; add an axis: f[:, None]" if f.shape == (n,) and k <= 1 else ""
+            raise ValueError(
+                f"the statistics function returned shape {f.shape}: expected (n, k) = ({n}, {k or 'k'}){remedy}"
+            )
+        return f
+
+    def _differentiate(self, z, generator):
+        from autograd.core import make_vjp
+
+        state = generator.bit_generator.state
+        f = self._values(z.copy(), generator)
+        generator.bit_generator.state = state
+        try:
+            pullback, _ = make_vjp(lambda x: self._call_function(self.function, x, generator), z)
+            jacobian = np.empty((*f.shape, z.shape[1]))
+            for statistic in range(f.shape[1]):
+                # Rows do not mix, so one backward pass differentiates a statistic of all rows.
+                seed = np.zeros_like(f)
+                seed[:, statistic] = 1.0
+                jacobian[:, statistic] = pullback(seed)
+        except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
+            raise TypeError(
+                f"autograd cannot differentiate {_qualified_name(self.function)} ({type(error).__name__}: {error}): "
+                "write it with autograd.numpy, without assignment to array elements; or give a jacobian; or say "
+                "differentiable=False"
+            ) from error
+        return f, jacobian
+
+    @staticmethod
+    def _call_function(function, z, generator):
+        if "rng" in inspect.signature(function).parameters:
+            return function(z, rng=generator)
+        return function(z)
+
+
+def _qualified_name(function):
+    function = getattr(function, "func", function)  # functools.partial
+    return f"{function.__module__}.{getattr(function, '__qualname__', type(function).__qualname__)}"
+
+
+def _names(argument, names, count, letter):
+    if names is None:
+        return tuple(f"{letter}{i + 1}" for i in range(count))
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"{argument} = {names!r}: expected a sequence of strings")
+    if len(names) != count or len(set(names)) != len(names) or count == 0:
+        raise ValueError(f"{argument} = {list(names)}: expected {count or 'one or more'} different names")
+    return tuple(names)
+
+
+def _real_array(what, value):
+    try:
+        value = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"the {what} returned a ragged {type(value).__name__}: expected one array") from error
+    if value.dtype.kind not in "biuf":
+        raise TypeError(f"the {what} returned dtype {value.dtype}: expected real numbers")
+    return value.astype(np.float64)
