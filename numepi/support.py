@@ -56,7 +56,7 @@ class Support:
                 raise ValueError(f"dimension {i} has the bounds [{low}, {high}]: a bound is a number, -inf or inf")
             if not low < high or low == np.inf or high == -np.inf:
                 raise ValueError(f"dimension {i} has the bounds [{low}, {high}]: lower must be below upper")
-            if np.isfinite(low) and np.isfinite(high) and not np.isfinite(high - low):
+            if np.isfinite(low) and np.isfinite(high) and not np.isfinite(float(high) - float(low)):
                 raise ValueError(f"dimension {i} has the bounds [{low}, {high}]: the width overflows; use -inf or inf")
         self.lower.setflags(write=False)
         self.upper.setflags(write=False)
@@ -107,13 +107,13 @@ class Support:
     def edge_distances(self):
         """Least distance to the lower and to the upper bound that `to_line` tells from zero: (D,) and (D,).
 
-        Half a unit in the last place of the bound: a sample that rounded to the bound is taken to lie there.
+        Half the distance to the next number inside: a sample that rounded to the bound is taken to lie there.
         """
         tiny = np.finfo(np.float64).tiny
         with np.errstate(invalid="ignore"):
-            low = np.maximum(0.5 * np.spacing(np.abs(self.lower)), tiny)
-            high = np.maximum(0.5 * np.spacing(np.abs(self.upper)), tiny)
-        return np.where(np.isfinite(self.lower), low, tiny), np.where(np.isfinite(self.upper), high, tiny)
+            low = 0.5 * (np.nextafter(self.lower, np.inf) - self.lower)
+            high = 0.5 * (self.upper - np.nextafter(self.upper, -np.inf))
+        return tuple(np.maximum(np.where(np.isfinite(edge), edge, tiny), tiny) for edge in (low, high))
 
     def from_line(self, u, box_map="gaussian-cdf"):
         """Map ``u`` (n, D) to the support.
@@ -130,7 +130,7 @@ class Support:
     def to_line(self, z, box_map="gaussian-cdf"):
         """Map ``z`` (n, D) of the support to the line: ``u`` (n, D), and log|det dz/du| (n,).
 
-        A point on a bound, where u is infinite, is taken to lie half a unit in the last place inside it.
+        A point on a bound, where u is infinite, is taken to lie half-way to the next number inside it.
         """
         return self._by_kind(z, box_map, self._to_line)
 

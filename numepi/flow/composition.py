@@ -52,6 +52,23 @@ class Flow:
         generator = np.random.default_rng(seed_sequence(rng))
         return np.concatenate([t.initial_parameters(generator) for t in self.transforms])
 
+    def absorb_affine(self, theta, log_scale, shift):
+        """Write x -> x exp(log_scale) + shift, (D,) each, before the support map into theta of an identity flow.
+
+        Raises
+        ------
+        ValueError
+            If no transform can take some coordinate's share.
+        """
+        for transform, part in zip(self.transforms[::-1], self._slices[::-1]):
+            log_scale, shift = transform.absorb_affine(theta[part], log_scale, shift)
+        left = np.count_nonzero((log_scale != 0) | (shift != 0))
+        if left:
+            raise ValueError(
+                f"{left} of {self.dim} coordinates cannot be scaled and shifted by this flow's couplings: use two "
+                "stages or more, or post_affine=True (needed for scales beyond exp(4 per stage))"
+            )
+
     def layout(self):
         """What theta holds: list of (name, shape, offset)."""
         rows = []

@@ -76,12 +76,13 @@ class AffineCoupling(Transform):
     def pull(self, parameters, tape, grad_output, grad_log_q, inverse, with_parameters):
         """See `Transform`."""
         x, y, activations = tape
+        widths = self.network.padded_widths
         grad_input = np.empty_like(x)
         grad_log_q = grad_log_q.astype(self.dtype, copy=False)
         groups = min(len(x), MAX_GROUPS) if with_parameters else len(x)
         grad = np.zeros((groups, self.network.packed_size if with_parameters else 0), x.dtype)
         coupling_kernels.pull(
-            parameters, self.network.padded_widths, self.n_kept, x, y, activations, grad_output, grad_log_q,
+            parameters, widths, int(widths.max()), self.n_kept, x, y, activations, grad_output, grad_log_q,
             grad_input, grad, inverse, with_parameters,
         )  # fmt: skip
         if not with_parameters:
@@ -102,10 +103,11 @@ class AffineCoupling(Transform):
         """See `Transform`."""
         _, y, activations = tape
         tangent_output, tangents = tangent_tape
+        widths = self.network.padded_widths
         grad_log_q = grad_log_q.astype(self.dtype, copy=False)
         grad_input, tangent_grad_input = np.empty_like(y), np.empty_like(y)
         coupling_kernels.pull_tangent(
-            parameters, self.network.padded_widths, self.n_kept, y, tangent_output, activations, tangents,
+            parameters, widths, int(widths.max()), self.n_kept, y, tangent_output, activations, tangents,
             grad_output, tangent_grad, grad_log_q, grad_input, tangent_grad_input,
         )  # fmt: skip
         return grad_input, tangent_grad_input
@@ -113,6 +115,14 @@ class AffineCoupling(Transform):
     def initial_parameters(self, generator):
         """Identity: the network's last layer is zero."""
         return self.network.initial_parameters(generator)
+
+    def absorb_affine(self, theta, log_scale, shift):
+        """See `Transform`: the last biases shift the moved coordinates, and scale them as far as the clamp is soft."""
+        moved = np.arange(self.dim) >= self.n_kept
+        limit = 0.8 * LOG_SCALE_LIMIT
+        taken = np.where(moved, np.clip(log_scale, -limit, limit), 0.0)
+        theta[-2 * self.n_moved :] = np.concatenate([shift[self.n_kept :], clamp_inverse(taken[self.n_kept :])])
+        return log_scale - taken, np.where(moved, 0.0, shift)
 
     def layout(self):
         """See `Transform`."""

@@ -11,7 +11,7 @@ import numba
 import numpy as np
 
 from numepi.flow.blocks import LANES
-from numepi.flow.mlp_kernels import mlp_pull, mlp_pull_tangent, mlp_run, mlp_tangent
+from numepi.flow.mlp_kernels import clear, mlp_pull, mlp_pull_tangent, mlp_run, mlp_tangent
 from numepi.kernels.compile import kernel, parallel_kernel
 from numepi.kernels.fastmath import exp
 
@@ -76,7 +76,7 @@ def _pull_block(w, widths, n_kept, x, y, tape, grad_y, grad_log_q, grad_x, g, sc
     one, inverse_limit = w.dtype.type(1), w.dtype.type(_INVERSE_LIMIT)
     n_moved = len(x) - n_kept
     outputs = tape[len(tape) - widths[-1] :]
-    g[: widths[-1]] = 0
+    clear(g, widths[-1])
     for r in range(n_moved):
         i, j = n_kept + r, n_moved + r
         for lane in range(LANES):
@@ -96,12 +96,12 @@ def _pull_block(w, widths, n_kept, x, y, tape, grad_y, grad_log_q, grad_x, g, sc
 
 
 @parallel_kernel
-def pull(w, widths, n_kept, x, y, tape, grad_y, grad_log_q, grad_x, grad, inverse, with_parameters):
+def pull(w, widths, widest, n_kept, x, y, tape, grad_y, grad_log_q, grad_x, grad, inverse, with_parameters):
     """Fill grad_x; add the weights' gradient of each group of blocks to its row of grad (groups, packed)."""
     blocks, groups = len(x), len(grad)
     for group in numba.prange(groups):
-        g = np.empty((widths.max(), LANES), x.dtype)
-        scratch = np.empty((widths.max(), LANES), x.dtype)
+        g = np.empty((widest, LANES), x.dtype)
+        scratch = np.empty((widest, LANES), x.dtype)
         for block in range(group * blocks // groups, (group + 1) * blocks // groups):
             _pull_block(
                 w, widths, n_kept, x[block], y[block], tape[block], grad_y[block], grad_log_q[block], grad_x[block],
@@ -146,8 +146,8 @@ def _pull_tangent_block(
     curvature_scale = w.dtype.type(-3 * _INVERSE_LIMIT)
     n_moved = len(y) - n_kept
     first = len(tape) - widths[-1]
-    g[: widths[-1]] = 0
-    dg[: widths[-1]] = 0
+    clear(g, widths[-1])
+    clear(dg, widths[-1])
     for r in range(n_moved):
         i, j = n_kept + r, n_moved + r
         for lane in range(LANES):
@@ -172,10 +172,10 @@ def _pull_tangent_block(
 
 
 @parallel_kernel
-def pull_tangent(w, widths, n_kept, y, dy, tape, tangents, grad_y, dgrad_y, grad_log_q, grad_x, dgrad_x):
+def pull_tangent(w, widths, widest, n_kept, y, dy, tape, tangents, grad_y, dgrad_y, grad_log_q, grad_x, dgrad_x):
     """Gradient of the inverse pass's input, and its tangent."""
     for block in numba.prange(len(y)):
-        buffers = np.empty((4, widths.max(), LANES), y.dtype)
+        buffers = np.empty((4, widest, LANES), y.dtype)
         _pull_tangent_block(
             w, widths, n_kept, y[block], dy[block], tape[block], tangents[block], grad_y[block], dgrad_y[block],
             grad_log_q[block], grad_x[block], dgrad_x[block], buffers[0], buffers[1], buffers[2], buffers[3],

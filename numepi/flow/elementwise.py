@@ -59,6 +59,11 @@ class ElementwiseAffine(Transform):
         """See `Transform`."""
         return grad_output / parameters[0], tangent_grad / parameters[0]
 
+    def absorb_affine(self, theta, log_scale, shift):
+        """See `Transform`: all of it."""
+        theta[:] = np.concatenate([log_scale, shift])
+        return np.zeros(self.dim), np.zeros(self.dim)
+
     def layout(self):
         """See `Transform`."""
         return [("log_scale", (self.dim,)), ("shift", (self.dim,))]

@@ -9,7 +9,15 @@ from numepi.flow.blocks import LANES
 from numepi.kernels.compile import kernel, vector_kernel
 from numepi.kernels.fastmath import tanh
 
-__all__ = ["mlp_pull", "mlp_pull_tangent", "mlp_run", "mlp_tangent"]
+__all__ = ["clear", "mlp_pull", "mlp_pull_tangent", "mlp_run", "mlp_tangent"]
+
+
+@kernel
+def clear(x, rows):
+    """Zero the first rows of a block."""
+    for r in range(rows):
+        for lane in range(LANES):
+            x[r, lane] = 0
 
 
 @kernel
@@ -125,7 +133,7 @@ def mlp_pull(w, widths, tape, g, scratch, grad, with_parameters):
         if with_parameters:
             _accumulate_outer(g[:n_out], h, grad, start)
             _accumulate_sums(g[:n_out], grad, start + n_in * n_out)
-        scratch[:n_in] = 0
+        clear(scratch, n_in)
         _accumulate(w, start, 1, n_in, g[:n_out], scratch[:n_in])
         for r in range(n_in):
             for lane in range(LANES):
@@ -142,7 +150,7 @@ def mlp_tangent(w, widths, tape, tangent):
     for layer in range(last + 1):
         n_in, n_out = widths[layer], widths[layer + 1]
         x, y = tangent[row : row + n_in], tangent[row + n_in : row + n_in + n_out]
-        y[:] = 0
+        clear(y, n_out)
         _accumulate(w, start, n_in, 1, x, y)
         row += n_in
         if layer < last:
@@ -162,8 +170,8 @@ def mlp_pull_tangent(w, widths, tape, tangent, g, dg, scratch, scratch_tangent):
         n_in, n_out = widths[layer], widths[layer + 1]
         start -= n_in * n_out + n_out
         row -= n_in
-        scratch[:n_in] = 0
-        scratch_tangent[:n_in] = 0
+        clear(scratch, n_in)
+        clear(scratch_tangent, n_in)
         _accumulate(w, start, 1, n_in, g[:n_out], scratch[:n_in])
         _accumulate(w, start, 1, n_in, dg[:n_out], scratch_tangent[:n_in])
         for r in range(n_in):

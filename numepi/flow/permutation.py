@@ -40,6 +40,10 @@ class Permutation(Transform):
         """See `Transform`."""
         return grad_output.take(self.order, axis=1), tangent_grad.take(self.order, axis=1)
 
+    def absorb_affine(self, theta, log_scale, shift):
+        """See `Transform`: reordered."""
+        return log_scale[self._inverse_order], shift[self._inverse_order]
+
 
 def balanced_permutations(dim, stages, generator):
     """Orders to apply between coupling stages, random but fair: list of ``stages - 1`` arrays.

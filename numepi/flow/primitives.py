@@ -5,6 +5,7 @@ derivatives of any order are right.
 """
 
 from autograd import make_vjp
+from autograd.builtins import tuple as traced_tuple
 from autograd.extend import defvjp_argnums, primitive
 from autograd.tracer import isbox
 
@@ -33,7 +34,9 @@ def _sample_vjp(argnums, ans, args, kwargs):
     def vjp(g):
         grad_z, grad_log_q = g[0], g[1]
         if any(isbox(value) for value in (theta, base, grad_z, grad_log_q)):
-            return _through_definition(flow.sample_definition, theta, base, g, argnums)
+            return _through_definition(
+                lambda theta, base: traced_tuple(flow.sample_definition(theta, base)), theta, base, g, argnums
+            )
         gradients = kept[0](grad_z, grad_log_q)
         return tuple(gradients[argnum - 1] for argnum in argnums)
 

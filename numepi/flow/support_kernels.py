@@ -111,9 +111,9 @@ def to_line(kinds, lower, upper, edge_low, edge_high, z, u, log_q):
         for d in range(len(kinds)):
             kind, log_width = kinds[d], log(upper[d] - lower[d])
             for lane in range(LANES):
-                x = _to_line(kind, lower[d], upper[d], edge_low[d], edge_high[d], z[block, d, lane])
-                u[block, d, lane] = x
-                log_q[block, lane] -= _log_slope(kind, log_width, x)
+                u[block, d, lane] = _to_line(kind, lower[d], upper[d], edge_low[d], edge_high[d], z[block, d, lane])
+                # at u as rounded to its precision: the base density is taken there too
+                log_q[block, lane] -= _log_slope(kind, log_width, np.float64(u[block, d, lane]))
 
 
 @parallel_kernel

@@ -51,6 +51,14 @@ class Transform:
         """Parameters (n_parameters,) of an identity transform; what does not matter for that is drawn at random."""
         return np.zeros(self.n_parameters)
 
+    def absorb_affine(self, theta, log_scale, shift):
+        """Follow the identity by y -> y exp(log_scale) + shift, as far as this transform can, by writing into theta.
+
+        ``theta`` is the transform's slice of an identity's parameters; ``log_scale`` and ``shift`` (D,) belong to
+        the output's coordinates.  Returns what is left for the transforms before, (D,) each, in the input's.
+        """
+        return log_scale, shift
+
     def layout(self):
         """Names and shapes of the parameters, in the order of theta: list of (name, shape)."""
         return []
