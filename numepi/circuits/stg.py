@@ -1,0 +1,172 @@
+"""Stomatogastric subcircuit: frequency of the hub neuron between a fast and a slow pair (paper: Figure 1)."""
+
+import numba
+import numpy as np
+
+from numepi.circuits.arguments import positive, positive_integer, within
+from numepi.circuits.base import Circuit, Trajectories
+from numepi.circuits.spectrum import frequency, spectrum_tables
+from numepi.circuits.stg_equations import STG_SIMULATOR, STGConstants, STGPhysiology
+from numepi.emergent_property import EmergentProperty
+from numepi.kernels.compile import block_function, parallel_kernel
+from numepi.kernels.lanes import Noise
+from numepi.kernels.recording import recording_function
+from numepi.support import Support
+
+__all__ = ["STG"]
+
+_LANES = STG_SIMULATOR.lanes
+_DROPPED, _WINDOW = 20, 20  # samples left out at the start, and in the moving average
+_FREQUENCIES = tuple(np.arange(101) / 100)  # Hz
+
+_record = recording_function(STG_SIMULATOR, with_tangents=False)
+_record_with_tangents = recording_function(STG_SIMULATOR, with_tangents=True)
+
+
+@block_function
+def _block_values(
+    block, z, key0, key1, first_index, drive, constants, noise, tables, transposed, frequencies, slope, f
+):
+    series = np.empty((len(drive), 1, _LANES), z.dtype)
+    _record(block, z, key0, key1, first_index, drive, constants, noise, series)
+    samples, none = np.empty(len(drive) - _DROPPED), np.empty(0)
+    for lane in range(min(_LANES, len(z) - block * _LANES)):
+        for s in range(len(samples)):
+            samples[s] = series[_DROPPED + s, 0, lane]
+        f[block * _LANES + lane, 0] = frequency(samples, tables, transposed, frequencies, slope, none)
+
+
+@block_function
+def _block_tangents(
+    block, z, key0, key1, first_index, drive, constants, noise, tables, transposed, frequencies, slope, f, jacobian
+):
+    series = np.empty((len(drive), 3, _LANES), z.dtype)
+    _record_with_tangents(block, z, key0, key1, first_index, drive, constants, noise, series)
+    samples, gradient = np.empty(len(drive) - _DROPPED), np.empty(len(drive) - _DROPPED)
+    for lane in range(min(_LANES, len(z) - block * _LANES)):
+        row = block * _LANES + lane
+        for s in range(len(samples)):
+            samples[s] = series[_DROPPED + s, 0, lane]
+        f[row, 0] = frequency(samples, tables, transposed, frequencies, slope, gradient)
+        by_el, by_syn = 0.0, 0.0
+        for s in range(len(samples)):
+            # A sample that was rectified away keeps out even where its tangent has overflowed.
+            if gradient[s] != 0.0:
+                by_el += gradient[s] * series[_DROPPED + s, 1, lane]
+                by_syn += gradient[s] * series[_DROPPED + s, 2, lane]
+        jacobian[row, 0, 0], jacobian[row, 0, 1] = by_el, by_syn
+
+
+@parallel_kernel
+def stg_values(z, key, first_index, drive, constants, noise, tables, transposed, frequencies, slope, f):
+    """Fill f (n, 1)."""
+    for block in numba.prange((len(z) + _LANES - 1) // _LANES):
+        _block_values(
+            block, z, key[0], key[1], first_index, drive, constants, noise, tables, transposed, frequencies, slope, f
+        )
+
+
+@parallel_kernel
+def stg_tangents(z, key, first_index, drive, constants, noise, tables, transposed, frequencies, slope, f, jacobian):
+    """Fill f (n, 1) and jacobian (n, 1, 2)."""
+    for block in numba.prange((len(z) + _LANES - 1) // _LANES):
+        _block_tangents(
+            block, z, key[0], key[1], first_index, drive, constants, noise, tables, transposed, frequencies, slope,
+            f, jacobian,
+        )  # fmt: skip
+
+
+class STG(Circuit):
+    """Five Morris-Lecar neurons with hyperpolarisation-activated currents (Gutierrez et al. 2013), SI units.
+
+    Parameters z = [g_el, g_synA]: the electrical coupling of f2 and s2 with the hub, in [4, 8] nS, and the synaptic one
+    from f1 and s1 to the hub, in [0.01, 4] nS.  Statistic ``omega_hub``: the hub's frequency in Hz, from the softmax
+    spectrum of its rectified, smoothed potential (science: section 4.2; `numepi.circuits.spectrum`).
+
+    The Jacobian is exact for the simulated steps: the derivative of the rectification at 0 is 0, that of |X_j| at
+    X_j = 0 is 0, and a silent hub gives 0.5 Hz with a Jacobian of zero.
+
+    Parameters
+    ----------
+    steps : int
+        Euler steps; the first 20 samples are dropped and 20 averaged, so at least 40.
+    dt : float
+        Seconds a step.
+    softmax_slope : float
+        beta_psi, per unit of |X| (volts times samples).
+    noise : float
+        sigma_I, ampere: each step adds (dt / C_m) sigma_I xi to each potential.
+    physiology : STGPhysiology, optional
+        Conductances, reversal potentials and time constants; by default those of the paper.
+
+    Notes
+    -----
+    The given noise is ``{"noise": (n, steps, 5)}``, xi of f1, f2, hub, s1, s2.  Internally step t draws at the counter
+    (parameter index, 0, t, block of four neurons).  A row whose potentials overflow has a statistic of NaN.
+    """
+
+    name = "stg"
+    parameter_names = ("g_el", "g_synA")
+    statistic_names = ("omega_hub",)
+    support = Support([4.0, 0.01], [8.0, 4.0])
+    noise_names = ("noise",)
+
+    def __init__(self, steps=300, dt=0.025, softmax_slope=100.0, noise=1e-12, physiology=None):
+        self.steps = positive_integer("steps", steps)
+        if self.steps < _DROPPED + _WINDOW:
+            raise ValueError(f"steps = {steps}: the spectrum needs at least {_DROPPED + _WINDOW}")
+        self.dt = positive("dt", dt)
+        self.softmax_slope = positive("softmax_slope", softmax_slope)
+        self.noise = within("noise", noise, 0, np.inf)
+        self.physiology = STGPhysiology() if physiology is None else STGPhysiology(*physiology)
+
+    def emergent_property(self):
+        """Intermediate hub frequency: mean 0.55 Hz, variance 0.025^2 Hz^2 (paper: Figure 1)."""
+        return EmergentProperty(mean=[0.55], variance=[0.025**2])
+
+    def paper_settings(self):
+        """The flow and Algorithm 1 settings of the paper, as keywords of `numepi.infer`."""
+        from numepi.flow import RealNVP
+
+        return {
+            "flow": RealNVP(self.support, stages=3, hidden=(25, 25), box_map="sigmoid"),
+            "iterations_per_epoch": 5000,
+            "batch_size": 400,
+            "penalty": 1e5,
+            "penalty_growth": 2.0,
+            "test_batch_size": 100,
+            "learning_rate": 1e-3,
+        }
+
+    def _check_noise(self, noise, n):
+        noise = super()._check_noise(noise, n)
+        expected = (n, self.steps, 5)
+        if noise is not None and noise["noise"].shape != expected:
+            raise ValueError(f"noise['noise'] has shape {noise['noise'].shape}: expected {expected}")
+        return noise
+
+    def _evaluate(self, z, key, first_index, noise, with_jacobian):
+        real = z.dtype.type
+        constants = STGConstants(*map(real, STGConstants.of(self.physiology, self.dt, self.noise)))
+        given = np.empty((0, self.steps, 5), real) if noise is None else noise["noise"].astype(real, copy=False)
+        tables = spectrum_tables(self.steps + 1 - _DROPPED, _WINDOW, self.dt, _FREQUENCIES)
+        transposed = np.ascontiguousarray(tables.transpose(0, 2, 1))
+        f, jacobian = np.empty((len(z), 1)), np.empty((len(z), 1, 2))
+        arguments = (
+            z, key, first_index, np.zeros((self.steps + 1, 1), real), constants, given,
+            tables, transposed, np.array(_FREQUENCIES), self.softmax_slope, f,
+        )  # fmt: skip
+        if not with_jacobian:
+            stg_values(*arguments)
+            return f, None
+        stg_tangents(*arguments, jacobian)
+        jacobian[~np.isfinite(f[:, 0])] = np.nan
+        return f, jacobian
+
+    def _simulate(self, z, key, noise):
+        steps = None if noise is None else Noise(np.zeros((len(z), 4)), noise["noise"])
+        drive = np.zeros((self.steps + 1, 1))
+        constants = STGConstants.of(self.physiology, self.dt, self.noise)
+        values = STG_SIMULATOR.trajectories(z, key, 0, 1, drive, constants, steps)
+        names = tuple(f"V_{neuron} (V)" for neuron in ("f1", "f2", "hub", "s1", "s2"))
+        return Trajectories(np.arange(self.steps + 1) * self.dt, values[:, 0, 0], names)

@@ -1,0 +1,290 @@
+"""Equations of the stomatogastric subcircuit: one Euler step and its tangent, for lanes and threads alike.
+
+Neurons are ordered f1, f2, hub, s1, s2; a state is their potentials V (volts), then their gates N, then H.  Conductances
+enter as dt g / C_m and currents as the voltage they add in a step, so every number is of order one.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from numepi.kernels.compile import scalar
+from numepi.kernels.fastmath import exp, sigmoid
+from numepi.kernels.lanes import Simulator
+
+__all__ = ["INITIAL_STATE", "STG_SIMULATOR", "STGConstants", "STGPhysiology"]
+
+INITIAL_STATE = np.array([
+    [-0.04169771, -0.04319491, 0.00883992, -0.06879824, 0.03048103],
+    [0.00151316, 0.19784773, 0.56514935, 0.12214069, 0.35290397],
+    [0.08614699, 0.04938177, 0.05568701, 0.07007949, 0.05790969],
+])  # fmt: skip
+INITIAL_STATE.setflags(write=False)
+
+
+class STGPhysiology(NamedTuple):
+    """Membrane and synapse constants of Gutierrez et al. 2013, SI units (science: section 4.2)."""
+
+    capacitance: float = 1e-9  # C_m, farad
+    g_leak: float = 1e-10  # siemens
+    g_ca_fast: float = 1.9e-8
+    g_k_fast: float = 3.9e-8
+    g_h_fast: float = 2.5e-8
+    g_ca_hub: float = 1.7e-8
+    g_k_hub: float = 1.9e-8
+    g_h_hub: float = 8.0e-9
+    g_ca_slow: float = 8.5e-9
+    g_k_slow: float = 1.5e-8
+    g_h_slow: float = 1.0e-8
+    g_syn_b: float = 5e-9  # within the fast and the slow pair
+    v_leak: float = -0.040  # volts
+    v_ca: float = 0.100
+    v_k: float = -0.080
+    v_hyp: float = -0.020
+    v_syn: float = -0.075
+    v1: float = 0.0  # M_inf = (1 + tanh((V - v1) / v2)) / 2
+    v2: float = 0.020
+    v3: float = 0.0  # N_inf = (1 + tanh((V - v3) / v4)) / 2
+    v4: float = 0.015
+    v5: float = 0.0783  # H_inf = 1 / (1 + exp((V + v5) / v6))
+    v6: float = 0.0105
+    v7: float = -0.0422  # tau_h = tau_h0 + tau_h1 / (1 + exp((-V + v7) / v8))
+    v8: float = 0.0873
+    v9: float = 0.005  # S_inf = 1 / (1 + exp((v_th - V) / v9))
+    v_th: float = -0.025
+    phi_n: float = 2.0  # 1 / second
+    tau_h0: float = 0.272  # seconds
+    tau_h1: float = 1.499
+
+
+class STGConstants(NamedTuple):
+    """Numbers of the equations below, all floats of one precision; g: dt g / C_m, taus in steps."""
+
+    g_leak: float
+    g_ca_fast: float
+    g_k_fast: float
+    g_h_fast: float
+    g_ca_hub: float
+    g_k_hub: float
+    g_h_hub: float
+    g_ca_slow: float
+    g_k_slow: float
+    g_h_slow: float
+    g_syn_b: float
+    per_nanosiemens: float  # dt 1e-9 S / C_m
+    noise: float  # volts a step
+    v_leak: float
+    v_ca: float
+    v_k: float
+    v_hyp: float
+    v_syn: float
+    v1: float
+    m_slope: float  # M_inf = sigmoid(m_slope (V - v1))
+    v3: float
+    half_n_slope: float  # 1 / (2 v4)
+    n_slope: float  # 2 / v4
+    minus_v5: float
+    h_slope: float  # -1 / v6
+    v7: float
+    tau_slope: float
+    v_th: float
+    s_slope: float
+    half_phi_n: float  # dt phi_N / 2
+    tau_h0: float
+    tau_h1: float
+    one: float
+    initial_v0: float
+    initial_v1: float
+    initial_v2: float
+    initial_v3: float
+    initial_v4: float
+    initial_n0: float
+    initial_n1: float
+    initial_n2: float
+    initial_n3: float
+    initial_n4: float
+    initial_h0: float
+    initial_h1: float
+    initial_h2: float
+    initial_h3: float
+    initial_h4: float
+
+    @classmethod
+    def of(cls, physiology, dt, noise):
+        """Constants of a step of ``dt`` seconds with current noise of standard deviation ``noise`` (ampere)."""
+        p = physiology
+        scale = dt / p.capacitance
+        conductances = {name: scale * value for name, value in p._asdict().items() if name.startswith("g_")}
+        potentials = {name: getattr(p, name) for name in ("v_leak", "v_ca", "v_k", "v_hyp", "v_syn", "v1", "v3", "v7", "v_th")}
+        initial = {
+            f"initial_{letter}{i}": INITIAL_STATE[row, i] for row, letter in enumerate("vnh") for i in range(5)
+        }
+        return cls(
+            **conductances, **potentials, **initial,
+            per_nanosiemens=scale * 1e-9, noise=scale * noise, one=1.0,
+            m_slope=2 / p.v2, half_n_slope=1 / (2 * p.v4), n_slope=2 / p.v4, minus_v5=-p.v5, h_slope=-1 / p.v6,
+            tau_slope=1 / p.v8, s_slope=1 / p.v9,
+            half_phi_n=dt * p.phi_n / 2, tau_h0=p.tau_h0 / dt, tau_h1=p.tau_h1 / dt,
+        )  # fmt: skip
+
+
+@scalar
+def start(initial, c):
+    """The fixed initial state: the initial numbers are not used."""
+    return (
+        c.initial_v0, c.initial_v1, c.initial_v2, c.initial_v3, c.initial_v4,
+        c.initial_n0, c.initial_n1, c.initial_n2, c.initial_n3, c.initial_n4,
+        c.initial_h0, c.initial_h1, c.initial_h2, c.initial_h3, c.initial_h4,
+    )  # fmt: skip
+
+
+@scalar
+def neuron(v, n, h, g_ca, g_k, g_h, c):
+    """Membrane current and next gates of one neuron, and their derivatives by its V, N and H.
+
+    Returns (I, N, H, dI/dV, dI/dN, dI/dH, dN/dV, dN/dN, dH/dV, dH/dH).
+    """
+    m_inf = sigmoid(c.m_slope * (v - c.v1))
+    dm_inf = c.m_slope * (m_inf - m_inf * m_inf)
+    # One exponential for N_inf and lambda_N: e = exp((V - v3) / (2 v4)), N_inf = 1 / (1 + e^-4).
+    e = exp(c.half_n_slope * (v - c.v3))
+    r = c.one / e
+    n_inf = c.one / (c.one + (r * r) * (r * r))
+    dn_inf = c.n_slope * (n_inf - n_inf * n_inf)
+    rate_n = c.half_phi_n * (e + r)
+    drate_n = c.half_phi_n * c.half_n_slope * (e - r)
+    h_inf = sigmoid(c.h_slope * (v - c.minus_v5))
+    dh_inf = c.h_slope * (h_inf - h_inf * h_inf)
+    tau_inf = sigmoid(c.tau_slope * (v - c.v7))
+    rate_h = c.one / (c.tau_h0 + c.tau_h1 * tau_inf)
+    drate_h = -(rate_h * rate_h) * c.tau_h1 * (c.tau_slope * (tau_inf - tau_inf * tau_inf))
+    ca, k, hyp = g_ca * (v - c.v_ca), g_k * (v - c.v_k), g_h * (v - c.v_hyp)
+    return (
+        c.g_leak * (v - c.v_leak) + ca * m_inf + k * n + hyp * h,
+        n + rate_n * (n_inf - n),
+        h + rate_h * (h_inf - h),
+        c.g_leak + g_ca * m_inf + ca * dm_inf + g_k * n + g_h * h,
+        k,
+        hyp,
+        drate_n * (n_inf - n) + rate_n * dn_inf,
+        c.one - rate_n,
+        drate_h * (h_inf - h) + rate_h * dh_inf,
+        c.one - rate_h,
+    )
+
+
+@scalar
+def release(v, c):
+    """Synaptic activation S_inf of a presynaptic potential, and its derivative."""
+    s = sigmoid(c.s_slope * (v - c.v_th))
+    return s, c.s_slope * (s - s * s)
+
+
+@scalar
+def step(state, parameters, noise, drive, task, c):
+    """One Euler step; z = (g_el, g_synA) in nS.
+
+    The linearisation holds, for each neuron, the derivatives of `neuron` with dI/dV completed by its couplings; then
+    the derivatives of the potentials' decrements by other neurons' potentials through synapses (f1 by f2, f2 by f1, hub
+    by f1, hub by s1, s1 by s2, s2 by s1); then minus the derivatives of f2, hub and s2 by g_el and of hub by g_synA.
+    """
+    v0, v1, v2, v3, v4, n0, n1, n2, n3, n4, h0, h1, h2, h3, h4 = state
+    x0, x1, x2, x3, x4 = noise
+    g_el, g_syn_a = c.per_nanosiemens * parameters[0], c.per_nanosiemens * parameters[1]
+    i0, n0, h0, iv0, in0, ih0, nv0, nn0, hv0, hh0 = neuron(v0, n0, h0, c.g_ca_fast, c.g_k_fast, c.g_h_fast, c)
+    i1, n1, h1, iv1, in1, ih1, nv1, nn1, hv1, hh1 = neuron(v1, n1, h1, c.g_ca_fast, c.g_k_fast, c.g_h_fast, c)
+    i2, n2, h2, iv2, in2, ih2, nv2, nn2, hv2, hh2 = neuron(v2, n2, h2, c.g_ca_hub, c.g_k_hub, c.g_h_hub, c)
+    i3, n3, h3, iv3, in3, ih3, nv3, nn3, hv3, hh3 = neuron(v3, n3, h3, c.g_ca_slow, c.g_k_slow, c.g_h_slow, c)
+    i4, n4, h4, iv4, in4, ih4, nv4, nn4, hv4, hh4 = neuron(v4, n4, h4, c.g_ca_slow, c.g_k_slow, c.g_h_slow, c)
+    s0, ds0 = release(v0, c)
+    s1, ds1 = release(v1, c)
+    s3, ds3 = release(v3, c)
+    s4, ds4 = release(v4, c)
+    d0, d1, d2, d3, d4 = (
+        c.g_syn_b * (v0 - c.v_syn), c.g_syn_b * (v1 - c.v_syn), g_syn_a * (v2 - c.v_syn),
+        c.g_syn_b * (v3 - c.v_syn), c.g_syn_b * (v4 - c.v_syn),
+    )  # fmt: skip
+    gap1, gap4 = v1 - v2, v4 - v2
+    release_a = s0 + s3
+    new = (
+        v0 - (i0 + d0 * s1) + c.noise * x0,
+        v1 - (i1 + d1 * s0 + g_el * gap1) + c.noise * x1,
+        v2 - (i2 + d2 * release_a - g_el * (gap1 + gap4)) + c.noise * x2,
+        v3 - (i3 + d3 * s4) + c.noise * x3,
+        v4 - (i4 + d4 * s3 + g_el * gap4) + c.noise * x4,
+        n0, n1, n2, n3, n4, h0, h1, h2, h3, h4,
+    )  # fmt: skip
+    linearisation = (
+        iv0 + c.g_syn_b * s1, in0, ih0, nv0, nn0, hv0, hh0,
+        iv1 + c.g_syn_b * s0 + g_el, in1, ih1, nv1, nn1, hv1, hh1,
+        iv2 + g_syn_a * release_a + (g_el + g_el), in2, ih2, nv2, nn2, hv2, hh2,
+        iv3 + c.g_syn_b * s4, in3, ih3, nv3, nn3, hv3, hh3,
+        iv4 + c.g_syn_b * s3 + g_el, in4, ih4, nv4, nn4, hv4, hh4,
+        d0 * ds1, d1 * ds0, d2 * ds0, d2 * ds3, d3 * ds4, d4 * ds3,
+        c.per_nanosiemens * gap1, -c.per_nanosiemens * (gap1 + gap4), c.per_nanosiemens * gap4,
+        c.per_nanosiemens * (v2 - c.v_syn) * release_a,
+    )  # fmt: skip
+    return new, linearisation
+
+
+@scalar
+def direction(tangents, own0, own1, own2, own3, own4, synapses, g_el, direct1, direct2, direct4):
+    """Advance the derivatives by one parameter; ``direct``: what the parameter itself takes from f2, hub and s2."""
+    v0, v1, v2, v3, v4, n0, n1, n2, n3, n4, h0, h1, h2, h3, h4 = tangents
+    by01, by10, by20, by23, by34, by43 = synapses
+    return (
+        v0 - (own0[0] * v0 + own0[1] * n0 + own0[2] * h0 + by01 * v1),
+        v1 - (own1[0] * v1 + own1[1] * n1 + own1[2] * h1 + by10 * v0 - g_el * v2 + direct1),
+        v2 - (own2[0] * v2 + own2[1] * n2 + own2[2] * h2 + by20 * v0 + by23 * v3 - g_el * (v1 + v4) + direct2),
+        v3 - (own3[0] * v3 + own3[1] * n3 + own3[2] * h3 + by34 * v4),
+        v4 - (own4[0] * v4 + own4[1] * n4 + own4[2] * h4 + by43 * v3 - g_el * v2 + direct4),
+        own0[3] * v0 + own0[4] * n0,
+        own1[3] * v1 + own1[4] * n1,
+        own2[3] * v2 + own2[4] * n2,
+        own3[3] * v3 + own3[4] * n3,
+        own4[3] * v4 + own4[4] * n4,
+        own0[5] * v0 + own0[6] * h0,
+        own1[5] * v1 + own1[6] * h1,
+        own2[5] * v2 + own2[6] * h2,
+        own3[5] * v3 + own3[6] * h3,
+        own4[5] * v4 + own4[6] * h4,
+    )
+
+
+@scalar
+def tangent(tangents, linearisation, parameters, drive, task, c):
+    """Derivatives of the next state by g_el and by g_synA (per nS)."""
+    own0, own1, own2, own3, own4 = (
+        linearisation[0:7], linearisation[7:14], linearisation[14:21], linearisation[21:28], linearisation[28:35],
+    )  # fmt: skip
+    synapses = linearisation[35:41]
+    el1, el2, el4, syn_a = linearisation[41:45]
+    g_el = c.per_nanosiemens * parameters[0]
+    zero = c.one - c.one
+    by_el = direction(tangents[0:15], own0, own1, own2, own3, own4, synapses, g_el, el1, el2, el4)
+    by_syn = direction(tangents[15:30], own0, own1, own2, own3, own4, synapses, g_el, zero, syn_a, zero)
+    return by_el + by_syn
+
+
+@scalar
+def hub_potential(state, observed, task, c):
+    """The sample that the statistic is made of."""
+    return (state[2],), ()
+
+
+@scalar
+def hub_potential_tangent(tangents, observed_tangents, linearisation, c):
+    return tangents[2], tangents[17]
+
+
+@scalar
+def potentials(state, drive, c):
+    """Membrane potentials of f1, f2, hub, s1, s2 in volts."""
+    return state[0], state[1], state[2], state[3], state[4]
+
+
+STG_SIMULATOR = Simulator(
+    name="stg", n_parameters=2, n_states=15, n_noise=5, n_drive=1, n_readout=5, lanes=16,
+    start=start, step=step, tangent=tangent, statistic=hub_potential, statistic_tangent=hub_potential_tangent,
+    readout=potentials,
+)  # fmt: skip
