@@ -2,7 +2,9 @@
 
 import math
 
-__all__ = ["finite", "one_of", "positive", "positive_integer", "within"]
+import numpy as np
+
+__all__ = ["finite", "finite_tuple", "one_of", "positive", "positive_integer", "within"]
 
 
 def finite(name, value):
@@ -10,6 +12,14 @@ def finite(name, value):
     if not math.isfinite(value):
         raise ValueError(f"{name} = {value}: give a finite number")
     return float(value)
+
+
+def finite_tuple(name, value, shape):
+    """Return an array of finite numbers of that shape, as nested tuples of floats."""
+    array = np.asarray(value, np.float64)
+    if array.shape != shape or not np.isfinite(array).all():
+        raise ValueError(f"{name} = {value!r}: give finite numbers of shape {shape}")
+    return tuple(map(tuple, array.tolist())) if len(shape) == 2 else tuple(array.tolist())
 
 
 def positive(name, value):

@@ -135,7 +135,7 @@ def readout(state, drive, c):
 
 
 SC_SIMULATOR = Simulator(
-    name="sc", n_parameters=4, n_states=4, n_noise=4, n_drive=7, n_readout=4, n_tasks=2,
+    name="sc", n_parameters=4, n_states=4, n_tangents=16, n_noise=4, n_drive=7, n_readout=4, n_tasks=2,
     start=start, step=step, tangent=tangent, statistic=statistic, statistic_tangent=statistic_tangent, readout=readout,
 )  # fmt: skip
 

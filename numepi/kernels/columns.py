@@ -1,8 +1,8 @@
 """Columns of a flat array as tuples: how the lane driver hands arrays to scalar functions.
 
-``take(array, start, stride, count)`` is (array[start], array[start + stride], ...), ``count`` numbers;
-``put(array, start, stride, values)`` stores a tuple there.  ``count`` and ``stride`` are compile-time constants where the
-optimiser should see that two columns cannot overlap.  There is no bounds check: the driver owns the arrays.
+``take(array, start, stride, count)`` is (array[start], array[start + stride], ...), ``count`` numbers (a literal);
+``put(array, start, stride, values)`` stores a tuple there.  With a constant ``stride`` the optimiser sees that rows do
+not overlap.  There is no bounds check: the driver owns the arrays.
 """
 
 from numba import types

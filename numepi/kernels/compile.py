@@ -24,16 +24,34 @@ import numpy as np
 from numba import njit
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.dispatcher import Dispatcher
+from numba.core.registry import CPUDispatcher
 
 __all__ = ["SCALAR_OPTIONS", "kernel", "parallel_kernel", "scalar", "vector_kernel"]
 
 _COMMON = {"error_model": "numpy", "nogil": True, "fastmath": {"contract"}}
-SCALAR_OPTIONS = _COMMON | {"forceinline": True}
+# Wrappers for calls from Python cost as much to compile as the function itself.
+_NO_WRAPPERS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+SCALAR_OPTIONS = _COMMON | _NO_WRAPPERS | {"forceinline": True}
+
+
+class _Inner(CPUDispatcher):
+    """A function compiled for calls from kernels; called from Python it is compiled once more, with a wrapper."""
+
+    def __call__(self, *arguments):
+        if not hasattr(self, "_outer"):
+            self._outer = njit(self.py_func, **_COMMON)
+        return self._outer(*arguments)
+
+
+def _inner(function, **options):
+    dispatcher = njit(function, **options)
+    dispatcher.__class__ = _Inner  # numba has no public way to choose the class
+    return dispatcher
 
 
 def scalar(function):
     """Compile a scalar function that is inlined into every kernel that calls it."""
-    return njit(function, **SCALAR_OPTIONS)
+    return _inner(function, **SCALAR_OPTIONS)
 
 
 def kernel(function):
@@ -58,7 +76,7 @@ def parallel_kernel(function, name=None):
 
 def block_function(function):
     """Compile the body of a parallel loop: called, not inlined, and cached with the kernel that calls it."""
-    return njit(function, **_COMMON)
+    return _inner(function, **_COMMON, **_NO_WRAPPERS)
 
 
 def _cached(dispatcher):

@@ -1,0 +1,431 @@
+"""Primary visual cortex: noise-driven variability of a stochastic stabilised supralinear network (paper: Figure 3)."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from numepi.circuits.arguments import finite_tuple, positive, positive_integer, within
+from numepi.circuits.base import Circuit, Trajectories
+from numepi.emergent_property import EmergentProperty
+from numepi.kernels.compile import scalar
+from numepi.kernels.lanes import Noise, Observation, Simulator
+from numepi.kernels.random import uniform
+from numepi.support import Support
+
+__all__ = ["V1", "V1_SIMULATOR"]
+
+# Rows are the receiving population, in the order E, P, S, V (science: section 4.4).
+WEIGHTS = (
+    (0.218, -0.119, -0.0594, -0.0229),
+    (0.166, -0.0651, -0.068, -0.0242),
+    (0.0895, -5.22e-4, -1.51e-5, -0.0761),
+    (0.334, -0.231, -0.0254, -2.52e-5),
+)
+BASELINE_INPUT = (4.16, 4.29, 4.91, 4.86)
+CONTRAST_INPUT = (3.59, 4.03, 0.0, 0.0)
+_RATE_NAMES = ("x_E (Hz)", "x_P (Hz)", "x_S (Hz)", "x_V (Hz)")
+_RELAXATION_STEPS, _REST_TOLERANCE = 20_000, 1e-13
+
+
+class V1Constants(NamedTuple):
+    """Numbers of the equations below, all floats of one precision."""
+
+    rate: float  # dt / tau
+    decay: float  # 1 - dt / tau
+    noise_decay: float  # 1 - dt / tau_noise
+    noise_kick: float  # sqrt(2 dt / tau_noise)
+    amplification: float  # sigma-tilde / sigma = sqrt(1 + tau / tau_noise)
+    start_low: float
+    start_width: float
+    zero: float
+    one: float
+    samples: float  # observed, of the temporal standard deviation
+    wEE: float
+    wEP: float
+    wES: float
+    wEV: float
+    wPE: float
+    wPP: float
+    wPS: float
+    wPV: float
+    wSE: float
+    wSP: float
+    wSS: float
+    wSV: float
+    wVE: float
+    wVP: float
+    wVS: float
+    wVV: float
+    hE: float
+    hP: float
+    hS: float
+    hV: float
+
+
+@scalar
+def initial_uniforms(w0, w1, w2, w3, like):
+    """Four uniforms in (0, 1)."""
+    return uniform(w0, like), uniform(w1, like), uniform(w2, like), uniform(w3, like)
+
+
+@scalar
+def start(initial, c):
+    """Rates drawn uniformly; no noise yet.  The state is (x, e): the input noise is epsilon_i = sigma-tilde_i e_i."""
+    u0, u1, u2, u3 = initial
+    return (
+        c.start_low + c.start_width * u0,
+        c.start_low + c.start_width * u1,
+        c.start_low + c.start_width * u2,
+        c.start_low + c.start_width * u3,
+        c.zero,
+        c.zero,
+        c.zero,
+        c.zero,
+    )
+
+
+@scalar
+def synaptic(x, c):
+    """W x."""
+    x0, x1, x2, x3 = x
+    return (
+        c.wEE * x0 + c.wEP * x1 + c.wES * x2 + c.wEV * x3,
+        c.wPE * x0 + c.wPP * x1 + c.wPS * x2 + c.wPV * x3,
+        c.wSE * x0 + c.wSP * x1 + c.wSS * x2 + c.wSV * x3,
+        c.wVE * x0 + c.wVP * x1 + c.wVS * x2 + c.wVV * x3,
+    )
+
+
+@scalar
+def rectified(drive, c):
+    # this way round NaN stays NaN
+    return c.zero if drive < c.zero else drive
+
+
+@scalar
+def step(state, parameters, noise, drive, task, c):
+    """x <- x + dt/tau (-x + [W x + h + epsilon]^2_+), and an Ornstein-Uhlenbeck step of e, from the same old state."""
+    x0, x1, x2, x3, e0, e1, e2, e3 = state
+    i0, i1, i2, i3 = synaptic((x0, x1, x2, x3), c)
+    a0, a1, a2, a3 = c.amplification * e0, c.amplification * e1, c.amplification * e2, c.amplification * e3
+    r0 = rectified(i0 + c.hE + parameters[0] * a0, c)
+    r1 = rectified(i1 + c.hP + parameters[1] * a1, c)
+    r2 = rectified(i2 + c.hS + parameters[2] * a2, c)
+    r3 = rectified(i3 + c.hV + parameters[3] * a3, c)
+    new = (
+        c.decay * x0 + c.rate * (r0 * r0),
+        c.decay * x1 + c.rate * (r1 * r1),
+        c.decay * x2 + c.rate * (r2 * r2),
+        c.decay * x3 + c.rate * (r3 * r3),
+        c.noise_decay * e0 + c.noise_kick * noise[0],
+        c.noise_decay * e1 + c.noise_kick * noise[1],
+        c.noise_decay * e2 + c.noise_kick * noise[2],
+        c.noise_decay * e3 + c.noise_kick * noise[3],
+    )
+    # d/d(input) of dt/tau [input]^2_+, and d(input_i)/d(sigma_i)
+    g0, g1, g2, g3 = c.rate * (r0 + r0), c.rate * (r1 + r1), c.rate * (r2 + r2), c.rate * (r3 + r3)
+    return new, (g0, g1, g2, g3, g0 * a0, g1 * a1, g2 * a2, g3 * a3)
+
+
+@scalar
+def tangent(tangents, linearisation, parameters, drive, task, c):
+    """dx <- dx + dt/tau (-dx + 2 [input]_+ (W dx + d epsilon)) by each sigma; e does not depend on sigma."""
+    dE, dP, dS, dV = tangents[0:4], tangents[4:8], tangents[8:12], tangents[12:16]
+    g0, g1, g2, g3, b0, b1, b2, b3 = linearisation
+    gains = g0, g1, g2, g3
+    return (
+        direction(dE, gains, (b0, c.zero, c.zero, c.zero), c)
+        + direction(dP, gains, (c.zero, b1, c.zero, c.zero), c)
+        + direction(dS, gains, (c.zero, c.zero, b2, c.zero), c)
+        + direction(dV, gains, (c.zero, c.zero, c.zero, b3), c)
+    )
+
+
+@scalar
+def direction(dx, gains, direct, c):
+    i0, i1, i2, i3 = synaptic(dx, c)
+    return (
+        c.decay * dx[0] + gains[0] * i0 + direct[0],
+        c.decay * dx[1] + gains[1] * i1 + direct[1],
+        c.decay * dx[2] + gains[2] * i2 + direct[2],
+        c.decay * dx[3] + gains[3] * i3 + direct[3],
+    )
+
+
+@scalar
+def observe(values, state, count, c):
+    """Running mean of x_E and sum of squared deviations from it, stable in one pass (Welford 1962)."""
+    mean, squares = values
+    deviation = state[0] - mean
+    mean = mean + deviation / count
+    return (mean, squares + deviation * (state[0] - mean)), (deviation,)
+
+
+@scalar
+def observe_tangent(derivatives, tangents, linearisation, count, c):
+    """Running means of the dx_E and their co-moments with x_E: half the derivatives of the sum of squares."""
+    m0, m1, m2, m3, s0, s1, s2, s3 = derivatives
+    (deviation,) = linearisation
+    d0, d1, d2, d3 = tangents[0], tangents[4], tangents[8], tangents[12]
+    m0, m1, m2, m3 = m0 + (d0 - m0) / count, m1 + (d1 - m1) / count, m2 + (d2 - m2) / count, m3 + (d3 - m3) / count
+    return (
+        m0, m1, m2, m3, s0 + deviation * (d0 - m0), s1 + deviation * (d1 - m1), s2 + deviation * (d2 - m2),
+        s3 + deviation * (d3 - m3),
+    )  # fmt: skip
+
+
+@scalar
+def statistic(state, observed, task, c):
+    """Temporal standard deviation of x_E."""
+    deviation = math.sqrt(observed[1] / c.samples)
+    return (deviation,), (deviation,)
+
+
+@scalar
+def statistic_tangent(tangents, observed_tangents, linearisation, c):
+    """Zero where the standard deviation is zero: it has no derivative there."""
+    (deviation,) = linearisation
+    scale = c.zero if deviation == c.zero else c.one / (deviation * c.samples)
+    return (
+        scale * observed_tangents[4],
+        scale * observed_tangents[5],
+        scale * observed_tangents[6],
+        scale * observed_tangents[7],
+    )
+
+
+@scalar
+def readout(state, drive, c):
+    """Rates x of E, P, S, V."""
+    return state[0:4]
+
+
+V1_SIMULATOR = Simulator(
+    name="v1", n_parameters=4, n_states=8, n_tangents=16, n_noise=4, n_drive=0, n_readout=4,
+    start=start, step=step, tangent=tangent, readout=readout, statistic=statistic, statistic_tangent=statistic_tangent,
+    initial_noise=initial_uniforms, observation=Observation(2, observe, 8, observe_tangent),
+)  # fmt: skip
+
+
+class V1(Circuit):
+    """Four populations (excitatory; parvalbumin, somatostatin, VIP inhibitory) driven by slow noise.
+
+    tau dx/dt = -x + [W x + h + epsilon]^2_+, tau_noise d epsilon = -epsilon dt + sqrt(2 tau_noise) sigma-tilde dB,
+    sigma-tilde = sigma sqrt(1 + tau / tau_noise), h = h_b + contrast h_c (science: section 4.4; paper: Figure 3).
+    Parameters z = [sigma_E, sigma_P, sigma_S, sigma_V], the noise amplitudes in units of the input, on [0, 0.5]^4.
+    Statistic: s_E, the temporal standard deviation of the excitatory rate in Hz from 75 ms on, averaged over trials.
+    Its derivative is reported as zero where it is itself zero (a noise-free circuit at rest).
+
+    Parameters
+    ----------
+    contrast : float
+        Of the stimulus, c >= 0.
+    trials : int
+        Simulations averaged (the given noise decides instead where there is any).
+    steps : int
+        Euler-Maruyama steps.
+    dt, tau, tau_noise : float
+        Step and time constants of the rates and the noise, seconds.
+    observe_from : float
+        Time in seconds from which the standard deviation is taken.
+    start_range : (float, float)
+        Initial rates are uniform between these, Hz.
+    weights : array (4, 4)
+        W: rows receive, in the order E, P, S, V.
+    baseline_input, contrast_input : array (4,)
+        h_b and h_c.
+
+    Raises
+    ------
+    ValueError
+        If an argument is outside its range.
+
+    Notes
+    -----
+    Noise arrays, where given: ``x0`` (n, trials, 4), initial rates in Hz, and ``noise`` (n, trials, steps, 4).  From
+    the generator: counter c1 = trial, step 0 for the initial rates.
+    """
+
+    name = "v1"
+    parameter_names = ("sigma_E", "sigma_P", "sigma_S", "sigma_V")
+    statistic_names = ("s_E",)
+    support = Support([0.0] * 4, [0.5] * 4)
+    noise_names = ("x0", "noise")
+
+    def __init__(
+        self,
+        contrast=0.0,
+        trials=100,
+        steps=200,
+        dt=5e-4,
+        tau=1e-3,
+        tau_noise=5e-3,
+        observe_from=0.075,
+        start_range=(10.0, 25.0),
+        weights=WEIGHTS,
+        baseline_input=BASELINE_INPUT,
+        contrast_input=CONTRAST_INPUT,
+    ):
+        self.contrast = within("contrast", contrast, 0, np.inf)
+        self.trials = positive_integer("trials", trials)
+        self.steps = positive_integer("steps", steps)
+        self.dt = positive("dt", dt)
+        self.tau = positive("tau", tau)
+        self.tau_noise = positive("tau_noise", tau_noise)
+        self.observe_from = within("observe_from", observe_from, 0, np.inf)
+        self.start_range = finite_tuple("start_range", start_range, (2,))
+        self.weights = finite_tuple("weights", weights, (4, 4))
+        self.baseline_input = finite_tuple("baseline_input", baseline_input, (4,))
+        self.contrast_input = finite_tuple("contrast_input", contrast_input, (4,))
+        if self.start_range[0] >= self.start_range[1]:
+            raise ValueError(f"start_range = {self.start_range}: the lower rate must come first and be less")
+        if self._samples < 2:
+            raise ValueError(
+                f"steps = {self.steps} of {self.dt} s leave {max(self._samples, 0)} samples from observe_from = "
+                f"{self.observe_from} s on: a standard deviation needs two"
+            )
+
+    @property
+    def time(self):
+        """Sample times in seconds, (steps + 1,)."""
+        return np.arange(self.steps + 1) * self.dt
+
+    @property
+    def inputs(self):
+        """h = h_b + contrast h_c, (4,)."""
+        return np.array(self.baseline_input) + self.contrast * np.array(self.contrast_input)
+
+    def emergent_property(self, mean=5.0):
+        """Standard deviation of the excitatory rate: mean 5 or 10 Hz, variance 1 Hz^2 (paper: Figure 3)."""
+        return EmergentProperty(mean=[positive("mean", mean)], variance=[1.0])
+
+    def paper_settings(self):
+        """The flow and Algorithm 1 settings of the paper, as keywords of `numepi.infer`."""
+        from numepi.flow import RealNVP
+
+        return {
+            "flow": RealNVP(self.support, stages=3, hidden=(50, 50), box_map="sigmoid"),
+            "iterations_per_epoch": 2000,
+            "batch_size": 100,
+            "penalty": 1e-1,
+            "penalty_growth": 2.0,
+            "test_batch_size": 100,
+            "learning_rate": 1e-3,
+        }
+
+    def steady_state(self, inputs=None):
+        """Rates at which the noise-free circuit rests.
+
+        Parameters
+        ----------
+        inputs : array (..., 4), optional
+            Constant input to each population in place of `inputs`.
+
+        Returns
+        -------
+        rates : ndarray (..., 4)
+            In Hz; NaN where the circuit does not come to rest.
+        """
+        inputs = self.inputs if inputs is None else np.asarray(inputs, np.float64)
+        if inputs.shape[-1:] != (4,):
+            raise ValueError(f"inputs has shape {inputs.shape}: expected (..., 4), one for each of E, P, S, V")
+        weights = np.array(self.weights)
+        rates = np.full(inputs.shape, np.mean(self.start_range))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for _ in range(_RELAXATION_STEPS):
+                change = _rest(rates, inputs, weights) - rates
+                rates = rates + 0.2 * change
+                if not (np.abs(change) > _REST_TOLERANCE * (1 + np.abs(rates))).any():
+                    break
+        return np.where((np.abs(change) <= _REST_TOLERANCE * (1 + np.abs(rates))).all(-1)[..., None], rates, np.nan)
+
+    def input_responses(self, change=(0.02, 0.02, 0.2, 0.2)):
+        """Change of each steady rate when the input to one population rises.
+
+        A negative diagonal element is the paradoxical effect: the rate of a population falls when its input rises.
+
+        Parameters
+        ----------
+        change : array (4,)
+            Rise of the input to E, P, S, V (the paper's 0.002 and 0.02, which are in units ten times larger).
+
+        Returns
+        -------
+        response : ndarray (4, 4)
+            ``response[i, j]`` in Hz: of population i to the input of population j.
+        """
+        change = np.array(finite_tuple("change", change, (4,)))
+        return (self.steady_state(self.inputs + np.diag(change)) - self.steady_state()).T
+
+    def input_step(self, change, duration=0.05):
+        """Noise-free rates after the input steps up from rest at time 0.
+
+        Parameters
+        ----------
+        change : array (4,)
+            Step of the input to E, P, S, V.
+        duration : float
+            Seconds.
+
+        Returns
+        -------
+        Trajectories
+            ``values`` (1, T, 4), rates in Hz at multiples of ``dt``.
+        """
+        inputs = self.inputs + np.array(finite_tuple("change", change, (4,)))
+        steps = max(1, round(positive("duration", duration) / self.dt))
+        rates = np.empty((1, steps + 1, 4))
+        rates[0, 0] = self.steady_state()
+        weights, rate = np.array(self.weights), self.dt / self.tau
+        for t in range(steps):
+            rates[0, t + 1] = rates[0, t] + rate * (_rest(rates[0, t], inputs, weights) - rates[0, t])
+        return Trajectories(np.arange(steps + 1) * self.dt, rates, _RATE_NAMES)
+
+    @property
+    def _first_observed(self):
+        # a sample at observe_from counts, whatever the rounding of the quotient
+        return max(1, math.ceil(self.observe_from / self.dt - 1e-6))
+
+    @property
+    def _samples(self):
+        return self.steps + 1 - self._first_observed
+
+    def _constants(self):
+        low, high = self.start_range
+        rate, noise_rate = self.dt / self.tau, self.dt / self.tau_noise
+        return V1Constants(
+            rate, 1 - rate, 1 - noise_rate, math.sqrt(2 * noise_rate), math.sqrt(1 + self.tau / self.tau_noise), low,
+            high - low, 0.0, 1.0, self._samples, *np.ravel(self.weights), *self.inputs,
+        )  # fmt: skip
+
+    def _given(self, noise):
+        """Check given noise; return the driver's `Noise` and the number of trials."""
+        if noise is None:
+            return None, self.trials
+        x0, steps = noise["x0"], noise["noise"]
+        if x0.ndim != 3 or x0.shape[2] != 4 or x0.shape[1] < 1:
+            raise ValueError(f"noise['x0'] has shape {x0.shape}: expected (n, trials, 4)")
+        expected = (*x0.shape[:2], self.steps, 4)
+        if steps.shape != expected:
+            raise ValueError(f"noise['noise'] has shape {steps.shape}: expected {expected} beside this 'x0'")
+        low, high = self.start_range
+        return Noise(((x0 - low) / (high - low)).reshape(-1, 4), steps.reshape(-1, self.steps, 4)), x0.shape[1]
+
+    def _evaluate(self, z, key, first_index, noise, with_jacobian):
+        given, trials = self._given(noise)
+        drive = np.empty((self.steps + 1, 0))
+        return V1_SIMULATOR.statistics(
+            z, key, first_index, trials, drive, self._constants(), with_jacobian, given, self._first_observed
+        )
+
+    def _simulate(self, z, key, noise):
+        given, trials = self._given(noise)
+        drive = np.empty((self.steps + 1, 0))
+        values = V1_SIMULATOR.trajectories(z, key, 0, trials, drive, self._constants(), given)
+        return Trajectories(self.time, values[:, 0], _RATE_NAMES)
+
+
+def _rest(rates, inputs, weights):
+    """[W x + h]^2_+: where the rates are drawn to."""
+    return np.square(np.maximum(rates @ weights.T + inputs, 0.0))
