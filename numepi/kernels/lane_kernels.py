@@ -50,7 +50,10 @@ class _Layout:
 
     def __init__(self, simulator, with_tangents):
         lanes, observation = simulator.lanes, simulator.observation
-        self.n_tangents = simulator.n_tangents * with_tangents
+        n_tangents = simulator.n_tangents
+        if n_tangents is None:
+            n_tangents = simulator.n_parameters * simulator.n_states
+        self.n_tangents = n_tangents * with_tangents
         self.n_observed, self.n_observed_tangents = 0, 0
         if observation is not None:
             self.n_observed, self.n_observed_tangents = observation.n_values, observation.n_derivatives * with_tangents
@@ -78,7 +81,8 @@ def statistics_kernel(simulator, with_tangents):
 
     def statistics(z, run, drive, constants, initial, noise, results):
         for block in numba.prange(results.shape[1] // lanes):
-            simulate_block(block, z, run, drive, constants, initial, noise, results)
+            # int64: the index is one before numba makes the loop parallel and would be uint64 after: two signatures
+            simulate_block(np.int64(block), z, run, drive, constants, initial, noise, results)
 
     return parallel_kernel(statistics, name=f"{simulator.name}_{'tangents' if with_tangents else 'values'}")
 
@@ -293,7 +297,7 @@ def trajectory_kernel(simulator):
 
     def trajectories(z, run, drive, constants, initial, noise, values):
         for simulation in numba.prange(len(values)):
-            simulate(simulation, z, run, drive, constants, initial, noise, values)
+            simulate(np.int64(simulation), z, run, drive, constants, initial, noise, values)
 
     return parallel_kernel(trajectories, name=f"{simulator.name}_trajectories")
 

@@ -87,9 +87,9 @@ class Simulator:
     ----------
     name : str
         Names the compiled kernels.
-    n_parameters, n_states, n_tangents, n_noise, n_drive, n_readout : int
-        D; numbers in the state and in its tangents; standard normals drawn each step; numbers in a row of ``drive`` and
-        in a sample of a trajectory.
+    n_parameters, n_states, n_noise, n_drive, n_readout : int
+        D; numbers in the state; standard normals drawn each step; numbers in a row of ``drive`` and in a sample of a
+        trajectory.
     start : scalar function
         ``start(initial, constants) -> state``.
     step : scalar function
@@ -108,6 +108,8 @@ class Simulator:
         In their place where statistics need every observed step: ``summary(kept, constants, results)`` with ``kept``
         (observed steps, values and derivatives, lanes) fills ``results`` (k (1 + D), lanes), the values before their
         derivatives; without derivatives ``kept`` holds values only and ``results`` has k rows.
+    n_tangents : int
+        Numbers in the tangents (default: D for each number in the state).
     n_statistics : int
         k, statistics of one simulation; the circuit's are those of each task in turn.
     n_initial, n_tasks : int
@@ -127,7 +129,6 @@ class Simulator:
     name: str
     n_parameters: int
     n_states: int
-    n_tangents: int
     n_noise: int
     n_drive: int
     n_readout: int
@@ -139,6 +140,7 @@ class Simulator:
     statistic_tangent: Callable = None
     summary: Callable = None
     n_statistics: int = 1
+    n_tangents: int = None
     n_initial: int = 4
     n_tasks: int = 1
     initial_noise: Callable = normals_from_words
@@ -161,6 +163,7 @@ class Simulator:
         drive : ndarray (steps + 1, n_drive)
             Time-dependent numbers: row t for step t = 1, 2, ...
         constants : NamedTuple of floats
+            Converted to the working precision; arrays (tables for `summary`) are passed as they are.
         with_jacobian : bool
         noise : Noise, optional
             Used in place of the generator.
@@ -236,4 +239,5 @@ class Simulator:
 
 
 def _in_precision(real, drive, constants):
-    return np.ascontiguousarray(drive, dtype=real), type(constants)(*map(real, constants))
+    constants = type(constants)(*(c if isinstance(c, np.ndarray) else real(c) for c in constants))
+    return np.ascontiguousarray(drive, dtype=real), constants
