@@ -335,10 +335,11 @@ class V1(Circuit):
         with np.errstate(over="ignore", invalid="ignore"):
             for _ in range(_RELAXATION_STEPS):
                 change = _rest(rates, inputs, weights) - rates
-                rates = rates + 0.2 * change
-                if not (np.abs(change) > _REST_TOLERANCE * (1 + np.abs(rates))).any():
+                at_rest = np.isfinite(rates) & (np.abs(change) <= _REST_TOLERANCE * (1 + rates))
+                if at_rest.all():
                     break
-        return np.where((np.abs(change) <= _REST_TOLERANCE * (1 + np.abs(rates))).all(-1)[..., None], rates, np.nan)
+                rates = rates + 0.2 * change
+        return np.where(at_rest.all(axis=-1, keepdims=True), rates, np.nan)
 
     def input_responses(self, change=(0.02, 0.02, 0.2, 0.2)):
         """Change of each steady rate when the input to one population rises.
