@@ -30,9 +30,11 @@ def spectrum_tables(n_samples, window, dt, frequencies):
 
     Returns
     -------
-    tables : ndarray (2, p, m), p = ceil(n_samples / 2)
+    tables : ndarray (2, p, m)
         For the sums (cos) and differences (sin) of samples at equal distance from the middle, nearest first; a sample
-        in the middle counts once.
+        in the middle is half of such a sum.  Zeros fill p up to a multiple of 4.
+    transposed : ndarray (2, m, p)
+        The same with the last two axes exchanged, and m filled up.
     """
     n_filtered = n_samples - window + 1
     time = (np.arange(n_filtered) - (n_filtered - 1) / 2) * dt
@@ -43,73 +45,75 @@ def spectrum_tables(n_samples, window, dt, frequencies):
         average[np.arange(n_filtered) + k, np.arange(n_filtered)] = 1 / window
     late_half = (average @ wave)[n_samples // 2 :]
     tables = np.stack([late_half.real, late_half.imag])
+    if n_samples % 2:
+        tables[:, 0] /= 2
+    return _filled(tables), _filled(tables.transpose(0, 2, 1))
+
+
+def _filled(tables):
+    """Zeros up to a multiple of four rows, as `project` reads them; nobody may write into cached tables."""
+    tables = np.pad(tables, ((0, 0), (0, -tables.shape[1] % 4), (0, 0)))
     tables.setflags(write=False)
     return tables
 
 
 @kernel
-def project(table, x, out):
-    """Fill out (m,) with x (p,) @ table (p, m), four rows at a time."""
-    m = len(out)
-    out[:] = 0.0
-    whole = len(x) // 4 * 4
-    for p in range(0, whole, 4):
-        a, b, c, d = x[p], x[p + 1], x[p + 2], x[p + 3]
-        for j in range(m):
-            out[j] += a * table[p, j] + b * table[p + 1, j] + c * table[p + 2, j] + d * table[p + 3, j]
-    for p in range(whole, len(x)):
-        for j in range(m):
-            out[j] += x[p] * table[p, j]
+def project(tables, x, out):
+    """Fill out (2, >= m) with x[i] (p,) @ tables[i] (p, m) for i = 0, 1; four rows at a time (p is a multiple of 4)."""
+    for i in range(2):
+        for j in range(tables.shape[2]):
+            out[i, j] = 0.0
+        for p in range(0, tables.shape[1], 4):
+            a, b, c, d = x[i, p], x[i, p + 1], x[i, p + 2], x[i, p + 3]
+            for j in range(tables.shape[2]):
+                near = a * tables[i, p, j] + b * tables[i, p + 1, j]
+                out[i, j] += near + (c * tables[i, p + 2, j] + d * tables[i, p + 3, j])
 
 
 @kernel
-def frequency(samples, tables, transposed, frequencies, slope, gradient):
-    """Frequency (Hz) of samples (s,) before rectification; fills gradient (s,) with its derivatives unless empty.
+def frequency(samples, tables, transposed, frequencies, slope, with_gradient):
+    """Frequency (Hz) of samples (s,) before rectification; with_gradient puts its derivatives in their place.
 
-    ``transposed`` (2, m, p) is ``tables`` with the last axes exchanged.  Where rectified samples vanish throughout,
-    all |X_j| = 0: the frequency is the mean of the frequencies and the gradient zero.  A rectified sample has
-    derivative 0; |X| has derivative 0 at X = 0.
+    ``tables`` (2, p, m) and ``transposed`` (2, m, p) are those of `spectrum_tables`.  Where all rectified samples
+    vanish, all |X_j| do, too: the frequency is the mean of the frequencies and the gradient zero.  A rectified sample
+    has derivative 0; |X| has derivative 0 at X = 0.
     """
     n_pairs, m = tables.shape[1:]
-    last = len(samples) - 1
-    even, odd = np.empty(n_pairs), np.empty(n_pairs)
-    for p in range(n_pairs):
-        late = len(samples) // 2 + p
-        a, b = samples[late], samples[last - late]
-        a = 0.0 if a < 0.0 else a
-        b = 0.0 if b < 0.0 else b
-        even[p] = a + b if late != last - late else a
-        odd[p] = a - b
-    re, im, modulus = np.empty(m), np.empty(m), np.empty(m)
-    project(tables[0], even, re)
-    project(tables[1], odd, im)
+    middle, last = len(samples) // 2, len(samples) - 1
+    # even and odd halves, later their derivatives; cosine and sine part of the spectrum; softmax weights
+    work = np.zeros((5, max(n_pairs, m)))
+    halves, parts, weights = work[:2], work[2:4], work[4]
+    for p in range(len(samples) - middle):
+        late, early = samples[middle + p], samples[last - middle - p]
+        late = 0.0 if late < 0.0 else late
+        early = 0.0 if early < 0.0 else early
+        halves[0, p], halves[1, p] = late + early, late - early
+    project(tables, halves, parts)
     greatest = 0.0
     for j in range(m):
-        modulus[j] = np.sqrt(re[j] * re[j] + im[j] * im[j])
-        # written so that NaN is kept
-        greatest = greatest if modulus[j] <= greatest else modulus[j]
+        modulus = np.sqrt(parts[0, j] * parts[0, j] + parts[1, j] * parts[1, j])
+        greatest = greatest if modulus <= greatest else modulus  # keeps a NaN
+        weights[j] = modulus
     total, weighted = 0.0, 0.0
     for j in range(m):
-        weight = np.exp(slope * (modulus[j] - greatest))
-        total += weight
-        weighted += weight * frequencies[j]
-        even_weight = weight
-        if len(gradient) > 0:
-            # d omega / d |X_j| = slope p_j (phi_j - omega), completed below
-            modulus[j] = even_weight / modulus[j] if modulus[j] > 0.0 else 0.0
+        modulus, weights[j] = weights[j], np.exp(slope * (weights[j] - greatest))
+        total += weights[j]
+        weighted += weights[j] * frequencies[j]
+        weights[j] = weights[j] / modulus if modulus > 0.0 else 0.0
     omega = weighted / total
-    if len(gradient) == 0:
-        return omega
-    for j in range(m):
-        sensitivity = slope * modulus[j] / total * (frequencies[j] - omega)
-        re[j] *= sensitivity
-        im[j] *= sensitivity
-    project(transposed[0], re, even)
-    project(transposed[1], im, odd)
-    for p in range(n_pairs):
-        late = len(samples) // 2 + p
-        early = last - late
-        gradient[late] = even[p] + odd[p] if samples[late] > 0.0 else 0.0
-        if early != late:
-            gradient[early] = even[p] - odd[p] if samples[early] > 0.0 else 0.0
+    if with_gradient:
+        for j in range(m):
+            # d omega / d |X_j| = slope p_j (phi_j - omega), and d |X| / d X = X / |X|
+            sensitivity = slope * weights[j] / total * (frequencies[j] - omega)
+            parts[0, j] *= sensitivity
+            parts[1, j] *= sensitivity
+        project(transposed, parts, halves)
+        for p in range(len(samples) - middle):
+            late, early = middle + p, last - middle - p
+            even, odd = halves[0, p], halves[1, p]
+            odd = even if late == early else odd  # the sample in the middle is both of its pair
+            late_derivative = even + odd if samples[late] > 0.0 else 0.0
+            early_derivative = even - odd if samples[early] > 0.0 else 0.0
+            samples[early] = early_derivative
+            samples[late] = late_derivative
     return omega

@@ -1,79 +1,19 @@
 """Stomatogastric subcircuit: frequency of the hub neuron between a fast and a slow pair (paper: Figure 1)."""
 
-import numba
 import numpy as np
 
 from numepi.circuits.arguments import positive, positive_integer, within
 from numepi.circuits.base import Circuit, Trajectories
-from numepi.circuits.spectrum import frequency, spectrum_tables
+from numepi.circuits.spectrum import spectrum_tables
 from numepi.circuits.stg_equations import STG_SIMULATOR, STGConstants, STGPhysiology
 from numepi.emergent_property import EmergentProperty
-from numepi.kernels.compile import block_function, parallel_kernel
 from numepi.kernels.lanes import Noise
-from numepi.kernels.recording import recording_function
 from numepi.support import Support
 
 __all__ = ["STG"]
 
-_LANES = STG_SIMULATOR.lanes
 _DROPPED, _WINDOW = 20, 20  # samples left out at the start, and in the moving average
 _FREQUENCIES = tuple(np.arange(101) / 100)  # Hz
-
-_record = recording_function(STG_SIMULATOR, with_tangents=False)
-_record_with_tangents = recording_function(STG_SIMULATOR, with_tangents=True)
-
-
-@block_function
-def _block_values(
-    block, z, key0, key1, first_index, drive, constants, noise, tables, transposed, frequencies, slope, f
-):
-    series = np.empty((len(drive), 1, _LANES), z.dtype)
-    _record(block, z, key0, key1, first_index, drive, constants, noise, series)
-    samples, none = np.empty(len(drive) - _DROPPED), np.empty(0)
-    for lane in range(min(_LANES, len(z) - block * _LANES)):
-        for s in range(len(samples)):
-            samples[s] = series[_DROPPED + s, 0, lane]
-        f[block * _LANES + lane, 0] = frequency(samples, tables, transposed, frequencies, slope, none)
-
-
-@block_function
-def _block_tangents(
-    block, z, key0, key1, first_index, drive, constants, noise, tables, transposed, frequencies, slope, f, jacobian
-):
-    series = np.empty((len(drive), 3, _LANES), z.dtype)
-    _record_with_tangents(block, z, key0, key1, first_index, drive, constants, noise, series)
-    samples, gradient = np.empty(len(drive) - _DROPPED), np.empty(len(drive) - _DROPPED)
-    for lane in range(min(_LANES, len(z) - block * _LANES)):
-        row = block * _LANES + lane
-        for s in range(len(samples)):
-            samples[s] = series[_DROPPED + s, 0, lane]
-        f[row, 0] = frequency(samples, tables, transposed, frequencies, slope, gradient)
-        by_el, by_syn = 0.0, 0.0
-        for s in range(len(samples)):
-            # A sample that was rectified away keeps out even where its tangent has overflowed.
-            if gradient[s] != 0.0:
-                by_el += gradient[s] * series[_DROPPED + s, 1, lane]
-                by_syn += gradient[s] * series[_DROPPED + s, 2, lane]
-        jacobian[row, 0, 0], jacobian[row, 0, 1] = by_el, by_syn
-
-
-@parallel_kernel
-def stg_values(z, key, first_index, drive, constants, noise, tables, transposed, frequencies, slope, f):
-    """Fill f (n, 1)."""
-    for block in numba.prange((len(z) + _LANES - 1) // _LANES):
-        _block_values(
-            block, z, key[0], key[1], first_index, drive, constants, noise, tables, transposed, frequencies, slope, f
-        )
-
-
-@parallel_kernel
-def stg_tangents(z, key, first_index, drive, constants, noise, tables, transposed, frequencies, slope, f, jacobian):
-    """Fill f (n, 1) and jacobian (n, 1, 2)."""
-    for block in numba.prange((len(z) + _LANES - 1) // _LANES):
-        _block_tangents(
-            block, z, key[0], key[1], first_index, drive, constants, noise, tables, transposed, frequencies, slope,
-            f, jacobian,
-        )  # fmt: skip
 
 
 class STG(Circuit):
@@ -145,28 +85,19 @@ class STG(Circuit):
             raise ValueError(f"noise['noise'] has shape {noise['noise'].shape}: expected {expected}")
         return noise
 
-    def _evaluate(self, z, key, first_index, noise, with_jacobian):
-        real = z.dtype.type
-        constants = STGConstants(*map(real, STGConstants.of(self.physiology, self.dt, self.noise)))
-        given = np.empty((0, self.steps, 5), real) if noise is None else noise["noise"].astype(real, copy=False)
+    def _run(self, noise):
+        """The driver's drive (nothing), constants and given noise."""
         tables = spectrum_tables(self.steps + 1 - _DROPPED, _WINDOW, self.dt, _FREQUENCIES)
-        transposed = np.ascontiguousarray(tables.transpose(0, 2, 1))
-        f, jacobian = np.empty((len(z), 1)), np.empty((len(z), 1, 2))
-        arguments = (
-            z, key, first_index, np.zeros((self.steps + 1, 1), real), constants, given,
-            tables, transposed, np.array(_FREQUENCIES), self.softmax_slope, f,
-        )  # fmt: skip
-        if not with_jacobian:
-            stg_values(*arguments)
-            return f, None
-        stg_tangents(*arguments, jacobian)
-        jacobian[~np.isfinite(f[:, 0])] = np.nan
-        return f, jacobian
+        constants = STGConstants.of(self.physiology, self.dt, self.noise, self.softmax_slope, tables, _FREQUENCIES)
+        given = None if noise is None else Noise(np.empty((len(noise["noise"]), 0)), noise["noise"])
+        return np.empty((self.steps + 1, 0)), constants, given
+
+    def _evaluate(self, z, key, first_index, noise, with_jacobian):
+        drive, constants, given = self._run(noise)
+        return STG_SIMULATOR.statistics(z, key, first_index, 1, drive, constants, with_jacobian, given, _DROPPED)
 
     def _simulate(self, z, key, noise):
-        steps = None if noise is None else Noise(np.zeros((len(z), 4)), noise["noise"])
-        drive = np.zeros((self.steps + 1, 1))
-        constants = STGConstants.of(self.physiology, self.dt, self.noise)
-        values = STG_SIMULATOR.trajectories(z, key, 0, 1, drive, constants, steps)
+        drive, constants, given = self._run(noise)
+        values = STG_SIMULATOR.trajectories(z, key, 0, 1, drive, constants, given)
         names = tuple(f"V_{neuron} (V)" for neuron in ("f1", "f2", "hub", "s1", "s2"))
         return Trajectories(np.arange(self.steps + 1) * self.dt, values[:, 0, 0], names)

@@ -1,16 +1,18 @@
 """Equations of the stomatogastric subcircuit: one Euler step and its tangent, for lanes and threads alike.
 
-Neurons are ordered f1, f2, hub, s1, s2; a state is their potentials V (volts), then their gates N, then H.  Conductances
-enter as dt g / C_m and currents as the voltage they add in a step, so every number is of order one.
+Neurons are ordered f1, f2, hub, s1, s2; a state is their potentials V (volts), then their gates N, then H; its tangents
+are the derivatives by g_el, then by g_synA (per nS).  Conductances enter as dt g / C_m and currents as the voltage they
+add in a step, so every number is of order one.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from numepi.kernels.compile import scalar
+from numepi.circuits.spectrum import frequency
+from numepi.kernels.compile import block_function, scalar
 from numepi.kernels.fastmath import exp, sigmoid
-from numepi.kernels.lanes import Simulator
+from numepi.kernels.lanes import Observation, Simulator
 
 __all__ = ["INITIAL_STATE", "STG_SIMULATOR", "STGConstants", "STGPhysiology"]
 
@@ -58,7 +60,9 @@ class STGPhysiology(NamedTuple):
 
 
 class STGConstants(NamedTuple):
-    """Numbers of the equations below, all floats of one precision; g: dt g / C_m, taus in steps."""
+    """What the equations below read.  Floats of the working precision (g: dt g / C_m; taus in steps), and the arrays of
+    `numepi.circuits.spectrum` in float64.
+    """
 
     g_leak: float
     g_ca_fast: float
@@ -108,29 +112,33 @@ class STGConstants(NamedTuple):
     initial_h2: float
     initial_h3: float
     initial_h4: float
+    softmax_slope: float
+    tables: np.ndarray
+    transposed_tables: np.ndarray
+    frequencies: np.ndarray
 
     @classmethod
-    def of(cls, physiology, dt, noise):
+    def of(cls, physiology, dt, noise, softmax_slope, tables, frequencies):
         """Constants of a step of ``dt`` seconds with current noise of standard deviation ``noise`` (ampere)."""
         p = physiology
         scale = dt / p.capacitance
         conductances = {name: scale * value for name, value in p._asdict().items() if name.startswith("g_")}
-        potentials = {name: getattr(p, name) for name in ("v_leak", "v_ca", "v_k", "v_hyp", "v_syn", "v1", "v3", "v7", "v_th")}
-        initial = {
-            f"initial_{letter}{i}": INITIAL_STATE[row, i] for row, letter in enumerate("vnh") for i in range(5)
-        }
+        same = ("v_leak", "v_ca", "v_k", "v_hyp", "v_syn", "v1", "v3", "v7", "v_th")
+        initial = {f"initial_{letter}{i}": INITIAL_STATE[row, i] for row, letter in enumerate("vnh") for i in range(5)}
         return cls(
-            **conductances, **potentials, **initial,
+            **conductances, **initial, **{name: getattr(p, name) for name in same},
             per_nanosiemens=scale * 1e-9, noise=scale * noise, one=1.0,
             m_slope=2 / p.v2, half_n_slope=1 / (2 * p.v4), n_slope=2 / p.v4, minus_v5=-p.v5, h_slope=-1 / p.v6,
             tau_slope=1 / p.v8, s_slope=1 / p.v9,
             half_phi_n=dt * p.phi_n / 2, tau_h0=p.tau_h0 / dt, tau_h1=p.tau_h1 / dt,
+            softmax_slope=softmax_slope, tables=tables[0], transposed_tables=tables[1],
+            frequencies=np.array(frequencies),
         )  # fmt: skip
 
 
 @scalar
 def start(initial, c):
-    """The fixed initial state: the initial numbers are not used."""
+    """The fixed initial state."""
     return (
         c.initial_v0, c.initial_v1, c.initial_v2, c.initial_v3, c.initial_v4,
         c.initial_n0, c.initial_n1, c.initial_n2, c.initial_n3, c.initial_n4,
@@ -267,24 +275,40 @@ def tangent(tangents, linearisation, parameters, drive, task, c):
 
 
 @scalar
-def hub_potential(state, observed, task, c):
-    """The sample that the statistic is made of."""
-    return (state[2],), ()
-
-
-@scalar
-def hub_potential_tangent(tangents, observed_tangents, linearisation, c):
-    return tangents[2], tangents[17]
-
-
-@scalar
 def potentials(state, drive, c):
     """Membrane potentials of f1, f2, hub, s1, s2 in volts."""
     return state[0], state[1], state[2], state[3], state[4]
 
 
+@scalar
+def hub_potential(values, state, count, c):
+    return (state[2],), ()
+
+
+@scalar
+def hub_potential_tangent(derivatives, tangents, linearisation, count, c):
+    return tangents[2], tangents[17]
+
+
+@block_function
+def hub_frequency(kept, c, results):
+    """Frequency of the hub in each lane, and its derivatives where ``results`` (1 or 3, lanes) has room for them."""
+    samples, with_gradient = np.empty(len(kept)), len(results) > 1
+    for lane in range(results.shape[1]):
+        for t in range(len(kept)):
+            samples[t] = kept[t, 0, lane]
+        results[0, lane] = frequency(
+            samples, c.tables, c.transposed_tables, c.frequencies, c.softmax_slope, with_gradient
+        )
+        for d in range(1, len(results)):
+            total = 0.0
+            for t in range(len(kept)):
+                total += samples[t] * kept[t, d, lane]
+            results[d, lane] = total
+
+
 STG_SIMULATOR = Simulator(
-    name="stg", n_parameters=2, n_states=15, n_noise=5, n_drive=1, n_readout=5, lanes=16,
-    start=start, step=step, tangent=tangent, statistic=hub_potential, statistic_tangent=hub_potential_tangent,
-    readout=potentials,
+    name="stg", n_parameters=2, n_states=15, n_tangents=30, n_noise=5, n_drive=0, n_readout=5, n_initial=0,
+    start=start, step=step, tangent=tangent, readout=potentials, summary=hub_frequency, lanes=16,
+    observation=Observation(1, hub_potential, 2, hub_potential_tangent, keep_all=True),
 )  # fmt: skip
