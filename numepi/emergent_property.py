@@ -146,6 +146,9 @@ class Constraints:
     scale : ndarray (m,)
         The size of a natural fluctuation of each T: sigma for a mean, sqrt(2) sigma^2 for a variance (the spread of a
         squared normal), and so on; |target| or 1 where no variance is given.
+    tolerance : ndarray (m,)
+        How far E[T] may be from its target for the constraint to count as met: 0.1 sigma for a mean, 10 % for a
+        variance, 0.1 of the scale for the others.
     """
 
     def __init__(self, prop, statistic_names):
@@ -174,6 +177,9 @@ class Constraints:
         self.names = tuple(names)
         self.target = np.array(target, float)
         self.scale = np.array(scale, float)
+        is_variance = np.zeros(len(names), dtype=bool)
+        is_variance[: len(powers)] = (self._powers == 2).any(axis=1)
+        self.tolerance = 0.1 * np.where(is_variance, np.abs(self.target), self.scale)
         self._monomial_offset = np.where(self._is_mean, self.target[: len(powers)], 0.0)
 
     def __len__(self):

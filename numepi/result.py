@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from numepi.emergent_property import EmergentProperty
+from numepi.random_streams import seed_sequence
 from numepi.storage import check_writable, read_archive, write_archive
 
 __all__ = ["Result", "load"]
 
+_NEAR = 0.3  # nats from the exact solution
+
 _REMEDIES = {
-    "finished": "the constraints are not met: give more epochs or iterations_per_epoch, or another seed",
+    "finished": "the constraints are not met: give the solver a larger budget (more or longer rounds), or another seed",
     "budget": "give a larger budget, or resume from a checkpoint",
     "interrupted": "resume from a checkpoint to go on",
     "stopped": "the callback ended the run",
@@ -27,10 +30,11 @@ class Result:
     distribution : numepi.flow.FlowDistribution
         The inferred distribution q(z): ``sample``, ``log_prob``, ``gradient``, ``hessian``.
     success : bool
-        Whether the constraints are met by the solver's own test.
+        Whether the constraints are met: by Algorithm 1's own test, or, for the dual solver, within
+        ``constraint_tolerance`` on the final score.
     status : str
-        ``"converged"``, or why the run ended without: ``"not converged"``, ``"budget"``, ``"interrupted"``,
-        ``"stopped"``, ``"failed"``.
+        ``"near the optimum"`` (constraints met, and the certificate says so), ``"constraints met"``, or why the run
+        ended without: ``"not converged"``, ``"budget"``, ``"interrupted"``, ``"stopped"``, ``"failed"``.
     message : str
         The same in a sentence, and what to do next.
     entropy, entropy_stderr : float
@@ -40,7 +44,10 @@ class Result:
     statistic_mean, statistic_variance : ndarray (k,)
         On fresh parameters and noise; the variance is about the target mean where there is one.
     constraint, constraint_stderr : ndarray (m,)
-        E[T] on fresh draws, beside ``constraint_target`` under ``constraint_names``.
+        E[T] on 20,000 fresh draws of parameter and noise, beside ``constraint_target``, ``constraint_tolerance`` (0.1
+        sigma for a mean, 10 % for a variance) and ``constraint_names``.
+    p_values : ndarray (m,)
+        Of the paper's test, on 200 means of 100 fresh draws.
     multipliers : ndarray (m,)
         eta of p(z) ~ p0(z) exp(eta . T(z)).
     n_simulations, n_failed : int
@@ -53,8 +60,10 @@ class Result:
         Everything that defines the run.
     property : EmergentProperty
     parameter_names, statistic_names : tuple of str
-    certificate : object or None
-        Distance to the exact maximum-entropy solution, where it was computed.
+    certificate : numepi.inference.certificate.Certificate
+        Distance to the exact maximum-entropy solution.
+    circuit : Circuit or None
+        None in a loaded result whose circuit is a user's own and was not given to `numepi.load`.
     """
 
     distribution: object
@@ -69,8 +78,10 @@ class Result:
     statistic_variance: np.ndarray
     constraint_names: tuple
     constraint_target: np.ndarray
+    constraint_tolerance: np.ndarray
     constraint: np.ndarray
     constraint_stderr: np.ndarray
+    p_values: np.ndarray
     multipliers: np.ndarray
     n_simulations: int
     n_failed: int
@@ -79,22 +90,27 @@ class Result:
     parameter_names: tuple
     statistic_names: tuple
     configuration: dict
+    certificate: object
     history: dict = field(default_factory=dict)
-    certificate: object = None
+    circuit: object = None
+    prior: object = None
 
     @classmethod
-    def of_run(cls, engine, theta, met, outcome, score, n_simulations, configuration):
+    def of_run(cls, engine, theta, met, outcome, score, certificate, n_simulations, configuration):
         """Assemble the result of a solver's run."""
         from numepi.flow import FlowDistribution
 
         problem = engine.problem
-        status = "converged" if met else {"finished": "not converged"}.get(outcome.status, outcome.status)
+        if met:
+            status = "near the optimum" if certificate.reliable and certificate.kl < _NEAR else "constraints met"
+        else:
+            status = {"finished": "not converged"}.get(outcome.status, outcome.status)
         return cls(
             distribution=FlowDistribution(engine.flow, theta),
             property=problem.constraints.prop,
             success=bool(met),
             status=status,
-            message=_message(met, outcome, problem, n_simulations),
+            message=_message(status, met, outcome, problem, certificate, n_simulations),
             entropy=score.entropy,
             entropy_stderr=score.entropy_stderr,
             relative_entropy=score.relative_entropy,
@@ -102,8 +118,10 @@ class Result:
             statistic_variance=score.variance,
             constraint_names=problem.constraints.names,
             constraint_target=problem.constraints.target,
+            constraint_tolerance=problem.constraints.tolerance,
             constraint=score.constraint,
             constraint_stderr=score.constraint_stderr,
+            p_values=score.p_values,
             multipliers=engine.multipliers,
             n_simulations=n_simulations,
             n_failed=problem.n_failed,
@@ -112,12 +130,41 @@ class Result:
             parameter_names=tuple(problem.circuit.parameter_names),
             statistic_names=tuple(problem.circuit.statistic_names),
             configuration=configuration,
+            certificate=certificate,
             history=engine.history(),
+            circuit=problem.circuit,
+            prior=problem.prior,
         )
 
-    def sample(self, n, rng=0):
-        """Draw ``n`` parameters (n, D) from the inferred distribution."""
+    def sample(self, n, rng=0, corrected=False):
+        """Draw ``n`` parameters (n, D) from the inferred distribution.
+
+        With ``corrected`` they come from the exact maximum-entropy solution p* ~ p0 exp(multipliers . T), by importance
+        resampling of proposals from the flow, which are simulated; `sample_corrected` also says how efficiently.
+        """
+        if corrected:
+            return self.sample_corrected(n, rng=rng)[0]
         return self.distribution.sample(n, rng=rng)
+
+    def sample_corrected(self, n, rng=0):
+        """Draws (n, D) from p* itself, and the share of proposals that were effective.
+
+        Raises
+        ------
+        ValueError
+            If the result was loaded without its circuit.
+        """
+        from numepi.inference.correction import corrected_sample
+        from numepi.inference.problem import Problem
+
+        if self.circuit is None:
+            raise ValueError("corrected samples need simulations: load the result with circuit=...")
+        problem = Problem(self.circuit, self.property, seed_sequence(rng), self.prior)
+        flow, theta = self.distribution.flow, self.distribution.theta
+        start = flow.initial_parameters(0)
+        eta = self.certificate.multipliers
+        replicates = self.certificate.replicates
+        return corrected_sample(problem, flow, theta, start, eta, n, replicates)
 
     def save(self, path):
         """Write the result to ``path`` (`.npz`), atomically and without pickle; `numepi.load` reads it.
@@ -129,6 +176,7 @@ class Result:
             "property": self.property.description(),
             "flow": self.distribution.flow.description,
             "configuration": self.configuration,
+            "certificate": self.certificate.description(),
         }
         arrays = {name: getattr(self, name) for name in _ARRAYS} | {"theta": self.distribution.theta}
         arrays |= {f"history_{name}": value for name, value in self.history.items()}
@@ -137,10 +185,14 @@ class Result:
     def summary(self):
         """A table for people: constraints with targets, achieved values and standard errors, and the entropy."""
         width = max(len(name) for name in self.constraint_names)
-        lines = [f"{'constraint':<{width}}  {'target':>12}  {'achieved':>12}  {'std. error':>12}"]
-        rows = zip(self.constraint_names, self.constraint_target, self.constraint, self.constraint_stderr)
-        lines += [f"{name:<{width}}  {t:>12.5g}  {a:>12.5g}  {e:>12.2g}" for name, t, a, e in rows]
+        lines = [f"{'constraint':<{width}}  {'target':>10}  {'achieved':>10}  {'std. error':>10}  {'tolerance':>10}"]
+        columns = (self.constraint_target, self.constraint, self.constraint_stderr, self.constraint_tolerance)
+        for name, target, achieved, stderr, tolerance in zip(self.constraint_names, *columns):
+            lines.append(f"{name:<{width}}  {target:>10.4g}  {achieved:>10.4g}  {stderr:>10.2g}  {tolerance:>10.2g}")
         lines.append(f"entropy {self.entropy:.3f} +- {self.entropy_stderr:.3f} nats")
+        lines.append(str(self.certificate))
+        alpha = 0.05 / len(self.p_values)
+        lines.append(f"the paper's test: least p = {self.p_values.min():.3f} (accepted above {alpha:.3f})")
         lines.append(self.message)
         return "\n".join(lines)
 
@@ -155,12 +207,12 @@ _SCALARS = (
     "n_simulations", "n_failed", "elapsed", "parameter_names", "statistic_names",
 )  # fmt: skip
 _ARRAYS = (
-    "statistic_mean", "statistic_variance", "constraint_target", "constraint", "constraint_stderr", "multipliers",
-    "failed_examples",
+    "statistic_mean", "statistic_variance", "constraint_target", "constraint_tolerance", "constraint",
+    "constraint_stderr", "p_values", "multipliers", "failed_examples",
 )  # fmt: skip
 
 
-def load(path, functions=()):
+def load(path, functions=(), circuit=None, prior=None):
     """Read a result that `Result.save` wrote.
 
     Parameters
@@ -168,6 +220,8 @@ def load(path, functions=()):
     path : path
     functions : sequence of Moment
         The user functions of the property, which files hold by name only.
+    circuit, prior : object, optional
+        A user's own circuit or prior, for corrected samples; numepi's circuits are built again from their settings.
 
     Raises
     ------
@@ -176,6 +230,7 @@ def load(path, functions=()):
         If the file is truncated, is not a numepi result, or needs ``functions`` that are not given.
     """
     from numepi.flow import FlowDistribution, flow_from_description
+    from numepi.inference.certificate import Certificate
 
     metadata, arrays = read_archive(path, "result")
     values = {name: metadata[name] for name in _SCALARS} | {name: arrays[name] for name in _ARRAYS}
@@ -185,14 +240,32 @@ def load(path, functions=()):
         distribution=FlowDistribution(flow_from_description(metadata["flow"]), arrays["theta"]),
         property=EmergentProperty.from_description(metadata["property"], functions),
         configuration=metadata["configuration"],
+        certificate=Certificate.from_description(metadata["certificate"]),
+        circuit=_circuit(metadata["configuration"]) if circuit is None else circuit,
+        prior=prior,
         history={k.removeprefix("history_"): v for k, v in arrays.items() if k.startswith("history_")},
         **values,
     )
 
 
-def _message(met, outcome, problem, n_simulations):
+def _circuit(configuration):
+    """numepi's own circuit with the stored settings, or None for a user's."""
+    from numepi import circuits
+
+    own = {getattr(circuits, name).name: getattr(circuits, name) for name in circuits.MODELS}
+    model = own.get(configuration["circuit"])
+    return None if model is None else model(**configuration["circuit_settings"])
+
+
+def _message(status, met, outcome, problem, certificate, n_simulations):
     if met:
-        text = "the constraints are met (the solver's convergence test)"
+        text = "the constraints are met"
+        if status == "near the optimum":
+            text += f" and the distribution is within {_NEAR} nats of maximum entropy"
+        elif certificate.reliable:
+            text += f", but {certificate.kl:.2f} nats short of maximum entropy: a richer flow or more rounds may help"
+        else:
+            text += "; the distance to maximum entropy could not be established"
         if outcome.status != "finished":
             text += f"; the run ended early: {outcome.detail}"
     elif outcome.status == "finished":

@@ -6,6 +6,7 @@ _MODULES = {
     "LDS": "lds", "STG": "stg", "RankTwoRNN": "rank_two_rnn", "V1": "v1", "SC": "sc",
     "Circuit": "base", "Trajectories": "base", "FunctionCircuit": "function",
 }  # fmt: skip
+MODELS = ("LDS", "STG", "RankTwoRNN", "V1", "SC")  # the models of the paper
 __all__ = sorted(_MODULES)
 
 

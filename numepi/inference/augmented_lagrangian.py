@@ -111,6 +111,7 @@ class AugmentedLagrangian:
 
     settings_type = Settings
     needs_gradient = True
+    default_stages = 3  # the paper's flow
 
     def __init__(self, problem, flow, settings):
         self.problem = problem

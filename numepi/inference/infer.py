@@ -6,7 +6,10 @@ import numpy as np
 
 from numepi.emergent_property import EmergentProperty
 from numepi.inference.augmented_lagrangian import AugmentedLagrangian
+from numepi.inference.certificate import certify
 from numepi.inference.checkpoint import Checkpoint
+from numepi.inference.dual import Dual
+from numepi.inference.noise import is_noisy
 from numepi.inference.problem import Problem, Stream
 from numepi.inference.progress import Progress
 from numepi.inference.run import Budget, run
@@ -17,14 +20,16 @@ from numepi.storage import plain
 
 __all__ = ["infer"]
 
-SOLVERS = {"augmented-lagrangian": AugmentedLagrangian}
+_NOISE_CHECK_SIZE = 100
+_NOISY_REPLICATES = 4  # simulations of each parameter in the certificate of a noisy circuit
+SOLVERS = {"dual": Dual, "augmented-lagrangian": AugmentedLagrangian}
 
 
 def infer(
     circuit,
     prop,
     rng=0,
-    solver="augmented-lagrangian",
+    solver="dual",
     flow=None,
     gradient="auto",
     prior=None,
@@ -49,12 +54,12 @@ def infer(
     rng : int, SeedSequence or Generator
         Names every random number of the run: the same value gives the same bits.
     solver : str
-        ``"augmented-lagrangian"``: the paper's Algorithm 1.
+        ``"dual"`` anneals the multipliers of the convex dual and fits the flow by weighted maximum likelihood;
+        ``"augmented-lagrangian"`` is the paper's Algorithm 1.
     flow : flow, optional
-        The variational family, e.g. ``numepi.RealNVP(circuit.support, stages=3, hidden=(50, 50))``, which is the
-        default.
-    gradient : "auto" or "exact"
-        ``"exact"`` uses the circuit's Jacobian; ``"auto"`` chooses what the circuit and the solver allow.
+        The variational family, e.g. ``numepi.RealNVP(circuit.support, stages=3, hidden=(50, 50))``.
+    gradient : "auto", "exact" or "none"
+        ``"exact"`` uses the circuit's Jacobian, ``"none"`` does without; ``"auto"`` uses it where there is one.
     prior : object, optional
         Density with ``log_prob(z)`` (n,) and ``gradient(z)`` (n, D); the entropy is then taken relative to it.
     max_simulations : int, optional
@@ -75,7 +80,7 @@ def infer(
     precision : "float64" or "float32"
         What the circuit and the default flow compute in.
     **solver_settings
-        See `numepi.inference.augmented_lagrangian.Settings`.
+        See `numepi.inference.dual.Settings` and `numepi.inference.augmented_lagrangian.Settings`.
 
     Returns
     -------
@@ -88,7 +93,8 @@ def infer(
     ValueError, TypeError
         For an argument that cannot work, before anything is simulated.
     """
-    flow, settings = _check(circuit, prop, solver, flow, gradient, prior, precision, solver_settings)
+    flow, settings = _check(circuit, prop, solver, flow, prior, precision, solver_settings)
+    with_gradient = _use_gradient(circuit, solver, gradient)
     budget = Budget(max_simulations, max_time)
     if n_seeds < 1:
         raise ValueError(f"n_seeds = {n_seeds}: at least one run is needed")
@@ -103,6 +109,7 @@ def infer(
         "flow": flow,
         "prior": None if prior is None else type(prior).__qualname__,
         "precision": precision,
+        "gradient": with_gradient,
         "seed": [root.entropy, list(root.spawn_key)],
     }
     configuration = plain(configuration)
@@ -110,7 +117,7 @@ def infer(
     results = []
     for index, store in enumerate(stores):
         seed = np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, index))
-        problem = Problem(circuit, prop, seed, prior, precision)
+        problem = Problem(circuit, prop, seed, prior, precision, with_gradient)
         if index == 0:
             _check_statistics(problem)
             problem.constraints.warn_if_badly_conditioned()
@@ -123,7 +130,18 @@ def infer(
     return max(results, key=lambda r: (r.success, -r.relative_entropy))
 
 
-def _check(circuit, prop, solver, flow, gradient, prior, precision, solver_settings):
+def _use_gradient(circuit, solver, gradient):
+    if gradient not in ("auto", "exact", "none"):
+        raise ValueError(f"gradient = {gradient!r}: choose 'auto', 'exact' or 'none'")
+    if gradient == "exact" and not circuit.differentiable:
+        raise ValueError(f"gradient = 'exact', but {circuit!r} has no Jacobian: use gradient='auto' or 'none'")
+    use = circuit.differentiable and gradient != "none"
+    if SOLVERS[solver].needs_gradient and not use:
+        raise ValueError(f"solver {solver!r} needs gradients: give the circuit a Jacobian, or use solver='dual'")
+    return use
+
+
+def _check(circuit, prop, solver, flow, prior, precision, solver_settings):
     if solver not in SOLVERS:
         raise ValueError(f"solver = {solver!r}: choose from {', '.join(map(repr, SOLVERS))}")
     if not isinstance(prop, EmergentProperty):
@@ -131,16 +149,12 @@ def _check(circuit, prop, solver, flow, gradient, prior, precision, solver_setti
     dim = len(circuit.parameter_names)
     if dim < 2:
         raise ValueError(f"the circuit has {dim} parameter: a coupling flow needs at least 2")
-    if gradient not in ("auto", "exact"):
-        raise ValueError(f"gradient = {gradient!r}: choose 'auto' or 'exact'")
-    if not circuit.differentiable:
-        raise ValueError(f"{circuit!r} has no Jacobian: solver {solver!r} needs one (give the circuit a jacobian)")
     if prior is not None and not (hasattr(prior, "log_prob") and hasattr(prior, "gradient")):
         raise TypeError(f"prior is a {type(prior).__name__}: it needs the methods log_prob(z) and gradient(z)")
     if flow is None:
         from numepi.flow import RealNVP
 
-        flow = RealNVP(circuit.support, precision=precision)
+        flow = RealNVP(circuit.support, stages=SOLVERS[solver].default_stages, precision=precision)
     elif flow.dim != dim:
         raise ValueError(f"flow has dimension {flow.dim}: the circuit has {dim} parameters")
     elif flow.support != circuit.support:
@@ -159,7 +173,10 @@ def _check_statistics(problem):
     circuit = problem.circuit
     z, _ = circuit.support.from_line(problem.normals(Stream.INITIAL, 0, 2))
     n, k, dim = 2, len(circuit.statistic_names), len(circuit.parameter_names)
-    f, jacobian = circuit.statistics_and_jacobian(z, rng=0, precision=problem.precision)
+    if problem.with_gradient:
+        f, jacobian = circuit.statistics_and_jacobian(z, rng=0, precision=problem.precision)
+    else:
+        f, jacobian = circuit.statistics(z, rng=0, precision=problem.precision), np.zeros((n, k, dim))
     for name, value, shape in (("statistics", f, (n, k)), ("their Jacobian", jacobian, (n, k, dim))):
         if np.shape(value) != shape:
             raise ValueError(f"{circuit!r} returned {name} of shape {np.shape(value)}: expected {shape}")
@@ -172,4 +189,11 @@ def _result(engine, outcome, configuration):
     problem = engine.problem
     spent = problem.n_simulations
     final = score(problem, engine.flow, theta)
-    return Result.of_run(engine, theta, met, outcome, final, spent, configuration)
+    if met is None:
+        constraints = problem.constraints
+        met = bool(np.all(np.abs(final.constraint - constraints.target) <= constraints.tolerance))
+    theta_start = engine.flow.initial_parameters(problem.seed(Stream.INITIAL))
+    z, _ = engine.flow.sample(theta, problem.normals(Stream.NOISE_CHECK, 1, _NOISE_CHECK_SIZE))
+    replicates = _NOISY_REPLICATES if is_noisy(problem, z, Stream.NOISE_CHECK) else 1
+    certificate = certify(problem, engine.flow, theta, theta_start, replicates=replicates)
+    return Result.of_run(engine, theta, met, outcome, final, certificate, spent, configuration)

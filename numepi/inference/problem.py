@@ -14,7 +14,8 @@ _MAX_EXAMPLES = 5
 class Stream:
     """The purposes of random numbers within a run; with an iteration they name a stream (see `Problem.seed`)."""
 
-    BASE, NOISE, EPOCH_BASE, EPOCH_NOISE, PENALTY, SCORE_BASE, SCORE_NOISE, INITIAL = range(8)
+    BASE, NOISE, EPOCH_BASE, EPOCH_NOISE, PENALTY, SCORE_BASE, SCORE_NOISE, INITIAL, FIT, REFINE = range(10)
+    CERTIFICATE_BASE, CERTIFICATE_NOISE, CORRECTION, NOISE_CHECK = range(10, 14)
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,16 @@ class Problem:
         Has ``log_prob(z)`` (n,) and ``gradient(z)`` (n, D); None is the uniform (Lebesgue) prior.
     precision : str
         What the circuit computes in.
+    with_gradient : bool
+        Whether the solver may use the circuit's Jacobian.
     """
 
-    def __init__(self, circuit, prop, seed, prior=None, precision="float64"):
+    def __init__(self, circuit, prop, seed, prior=None, precision="float64", with_gradient=True):
         self.circuit = circuit
         self.constraints = Constraints(prop, tuple(circuit.statistic_names))
         self.prior = prior
         self.precision = precision
+        self.with_gradient = with_gradient
         self.run_seed = seed
         self.n_simulations = 0
         self.n_failed = 0

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from numepi.inference.convergence import null_p_values
 from numepi.inference.problem import Stream
 
 __all__ = ["Score", "score"]
 
 _BLOCK = 1000
+_N_TESTS = 200  # means in the paper's test, each over n / 200 draws
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Score:
         Of the statistics; the variance is about the target mean where there is one, else about the mean.
     constraint, constraint_stderr : ndarray (m,)
         E[T] and its standard error.
+    p_values : ndarray (m,)
+        Of the paper's two-tailed test, on means of n / 200 draws.
     n, n_failed : int
     """
 
@@ -35,6 +39,7 @@ class Score:
     variance: np.ndarray
     constraint: np.ndarray
     constraint_stderr: np.ndarray
+    p_values: np.ndarray
     n: int
     n_failed: int
 
@@ -55,6 +60,8 @@ def score(problem, flow, theta, n=20_000):
         raise RuntimeError("every simulation of the final score failed: the fitted distribution holds no valid circuit")
     mean = f.mean(axis=0)
     targets = problem.constraints.prop.mean
+    share = len(T) // _N_TESTS
+    groups = (T - problem.constraints.target)[: share * _N_TESTS].reshape(-1, max(share, 1), T.shape[1])
     centre = np.array([m if target is None else target for m, target in zip(mean, targets)])
     return Score(
         entropy=float(-log_q.mean()),
@@ -64,6 +71,7 @@ def score(problem, flow, theta, n=20_000):
         variance=((f - centre) ** 2).mean(axis=0),
         constraint=T.mean(axis=0),
         constraint_stderr=T.std(axis=0, ddof=1) / np.sqrt(len(T)),
+        p_values=null_p_values(groups.mean(axis=1)),
         n=n,
         n_failed=n - len(f),
     )

@@ -1,0 +1,372 @@
+"""Solver of the convex dual: anneal the multipliers, fit the flow by weighted maximum likelihood, then refine it.
+
+The maximum-entropy density is p*(z) ~ p0(z) exp(eta . E[T | z]) with eta the minimiser of a convex dual (science:
+section 1).  A run has two phases.
+
+*Rounds.*  Draw parameters from the flow (and a share from where it started, which keeps looking everywhere), simulate,
+and keep them in a replay of the last rounds.  Move eta by Newton steps on the dual, as far as the effective sample
+size allows: the target is annealed from the prior to p*.  Fit the flow by maximum likelihood to the weighted replay.
+This needs no gradient of T, reuses every simulation, and does not lose a mode that it has seen.
+
+*Refinement.*  Maximum likelihood covers p* and leaks beyond it, so that the flow's own moments are off a little.  The
+last phase steps along the gradient of KL(q || p_eta) + KL(p_eta || q) (the first term through the simulator's Jacobian,
+by path gradients, where there is one), while eta follows the violation of the flow's own constraints.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from numepi.inference.dual_problem import minimise_dual, normalised_weights
+from numepi.inference.noise import averaged_statistics, correct_for_noise
+from numepi.inference.optimiser import Adam
+from numepi.inference.problem import Stream
+from numepi.inference.replay import Replay
+
+__all__ = ["Dual", "Settings"]
+
+_CLIP_NORM = 5.0
+_STEPS_PER_CALL = 50  # fitting steps between looks at the budget, the callback and Ctrl-C
+_DECAY = 0.03  # of the learning rate, over the last third of the final rounds and over the refinement
+_REFINE_RATE = 0.25  # of the learning rate, at the start of the refinement
+_MULTIPLIER_RATE = 0.02  # share of a Newton step that the refinement's multipliers take at each of its steps
+_MAX_REPLICATES = 8
+_NOISE_PER_WEIGHT = 0.2  # variance of a log-weight that is left to the second-order correction
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the dual solver; the defaults serve every circuit, only the budget is the user's.
+
+    Parameters
+    ----------
+    max_annealing_rounds : int
+        Rounds that the multipliers may take to reach the optimum of the dual.
+    final_rounds : int
+        Rounds of simulation and fitting from there.
+    round_size : int
+        Parameters simulated in a round.
+    fit_steps : int
+        Adam steps of maximum likelihood in a round.
+    batch_size : int
+        Samples in a fitting step.
+    refine_steps, refine_size : int
+        Steps of the refinement, and parameters simulated in each.
+    learning_rate : float
+        Adam's, before it decays in the last rounds.
+    window : int
+        Rounds that the replay keeps.
+    defensive : float
+        Share of a round drawn from the starting flow.
+    ess_floor : float
+        Least effective share of the replay: the trust region of the multipliers.
+    max_failed_fraction : float
+        Stop when more of a round's simulations fail.
+    """
+
+    max_annealing_rounds: int = 40
+    final_rounds: int = 10
+    round_size: int = 10_000
+    fit_steps: int = 200
+    batch_size: int = 500
+    refine_steps: int = 600
+    refine_size: int = 300
+    learning_rate: float = 2e-3
+    window: int = 6
+    defensive: float = 0.1
+    ess_floor: float = 0.05
+    max_failed_fraction: float = 0.5
+
+    def __post_init__(self):
+        for name in (
+            "max_annealing_rounds",
+            "final_rounds",
+            "round_size",
+            "fit_steps",
+            "batch_size",
+            "refine_size",
+            "window",
+        ):
+            if getattr(self, name) < 1 or int(getattr(self, name)) != getattr(self, name):
+                raise ValueError(f"{name} = {getattr(self, name)}: it must be a positive integer")
+        for name in ("learning_rate", "defensive", "ess_floor"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"{name} = {getattr(self, name)}: it must lie between 0 and 1")
+
+
+class Dual:
+    """One run of the dual solver, advanced by `step`; its whole state is what `state` returns."""
+
+    settings_type = Settings
+    needs_gradient = False
+    default_stages = 6
+
+    def __init__(self, problem, flow, settings):
+        self.problem = problem
+        self.flow = flow
+        self.settings = settings
+        constraints = problem.constraints
+        self.scale = constraints.scale
+        m = len(constraints)
+        self.optimiser = Adam(flow.n_parameters, settings.learning_rate, clip_norm=_CLIP_NORM)
+        self.replay = Replay(settings.window, settings.defensive, flow.dim, m)
+        self.theta = self.theta_start = None
+        self.eta = np.zeros(m)  # of the scaled constraints, centred on the targets
+        self.eta_optimal = np.zeros(m)
+        self.replicates = 2
+        self.round = 0
+        self.chunk = 0  # of the round's fit, or of the refinement
+        self.rounds_left = -1  # until the dual's optimum has been reached
+        self.refining = False
+        self.failure = None
+        self.trace = {"entropy": [], "violation": [], "ess": [], "multipliers": []}
+
+    def initialise(self):
+        """Start from the identity flow: the prior on a box."""
+        self.theta_start = self.flow.initial_parameters(self.problem.seed(Stream.INITIAL))
+        self.theta = self.theta_start.copy()
+
+    @property
+    def finished(self):
+        """Whether the refinement is done, or the run cannot go on."""
+        return self.failure is not None or (self.refining and self.chunk >= self._refine_chunks)
+
+    @property
+    def _fit_chunks(self):
+        return -(-self.settings.fit_steps // _STEPS_PER_CALL)
+
+    @property
+    def _refine_chunks(self):
+        return -(-self.settings.refine_steps // _STEPS_PER_CALL)
+
+    @property
+    def n_steps(self):
+        """Number of steps of a full run; a guess while the multipliers are being annealed."""
+        left = self.settings.final_rounds + 1 if self.rounds_left < 0 else self.rounds_left
+        done = self.round if self.refining or self.chunk == 0 else self.round - 1
+        return (done + left) * (self._fit_chunks + 1) + self._refine_chunks
+
+    @property
+    def steps_done(self):
+        """Number of steps taken."""
+        if self.refining:
+            return self.round * (self._fit_chunks + 1) + self.chunk
+        return max(self.round - 1, 0) * (self._fit_chunks + 1) + self.chunk
+
+    @property
+    def simulations_per_step(self):
+        """Simulations that the next step makes at the most."""
+        if self.refining:
+            return _STEPS_PER_CALL * self.settings.refine_size
+        return self.settings.round_size * self.replicates if self.chunk == 0 else 0
+
+    @property
+    def epoch(self):
+        """The round, for progress reports."""
+        return self.round
+
+    @property
+    def iteration(self):
+        """Fitting steps within the round or the refinement."""
+        return self.chunk * _STEPS_PER_CALL
+
+    def step(self):
+        """One of: a round's simulations and multipliers; a few steps of its fit; a few steps of the refinement."""
+        if self.refining:
+            self._refine()
+        elif self.chunk == 0:
+            self._simulate_round()
+        else:
+            self._fit()
+
+    def _simulate_round(self):
+        settings, problem = self.settings, self.problem
+        base = problem.normals(Stream.BASE, self.round, settings.round_size)
+        n_start = int(settings.defensive * settings.round_size)
+        start, _ = self.flow.sample(self.theta_start, base[:n_start])
+        own, log_own = self.flow.sample(self.theta, base[n_start:])
+        z = np.concatenate([start, own])
+        valid, T, covariance = averaged_statistics(problem, z, Stream.NOISE, self.round, self.replicates)
+        if valid.sum() < max(2, (1 - settings.max_failed_fraction) * len(z)):
+            self.failure = (
+                f"{len(z) - valid.sum()} of {len(z)} simulations failed (not finite), for example at z = "
+                f"{np.array2string(problem.failed_examples[-1], precision=4)}: narrow the support, or raise "
+                "max_failed_fraction"
+            )
+            return
+        violation = (T - problem.constraints.target) / self.scale
+        covariance = covariance / np.outer(self.scale, self.scale)
+        self.replay.add(
+            self.flow, self.theta, self.theta_start, z[valid], violation, covariance, problem.log_prior(z[valid])
+        )
+        optimal = self._move_multipliers()
+        self._choose_replicates()
+        own_rows = valid[n_start:]
+        own_violation = violation[-own_rows.sum() :]
+        self._record(log_own[own_rows], problem.log_prior(own[own_rows]), own_violation)
+        self.round += 1
+        self.chunk = 1
+        if self.rounds_left > 0:
+            self.rounds_left -= 1
+        elif optimal or self.round >= settings.max_annealing_rounds:
+            self.rounds_left = settings.final_rounds
+
+    def _move_multipliers(self):
+        """Newton on the dual within the trust region; the noise correction is renewed twice at the new multipliers."""
+        log_base = self.replay.log_base
+        floor = self.settings.ess_floor * len(self.replay)
+        for _ in range(3 if self.replicates > 1 else 1):
+            corrected = correct_for_noise(self.replay.violation, self.replay.covariance, log_base, self.eta)
+            step = minimise_dual(*corrected, self.eta, floor)
+            self.eta = step.eta
+        self.eta_optimal = self.eta.copy()
+        return step.optimal
+
+    def _choose_replicates(self):
+        """Enough draws for each z that the noise left in a log-weight is small where the weight sits."""
+        noise = np.einsum("nij,i,j->n", self.replay.covariance, self.eta, self.eta) * self.replicates
+        newest = self.replay.round == self.replay.round[-1]
+        weights = self._weights() * newest
+        per_draw = float(weights @ noise / weights.sum())
+        if self.replicates > 1:
+            wanted = int(np.ceil(per_draw / _NOISE_PER_WEIGHT))
+            self.replicates = 1 if per_draw < 1e-3 else int(np.clip(wanted, 2, _MAX_REPLICATES))
+
+    def _weights(self):
+        violation, log_base = correct_for_noise(
+            self.replay.violation, self.replay.covariance, self.replay.log_base, self.eta
+        )
+        return normalised_weights(log_base + violation @ self.eta)
+
+    def _resampler(self, generator):
+        """Draws batches of replay rows in proportion to their weights, stratified."""
+        cumulative = np.cumsum(self._weights())
+        size = self.settings.batch_size
+
+        def draw():
+            points = (generator.random() + np.arange(size)) / size * cumulative[-1]
+            return np.minimum(np.searchsorted(cumulative, points), len(cumulative) - 1)
+
+        return draw
+
+    def _generator(self, purpose, counter):
+        return np.random.Generator(np.random.Philox(self.problem.seed(purpose, counter)))
+
+    def _likelihood_gradient(self, rows):
+        """Gradient of the negative mean log-likelihood of replay rows."""
+        _, pullback = self.flow.log_prob_with_pullback(self.theta, self.replay.z[rows])
+        return pullback(np.full(len(rows), -1.0 / len(rows)))[0]
+
+    def _fit(self):
+        counter = self.round * self._fit_chunks + self.chunk
+        draw = self._resampler(self._generator(Stream.FIT, counter))
+        for step in range(_STEPS_PER_CALL):
+            progress = ((self.chunk - 1) * _STEPS_PER_CALL + step) / (self._fit_chunks * _STEPS_PER_CALL)
+            self.optimiser.learning_rate = self.settings.learning_rate * _DECAY ** self._decay(progress)
+            self.theta = self.optimiser.step(self.theta, self._likelihood_gradient(draw()))
+        if not np.isfinite(self.theta).all():
+            self.failure = "the flow's parameters are not finite: lower learning_rate, or use precision='float64'"
+        self.chunk += 1
+        if self.chunk > self._fit_chunks:
+            self.chunk = 0
+            if self.rounds_left == 0:
+                self.refining = True
+                self.optimiser.reset()
+
+    def _decay(self, progress):
+        """How far the last third of the final rounds has gone, 0 to 1."""
+        if self.rounds_left < 0:
+            return 0.0
+        third = max(1, self.settings.final_rounds // 3)
+        return max(0.0, (third - 1 - self.rounds_left + progress) / third)
+
+    def _refine(self):
+        settings, problem, constraints = self.settings, self.problem, self.problem.constraints
+        draw = self._resampler(self._generator(Stream.REFINE, self.chunk))
+        newton = np.linalg.pinv(np.cov(self.replay.violation.T, aweights=self._weights()).reshape(len(self.eta), -1))
+        for step in range(_STEPS_PER_CALL):
+            counter = self.chunk * _STEPS_PER_CALL + step
+            z, log_q, pullback = self.flow.sample_with_pullback(
+                self.theta, problem.normals(Stream.EPOCH_BASE, counter, settings.refine_size)
+            )
+            batch = problem.simulate(z, Stream.EPOCH_NOISE, counter, with_jacobian=problem.with_gradient)
+            n = int(batch.valid.sum())
+            if n < max(2, (1 - settings.max_failed_fraction) * len(z)):
+                self.failure = f"{len(z) - n} of {len(z)} simulations failed (not finite): narrow the support"
+                return
+            violation = (batch.T - constraints.target) / self.scale
+            gradient = self._likelihood_gradient(draw())
+            if problem.with_gradient:
+                # Path gradient: d/dz (log q - log p_eta) pulled back through the sample alone (Roeder et al. 2017).
+                grad_z = np.zeros_like(z)
+                grad_z[batch.valid] = (
+                    self.flow.log_prob_gradient(self.theta, z)[batch.valid]
+                    - problem.log_prior_gradient(z[batch.valid])
+                    - constraints.pullback(batch.f, batch.jacobian, self.eta / self.scale)
+                ) / n
+                gradient = 0.5 * gradient + pullback(np.nan_to_num(grad_z), np.zeros(len(z)))
+            progress = counter / (self._refine_chunks * _STEPS_PER_CALL)
+            self.optimiser.learning_rate = settings.learning_rate * _REFINE_RATE * _DECAY**progress
+            self.theta = self.optimiser.step(self.theta, gradient)
+            self.eta = self.eta - _MULTIPLIER_RATE * newton @ violation.mean(axis=0)
+            self._record(log_q[batch.valid], problem.log_prior(z[batch.valid]), violation)
+        self.chunk += 1
+
+    def _record(self, log_q, log_prior, violation):
+        log_weights = log_prior + violation @ self.eta - log_q
+        weights = normalised_weights(log_weights)
+        self._spread = violation.std(axis=0) / np.sqrt(len(violation))
+        self.trace["entropy"].append(float((log_prior - log_q).mean()))
+        self.trace["violation"].append(violation.mean(axis=0))
+        self.trace["ess"].append(float(1 / (np.sum(weights**2) * len(weights))))
+        self.trace["multipliers"].append(self.eta / self.scale)
+
+    @property
+    def multipliers(self):
+        """Natural parameters of p ~ exp(eta . T), at the optimum of the dual."""
+        return self.eta_optimal / self.scale
+
+    @property
+    def violation_in_stderr(self):
+        """|R_i| of the last batch in its standard errors (m,)."""
+        if not self.trace["violation"]:
+            return np.full(len(self.scale), np.nan)
+        return np.abs(self.trace["violation"][-1]) / np.maximum(self._spread, np.finfo(float).tiny)
+
+    def answer(self):
+        """Flow parameters; whether the constraints are met is for the final score to say (None)."""
+        return self.theta, None
+
+    def history(self):
+        """Traces: one entry a round, then one a refinement step; violations in the constraints' own units."""
+        m = len(self.scale)
+        return {
+            "entropy": np.array(self.trace["entropy"], float),
+            "violation": np.array(self.trace["violation"], float).reshape(-1, m) * self.scale,
+            "ess": np.array(self.trace["ess"], float),
+            "multipliers": np.array(self.trace["multipliers"], float).reshape(-1, m),
+        }
+
+    def state(self):
+        """Everything that `restore` needs to continue to the same bits, as arrays."""
+        arrays = {
+            "theta": self.theta,
+            "theta_start": self.theta_start,
+            "eta": self.eta,
+            "eta_optimal": self.eta_optimal,
+        }
+        arrays["counters"] = np.array([self.replicates, self.round, self.chunk, self.rounds_left, self.refining])
+        arrays["spread"] = getattr(self, "_spread", np.zeros(len(self.scale)))
+        arrays |= {f"adam_{k}": np.asarray(v) for k, v in self.optimiser.state().items()}
+        arrays |= {f"replay_{k}": v for k, v in self.replay.state().items()}
+        return arrays | {f"trace_{k}": np.array(v, float) for k, v in self.trace.items()}
+
+    def restore(self, arrays):
+        """Continue from what `state` returned."""
+        self.theta, self.theta_start = arrays["theta"], arrays["theta_start"]
+        self.eta, self.eta_optimal, self._spread = arrays["eta"], arrays["eta_optimal"], arrays["spread"]
+        self.replicates, self.round, self.chunk, self.rounds_left, refining = (int(v) for v in arrays["counters"])
+        self.refining = bool(refining)
+        self.optimiser.restore({k: arrays[f"adam_{k}"] for k in self.optimiser.state()})
+        self.replay.restore({k: arrays[f"replay_{k}"] for k in self.replay.state()})
+        self.trace = {k: list(arrays[f"trace_{k}"]) for k in self.trace}
