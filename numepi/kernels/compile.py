@@ -1,6 +1,6 @@
 """The one place that decides how numepi's kernels are compiled and cached.
 
-Three decorators, all lazy (nothing is compiled before the first call):
+The decorators, all lazy (nothing is compiled before the first call):
 
 ``scalar``
     a small function of scalars, inlined wherever it is called: a circuit's step, its tangent, ``exp``.
@@ -8,6 +8,8 @@ Three decorators, all lazy (nothing is compiled before the first call):
     a compiled function on arrays, one thread.
 ``parallel_kernel``
     the same with ``numba.prange`` spread over ``NUMBA_NUM_THREADS`` threads.
+``block_function``
+    the body of such a loop.
 
 All of them keep IEEE semantics for NaN and infinity (a diverging simulation must be seen) and allow nothing but
 fused multiply-adds.  ``vector_kernel`` also lets sums be re-associated, for reductions whose order the compiler fixes.
@@ -18,15 +20,16 @@ cache does not notice a changed *callee* or constant in another module; this one
 """
 
 import hashlib
-from types import FunctionType, ModuleType
+from contextlib import suppress
+from types import CodeType, FunctionType, ModuleType
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.dispatcher import Dispatcher
 from numba.core.registry import CPUDispatcher
 
-__all__ = ["SCALAR_OPTIONS", "kernel", "parallel_kernel", "scalar", "vector_kernel"]
+__all__ = ["SCALAR_OPTIONS", "block_function", "kernel", "parallel_kernel", "scalar", "vector_kernel"]
 
 _COMMON = {"error_model": "numpy", "nogil": True, "fastmath": {"contract"}}
 # Wrappers for calls from Python cost as much to compile as the function itself.
@@ -94,8 +97,15 @@ class _KernelCache(FunctionCache):
         self._cache_file.function = function
 
     def _index_key(self, sig, codegen):
-        # Numba's key also pickles the closure, which differs in each process; our stamp covers it.
-        return sig, codegen.magic_tuple()
+        # Numba's key also pickles the closure, which differs in each process; our stamp covers it.  But it knows a
+        # NamedTuple by its class alone: fields that changed places would go unnoticed.
+        fields = tuple(argument.fields for argument in sig if isinstance(argument, types.BaseNamedTuple))
+        return sig, fields, codegen.magic_tuple()
+
+    def save_overload(self, sig, data):
+        # A full or read-only disk costs compilation in the next process, not the answer in this one.
+        with suppress(OSError):
+            super().save_overload(sig, data)
 
 
 class _CacheFile(IndexDataCacheFile):
@@ -111,6 +121,19 @@ class _CacheFile(IndexDataCacheFile):
     @_source_stamp.setter
     def _source_stamp(self, value):
         """The base class assigns its file stamp here; ours is derived."""
+
+    def _load_index(self):
+        # Unpickling fails in as many ways as there are classes since renamed and files cut short: compile anew.
+        try:
+            return super()._load_index()
+        except Exception:
+            return {}
+
+    def _load_data(self, name):
+        try:
+            return super()._load_data(name)
+        except Exception:
+            return None
 
     def save(self, key, data):
         # Named by content key: two processes that compile different signatures never share a data file.
@@ -128,23 +151,14 @@ def _fingerprint(value, digest, seen):
         flags = sorted(getattr(options.get("fastmath"), "flags", ()))
         digest.update(repr([options.get("parallel"), options.get("forceinline"), flags]).encode())
         value = value.py_func
+    value = getattr(value, "_defn", value)  # an intrinsic's definition
     if isinstance(value, FunctionType):
         if value in seen:
             return
         seen.add(value)
-        code = value.__code__
-        digest.update(code.co_code)
-        digest.update(repr([c for c in code.co_consts if not hasattr(c, "co_code")]).encode())
-        digest.update(repr(code.co_names).encode())
         for cell in value.__closure__ or ():
             _fingerprint(cell.cell_contents, digest, seen)
-        for name in code.co_names:
-            used = value.__globals__.get(name)
-            if isinstance(used, ModuleType) and used.__name__.startswith("numepi"):
-                for attribute in code.co_names:
-                    _fingerprint(getattr(used, attribute, None), digest, seen)
-            else:
-                _fingerprint(used, digest, seen)
+        _fingerprint_code(value.__code__, value.__globals__, digest, seen)
     elif isinstance(value, tuple):
         for item in value:
             _fingerprint(item, digest, seen)
@@ -152,3 +166,20 @@ def _fingerprint(value, digest, seen):
         digest.update(value.tobytes())
     elif isinstance(value, (int, float, str, bool, np.generic, type)):
         digest.update(repr(value).encode())
+
+
+def _fingerprint_code(code, namespace, digest, seen):
+    digest.update(code.co_code)
+    digest.update(repr(code.co_names).encode())
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):  # a function within the function
+            _fingerprint_code(constant, namespace, digest, seen)
+        else:
+            digest.update(repr(constant).encode())
+    for name in code.co_names:
+        used = namespace.get(name)
+        if isinstance(used, ModuleType) and used.__name__.startswith("numepi"):
+            for attribute in code.co_names:
+                _fingerprint(getattr(used, attribute, None), digest, seen)
+        else:
+            _fingerprint(used, digest, seen)
