@@ -1,8 +1,8 @@
 """The layout that flow kernels work on: fixed blocks of samples, coordinates as rows, samples with unit stride.
 
 A batch (n, D) becomes an array (blocks, D, LANES).  Every inner loop of a kernel runs over the LANES samples of a
-block, a constant, so it vectorises without a remainder; blocks are spread over threads.  The last block is filled up
-with copies of the first sample, whose results are dropped and whose cotangents are zero.
+block, a constant, so it vectorises without a remainder.  The last block is filled up with copies of the first sample,
+whose results are dropped and whose cotangents are zero.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 __all__ = ["LANES", "MAX_GROUPS", "from_blocks", "to_blocks", "vector_from_blocks", "vector_to_blocks"]
 
 LANES = 64
-# Gradients of parameters are summed in at most this many groups of blocks, then in order: no thread count enters.
+# Gradients of parameters are summed within at most this many groups of blocks, then over these in order.
 MAX_GROUPS = 64
 
 

@@ -4,7 +4,7 @@ import autograd.numpy as anp
 import numpy as np
 
 from numepi.flow import coupling_kernels
-from numepi.flow.blocks import LANES, MAX_GROUPS
+from numepi.flow.blocks import LANES
 from numepi.flow.coupling_kernels import LOG_SCALE_LIMIT
 from numepi.flow.mlp import MLP
 from numepi.flow.transform import Transform
@@ -73,21 +73,24 @@ class AffineCoupling(Transform):
         coupling_kernels.run(parameters, widths, self.n_kept, x, y, activations, log_q, inverse)
         return y, (x, y, activations)
 
-    def pull(self, parameters, tape, grad_output, grad_log_q, inverse, with_parameters):
+    def pull(self, parameters, tape, grad_output, grad_log_q, inverse, partial, group):
         """See `Transform`."""
         x, y, activations = tape
-        widths = self.network.padded_widths
         grad_input = np.empty_like(x)
-        grad_log_q = grad_log_q.astype(self.dtype, copy=False)
-        groups = min(len(x), MAX_GROUPS) if with_parameters else len(x)
-        grad = np.zeros((groups, self.network.packed_size if with_parameters else 0), x.dtype)
         coupling_kernels.pull(
-            parameters, widths, int(widths.max()), self.n_kept, x, y, activations, grad_output, grad_log_q,
-            grad_input, grad, inverse, with_parameters,
+            parameters, self.network.padded_widths, self.n_kept, x, y, activations, grad_output,
+            grad_log_q.astype(self.dtype, copy=False), grad_input,
+            partial if group else np.empty((1, 0), self.dtype), inverse, group,
         )  # fmt: skip
-        if not with_parameters:
-            return grad_input, None
-        return grad_input, grad.sum(axis=0, dtype=np.float64)[self.network.packed_index]
+        return grad_input
+
+    def new_gradient(self, groups):
+        """See `Transform`: in the padded network's layout and the precision of the passes."""
+        return np.zeros((groups, self.network.packed_size), self.dtype)
+
+    def total_gradient(self, partial):
+        """See `Transform`."""
+        return partial.sum(axis=0, dtype=np.float64)[self.network.packed_index]
 
     def tangent(self, parameters, tape, tangent_input):
         """See `Transform`."""
@@ -103,12 +106,10 @@ class AffineCoupling(Transform):
         """See `Transform`."""
         _, y, activations = tape
         tangent_output, tangents = tangent_tape
-        widths = self.network.padded_widths
-        grad_log_q = grad_log_q.astype(self.dtype, copy=False)
         grad_input, tangent_grad_input = np.empty_like(y), np.empty_like(y)
         coupling_kernels.pull_tangent(
-            parameters, widths, int(widths.max()), self.n_kept, y, tangent_output, activations, tangents,
-            grad_output, tangent_grad, grad_log_q, grad_input, tangent_grad_input,
+            parameters, self.network.padded_widths, self.n_kept, y, tangent_output, activations, tangents, grad_output,
+            tangent_grad, grad_log_q.astype(self.dtype, copy=False), grad_input, tangent_grad_input,
         )  # fmt: skip
         return grad_input, tangent_grad_input
 

@@ -1,4 +1,4 @@
-"""Compiled passes of `numepi.flow.coupling.AffineCoupling`, parallel over blocks of samples.
+"""Compiled passes of `numepi.flow.coupling.AffineCoupling` over blocks of samples.
 
 Rows of a block's tape: the network's padded input x_a, its hidden layers, then in place of its output [t, r]: the
 factor f = exp(s) (forward) or exp(-s) (inverse), and s = clamp(r).  The slopes of the clamp follow from s, with l its
@@ -7,12 +7,11 @@ limit: ds/dr = w^3 and d2s/dr2 = -3 w^4 s / l^2, w^2 = 1 - (s/l)^2.
 
 from math import sqrt
 
-import numba
 import numpy as np
 
 from numepi.flow.blocks import LANES
 from numepi.flow.mlp_kernels import clear, mlp_pull, mlp_pull_tangent, mlp_run, mlp_tangent
-from numepi.kernels.compile import kernel, parallel_kernel
+from numepi.kernels.compile import kernel
 from numepi.kernels.fastmath import exp
 
 __all__ = ["LOG_SCALE_LIMIT", "pull", "pull_tangent", "run", "tangent"]
@@ -64,10 +63,10 @@ def _run_block(w, widths, n_kept, x, y, tape, log_q, inverse):
                 log_q[lane] -= s
 
 
-@parallel_kernel
+@kernel
 def run(w, widths, n_kept, x, y, tape, log_q, inverse):
     """Fill y and tape; subtract sum s from log_q."""
-    for block in numba.prange(len(x)):
+    for block in range(len(x)):
         _run_block(w, widths, n_kept, x[block], y[block], tape[block], log_q[block], inverse)
 
 
@@ -95,18 +94,18 @@ def _pull_block(w, widths, n_kept, x, y, tape, grad_y, grad_log_q, grad_x, g, sc
             grad_x[r, lane] = grad_y[r, lane] + g[r, lane]
 
 
-@parallel_kernel
-def pull(w, widths, widest, n_kept, x, y, tape, grad_y, grad_log_q, grad_x, grad, inverse, with_parameters):
-    """Fill grad_x; add the weights' gradient of each group of blocks to its row of grad (groups, packed)."""
-    blocks, groups = len(x), len(grad)
-    for group in numba.prange(groups):
-        g = np.empty((widest, LANES), x.dtype)
-        scratch = np.empty((widest, LANES), x.dtype)
-        for block in range(group * blocks // groups, (group + 1) * blocks // groups):
-            _pull_block(
-                w, widths, n_kept, x[block], y[block], tape[block], grad_y[block], grad_log_q[block], grad_x[block],
-                g, scratch, grad[group], inverse, with_parameters,
-            )  # fmt: skip
+@kernel
+def pull(w, widths, n_kept, x, y, tape, grad_y, grad_log_q, grad_x, grad, inverse, group):
+    """Fill grad_x; add the weights' gradient of each ``group`` of blocks to its row of grad (groups, packed).
+
+    With ``group`` = 0 the weights' gradient is left out.
+    """
+    buffers = np.empty((2, widths.max(), LANES), x.dtype)
+    for block in range(len(x)):
+        _pull_block(
+            w, widths, n_kept, x[block], y[block], tape[block], grad_y[block], grad_log_q[block], grad_x[block],
+            buffers[0], buffers[1], grad[block // group if group else 0], inverse, group > 0,
+        )  # fmt: skip
 
 
 @kernel
@@ -129,13 +128,11 @@ def _tangent_block(w, widths, n_kept, y, tape, tangent_x, tangent_y, tangents):
             tangent_y[i, lane] = (tangent_x[i, lane] - dt) * factor - y[i, lane] * ds
 
 
-@parallel_kernel
+@kernel
 def tangent(w, widths, n_kept, y, tape, tangent_x, tangent_y, tangents):
     """Tangent of the inverse pass: fill tangent_y, and tangents of all activations and of [t, r]."""
-    for block in numba.prange(len(y)):
-        _tangent_block(
-            w, widths, n_kept, y[block], tape[block], tangent_x[block], tangent_y[block], tangents[block]
-        )  # fmt: skip
+    for block in range(len(y)):
+        _tangent_block(w, widths, n_kept, y[block], tape[block], tangent_x[block], tangent_y[block], tangents[block])
 
 
 @kernel
@@ -171,11 +168,11 @@ def _pull_tangent_block(
             dgrad_x[r, lane] = dgrad_y[r, lane] + dg[r, lane]
 
 
-@parallel_kernel
-def pull_tangent(w, widths, widest, n_kept, y, dy, tape, tangents, grad_y, dgrad_y, grad_log_q, grad_x, dgrad_x):
+@kernel
+def pull_tangent(w, widths, n_kept, y, dy, tape, tangents, grad_y, dgrad_y, grad_log_q, grad_x, dgrad_x):
     """Gradient of the inverse pass's input, and its tangent."""
-    for block in numba.prange(len(y)):
-        buffers = np.empty((4, widest, LANES), y.dtype)
+    buffers = np.empty((4, widths.max(), LANES), y.dtype)
+    for block in range(len(y)):
         _pull_tangent_block(
             w, widths, n_kept, y[block], dy[block], tape[block], tangents[block], grad_y[block], dgrad_y[block],
             grad_log_q[block], grad_x[block], dgrad_x[block], buffers[0], buffers[1], buffers[2], buffers[3],

@@ -39,17 +39,18 @@ class ElementwiseAffine(Transform):
         log_q -= log_det
         return y, (x, y)
 
-    def pull(self, parameters, tape, grad_output, grad_log_q, inverse, with_parameters):
+    def pull(self, parameters, tape, grad_output, grad_log_q, inverse, partial, group):
         """See `Transform`."""
         scale = parameters[0]
         x, y = tape
         grad_input = grad_output / scale if inverse else grad_output * scale
-        if not with_parameters:
-            return grad_input, None
-        along = -grad_output * y if inverse else grad_input * x
-        grad_log_scale = along.sum(axis=(0, 2), dtype=np.float64) - grad_log_q.sum(dtype=np.float64)
-        grad_shift = (-grad_input if inverse else grad_output).sum(axis=(0, 2), dtype=np.float64)
-        return grad_input, np.concatenate([grad_log_scale, grad_shift])
+        if group and len(x):
+            along = -grad_output * y if inverse else grad_input * x
+            grad_log_scale = along.sum(axis=2, dtype=np.float64) - grad_log_q.sum(axis=1)[:, None]
+            grad_shift = (-grad_input if inverse else grad_output).sum(axis=2, dtype=np.float64)
+            by_block = np.concatenate([grad_log_scale, grad_shift], axis=1)
+            partial += np.add.reduceat(by_block, np.arange(0, len(x), group))
+        return grad_input
 
     def tangent(self, parameters, tape, tangent_input):
         """See `Transform`."""

@@ -27,10 +27,9 @@ class Permutation(Transform):
         """See `Transform`."""
         return x.take(self._inverse_order if inverse else self.order, axis=1), None
 
-    def pull(self, parameters, tape, grad_output, grad_log_q, inverse, with_parameters):
+    def pull(self, parameters, tape, grad_output, grad_log_q, inverse, partial, group):
         """See `Transform`: the transpose of a permutation is its inverse."""
-        grad_input = grad_output.take(self.order if inverse else self._inverse_order, axis=1)
-        return grad_input, np.zeros(0) if with_parameters else None
+        return grad_output.take(self.order if inverse else self._inverse_order, axis=1)
 
     def tangent(self, parameters, tape, tangent_input):
         """See `Transform`."""

@@ -1,4 +1,4 @@
-"""Compiled passes of the support map, parallel over blocks of samples; all arithmetic in float64.
+"""Compiled passes of the support map over blocks of samples; all arithmetic in float64.
 
 With z = F(u) and L(u) = log F'(u), everything follows from L, L' and L'':
 forward   log_q -= L;          grad_u = grad_z F' - grad_log_q L'
@@ -8,12 +8,11 @@ along dz: du = dz / F';        d(grad_z) = (d(grad_u) - grad_log_q L'' du - (gra
 
 from math import erfc, expm1, isnan, log1p
 
-import numba
 import numpy as np
 
 from numepi.flow.blocks import LANES
 from numepi.flow.normal_quantile import normal_quantile
-from numepi.kernels.compile import parallel_kernel, scalar
+from numepi.kernels.compile import kernel, scalar
 from numepi.kernels.fastmath import exp, log, sigmoid
 from numepi.support import GAUSSIAN_CDF, LINE, LOWER, UPPER
 
@@ -92,10 +91,10 @@ def _to_line(kind, lower, upper, edge_low, edge_high, z):
     return log(below) - log(above)
 
 
-@parallel_kernel
+@kernel
 def from_line(kinds, lower, upper, u, z, log_q):
     """Fill z; subtract L from log_q."""
-    for block in numba.prange(len(u)):
+    for block in range(len(u)):
         for d in range(len(kinds)):
             kind, low, high, log_width = kinds[d], lower[d], upper[d], log(upper[d] - lower[d])
             for lane in range(LANES):
@@ -104,10 +103,10 @@ def from_line(kinds, lower, upper, u, z, log_q):
                 log_q[block, lane] -= _log_slope(kind, log_width, x)
 
 
-@parallel_kernel
+@kernel
 def to_line(kinds, lower, upper, edge_low, edge_high, z, u, log_q):
     """Fill u; subtract L from log_q."""
-    for block in numba.prange(len(z)):
+    for block in range(len(z)):
         for d in range(len(kinds)):
             kind, log_width = kinds[d], log(upper[d] - lower[d])
             for lane in range(LANES):
@@ -116,10 +115,10 @@ def to_line(kinds, lower, upper, edge_low, edge_high, z, u, log_q):
                 log_q[block, lane] -= _log_slope(kind, log_width, np.float64(u[block, d, lane]))
 
 
-@parallel_kernel
+@kernel
 def pull(kinds, lower, upper, u, grad_output, grad_log_q, grad_input, inverse):
     """VJP in either direction."""
-    for block in numba.prange(len(u)):
+    for block in range(len(u)):
         for d in range(len(kinds)):
             kind, log_width = kinds[d], log(upper[d] - lower[d])
             for lane in range(LANES):
@@ -133,10 +132,10 @@ def pull(kinds, lower, upper, u, grad_output, grad_log_q, grad_input, inverse):
                 grad_input[block, d, lane] = grad
 
 
-@parallel_kernel
+@kernel
 def tangent(kinds, lower, upper, u, tangent_z, tangent_u):
     """Tangent of the inverse map."""
-    for block in numba.prange(len(u)):
+    for block in range(len(u)):
         for d in range(len(kinds)):
             kind, log_width = kinds[d], log(upper[d] - lower[d])
             for lane in range(LANES):
@@ -144,10 +143,10 @@ def tangent(kinds, lower, upper, u, tangent_z, tangent_u):
                 tangent_u[block, d, lane] = tangent_z[block, d, lane] / slope
 
 
-@parallel_kernel
+@kernel
 def pull_tangent(kinds, lower, upper, u, tangent_u, grad_u, dgrad_u, grad_log_q, grad_z, dgrad_z):
     """VJP of the inverse map, and its tangent."""
-    for block in numba.prange(len(u)):
+    for block in range(len(u)):
         for d in range(len(kinds)):
             kind, log_width = kinds[d], log(upper[d] - lower[d])
             for lane in range(LANES):

@@ -48,12 +48,12 @@ class SupportMap(Transform):
         support_kernels.from_line(kinds, lower, upper, x, z, log_q)
         return z, x
 
-    def pull(self, parameters, tape, grad_output, grad_log_q, inverse, with_parameters):
+    def pull(self, parameters, tape, grad_output, grad_log_q, inverse, partial, group):
         """See `Transform`."""
         kinds, lower, upper, *_ = self._constants
         grad_input = np.empty(tape.shape, np.float64 if inverse else self.dtype)
         support_kernels.pull(kinds, lower, upper, tape, grad_output, grad_log_q, grad_input, inverse)
-        return grad_input, np.zeros(0) if with_parameters else None
+        return grad_input
 
     def tangent(self, parameters, tape, tangent_input):
         """See `Transform`."""

@@ -20,15 +20,17 @@ class Transform:
     ``run(parameters, x, log_q, inverse)``
         Returns the output blocks and a tape, and subtracts log|det dy/dx| from ``log_q`` (blocks, LANES) in place:
         log q loses it on the way from the base to the support, and so it does on the way back.
-    ``pull(parameters, tape, grad_output, grad_log_q, inverse, with_parameters)``
-        The VJP: gradient of the input blocks, and of theta (n_parameters,) float64 or None.
+    ``pull(parameters, tape, grad_output, grad_log_q, inverse, partial, group)``
+        The VJP: returns the gradient of the input blocks.  That of theta is added to ``partial``, which has a row for
+        each ``group`` of blocks in order (the last may be short); with ``group`` = 0 it is left out.
     ``tangent(parameters, tape, tangent_input)``
         Along the *inverse* pass: the tangent of the output, and a tape for
     ``pull_tangent(parameters, tape, tangent_tape, grad_output, tangent_grad, grad_log_q)``
         the gradient of the input as `pull` (inverse), and its tangent (with ``grad_log_q`` held fixed).
 
     ``parameters`` is what ``pack(theta)`` makes of the transform's slice of theta.  `pull` may be called any number of
-    times on a tape and must not change it.  Gradients are summed in an order that depends on the batch size only.
+    times on a tape and must not change it.  Several threads call the passes at once, each on its own blocks: what they
+    compute must not depend on how blocks are shared out, and kernels release Python's lock.
 
     Attributes
     ----------
@@ -50,6 +52,14 @@ class Transform:
     def initial_parameters(self, generator):
         """Parameters (n_parameters,) of an identity transform; what does not matter for that is drawn at random."""
         return np.zeros(self.n_parameters)
+
+    def new_gradient(self, groups):
+        """Zeros for the partial gradients of ``groups`` groups of blocks."""
+        return np.zeros((groups, self.n_parameters))
+
+    def total_gradient(self, partial):
+        """The gradient of theta (n_parameters,) float64: the sum over groups, in order."""
+        return partial.sum(axis=0)
 
     def absorb_affine(self, theta, log_scale, shift):
         """Follow the identity by y -> y exp(log_scale) + shift, as far as this transform can, by writing into theta.

@@ -1,0 +1,115 @@
+"""Flow: compiled passes against the autograd definition, side by side, and derivatives in z."""
+
+import autograd.numpy as anp
+import numpy as np
+from autograd import hessian, value_and_grad
+
+from benchmarks.side_by_side import time_ratio
+from numepi.flow import FlowDistribution, RealNVP
+from numepi.support import Support
+
+
+class _Case:
+    """A flow at random parameters: loss = mean log q + mean z . a, its value and gradient each way."""
+
+    def __init__(self, dim, hidden, n, precision="float64"):
+        self.flow = RealNVP(Support([-10.0] * dim, [10.0] * dim), stages=3, hidden=hidden, precision=precision)
+        rng = np.random.default_rng(0)
+        self.theta = self.flow.initial_parameters(0) + 0.05 * rng.standard_normal(self.flow.n_parameters)
+        self.base = rng.standard_normal((n, dim))
+        self.grad_z = rng.standard_normal((n, dim)) / n
+        self.grad_log_q = np.full(n, 1 / n)
+        self.z, _ = self.flow.sample(self.theta, self.base)
+        self.distribution = FlowDistribution(self.flow, self.theta)
+
+    def fused_sampling(self):
+        _, _, pullback = self.flow.sample_with_pullback(self.theta, self.base)
+        return pullback(self.grad_z, self.grad_log_q)
+
+    def fused_density(self):
+        _, pullback = self.flow.log_prob_with_pullback(self.theta, self.z)
+        return pullback(self.grad_log_q)[0]
+
+    def defined_sampling(self):
+        def loss(theta):
+            z, log_q = self.flow.sample_definition(theta, self.base)
+            return anp.sum(z * self.grad_z) + anp.sum(log_q * self.grad_log_q)
+
+        return value_and_grad(loss)(self.theta)[1]
+
+    def defined_density(self):
+        def loss(theta):
+            return anp.sum(self.flow.log_prob_definition(theta, self.z) * self.grad_log_q)
+
+        return value_and_grad(loss)(self.theta)[1]
+
+
+class ValueAndGradient:
+    """D = 4 with the LDS flow, D = 400 with that of the RNN of 100 neurons."""
+
+    params = ([4, 400], ["float64", "float32"], ["sampling", "density"])
+    param_names = ("dim", "precision", "direction")
+
+    def setup(self, dim, precision, direction):
+        case = _Case(dim, *(((50, 50), 500) if dim == 4 else ((100, 100), 200)), precision)
+        self.fused, self.defined = getattr(case, f"fused_{direction}"), getattr(case, f"defined_{direction}")
+        difference = np.abs(self.fused() - self.defined()).max() / np.abs(self.defined()).max()
+        assert difference < (1e-10 if precision == "float64" else 1e-3)
+
+    def time_fused(self, dim, precision, direction):
+        self.fused()
+
+    def time_autograd_definition(self, dim, precision, direction):
+        self.defined()
+
+    def track_speedup_over_definition(self, dim, precision, direction):
+        return time_ratio(self.defined, self.fused)
+
+    track_speedup_over_definition.unit = "times (bar: 4 for D = 4 in float64)"
+
+
+class DerivativesInZ:
+    """Gradient, Hessian and Hessian-vector product of log q for 500 points, D = 4."""
+
+    def setup(self):
+        self.case = _Case(4, (50, 50), 500)
+        self.distribution = self.case.distribution
+        self.z = self.case.z
+        self.v = np.ones_like(self.z)
+        self.distribution.hessian(self.z)
+
+    def time_gradient(self):
+        self.distribution.gradient(self.z)
+
+    def time_hessian(self):
+        self.distribution.hessian(self.z)
+
+    def time_hessian_vector_product(self):
+        self.distribution.hessian_vector_product(self.z, self.v)
+
+    def track_hessian_speedup_over_pointwise_autograd(self):
+        def log_prob(x):
+            return self.case.flow.log_prob_definition(self.case.theta, x[None])[0]
+
+        some = self.z[:5]
+        per_call = time_ratio(
+            lambda: [hessian(log_prob)(x) for x in some], lambda: self.distribution.hessian(self.z), repeats=3
+        )
+        return per_call * len(self.z) / len(some)
+
+    track_hessian_speedup_over_pointwise_autograd.unit = "times (bar: 20)"
+
+
+class HighDimension:
+    """D = 400, 200 points."""
+
+    def setup(self):
+        self.case = _Case(400, (100, 100), 200)
+        self.v = np.ones_like(self.case.z)
+        self.case.distribution.hessian_vector_product(self.case.z, self.v)
+
+    def time_hessian_vector_product(self):
+        self.case.distribution.hessian_vector_product(self.case.z, self.v)
+
+    def peakmem_value_and_gradient(self):
+        self.case.fused_sampling()
