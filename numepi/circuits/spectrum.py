@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from numepi.kernels.compile import kernel
+from numepi.kernels.fastmath import exp
 
 __all__ = ["frequency", "spectrum_tables"]
 
@@ -59,61 +60,81 @@ def _filled(tables):
 
 @kernel
 def project(tables, x, out):
-    """Fill out (2, >= m) with x[i] (p,) @ tables[i] (p, m) for i = 0, 1; four rows at a time (p is a multiple of 4)."""
+    """Fill out (2, 4, >= m) with x[i] (4, >= p) @ tables[i] (p, m), i = 0, 1; p is a multiple of 4.
+
+    Four signals and four rows at a time: 16 products for 12 loads and stores.
+    """
+    m = tables.shape[2]
     for i in range(2):
-        for j in range(tables.shape[2]):
-            out[i, j] = 0.0
+        out[i] = 0.0
         for p in range(0, tables.shape[1], 4):
-            a, b, c, d = x[i, p], x[i, p + 1], x[i, p + 2], x[i, p + 3]
-            for j in range(tables.shape[2]):
-                near = a * tables[i, p, j] + b * tables[i, p + 1, j]
-                out[i, j] += near + (c * tables[i, p + 2, j] + d * tables[i, p + 3, j])
+            a0, a1, a2, a3 = x[i, 0, p], x[i, 0, p + 1], x[i, 0, p + 2], x[i, 0, p + 3]
+            b0, b1, b2, b3 = x[i, 1, p], x[i, 1, p + 1], x[i, 1, p + 2], x[i, 1, p + 3]
+            c0, c1, c2, c3 = x[i, 2, p], x[i, 2, p + 1], x[i, 2, p + 2], x[i, 2, p + 3]
+            d0, d1, d2, d3 = x[i, 3, p], x[i, 3, p + 1], x[i, 3, p + 2], x[i, 3, p + 3]
+            for j in range(m):
+                t0, t1, t2, t3 = tables[i, p, j], tables[i, p + 1, j], tables[i, p + 2, j], tables[i, p + 3, j]
+                out[i, 0, j] += (a0 * t0 + a1 * t1) + (a2 * t2 + a3 * t3)
+                out[i, 1, j] += (b0 * t0 + b1 * t1) + (b2 * t2 + b3 * t3)
+                out[i, 2, j] += (c0 * t0 + c1 * t1) + (c2 * t2 + c3 * t3)
+                out[i, 3, j] += (d0 * t0 + d1 * t1) + (d2 * t2 + d3 * t3)
 
 
 @kernel
-def frequency(samples, tables, transposed, frequencies, slope, with_gradient):
-    """Frequency (Hz) of samples (s,) before rectification; with_gradient puts its derivatives in their place.
+def frequency(samples, tables, transposed, frequencies, slope, with_gradient, omega):
+    """Frequencies (Hz) of four signals; their derivatives by the samples take the samples' place where asked for.
 
-    ``tables`` (2, p, m) and ``transposed`` (2, m, p) are those of `spectrum_tables`.  Where all rectified samples
-    vanish, all |X_j| do, too: the frequency is the mean of the frequencies and the gradient zero.  A rectified sample
-    has derivative 0; |X| has derivative 0 at X = 0.
+    Parameters
+    ----------
+    samples : ndarray (4, s)
+        Before rectification.
+    tables, transposed : ndarray
+        Of `spectrum_tables`.
+    frequencies : ndarray (m,)
+    slope : float
+    with_gradient : bool
+    omega : ndarray (4,)
+        Filled.  Where all rectified samples vanish, all |X_j| do, too: omega is the mean of the frequencies and the
+        gradient zero.  A rectified sample has derivative 0; |X| has derivative 0 at X = 0.
     """
     n_pairs, m = tables.shape[1:]
-    middle, last = len(samples) // 2, len(samples) - 1
-    # even and odd halves, later their derivatives; cosine and sine part of the spectrum; softmax weights
-    work = np.zeros((5, max(n_pairs, m)))
-    halves, parts, weights = work[:2], work[2:4], work[4]
-    for p in range(len(samples) - middle):
-        late, early = samples[middle + p], samples[last - middle - p]
-        late = 0.0 if late < 0.0 else late
-        early = 0.0 if early < 0.0 else early
-        halves[0, p], halves[1, p] = late + early, late - early
+    middle, last = samples.shape[1] // 2, samples.shape[1] - 1
+    # even and odd halves, later their derivatives; then cosine and sine parts of the spectrum
+    work, modulus, weights = np.zeros((4, 4, max(n_pairs, m))), np.empty(m), np.empty(m)
+    halves, parts = work[:2], work[2:]
+    for signal in range(4):
+        for p in range(last + 1 - middle):
+            late, early = samples[signal, middle + p], samples[signal, last - middle - p]
+            late = 0.0 if late < 0.0 else late
+            early = 0.0 if early < 0.0 else early
+            halves[0, signal, p], halves[1, signal, p] = late + early, late - early
     project(tables, halves, parts)
-    greatest = 0.0
-    for j in range(m):
-        modulus = np.sqrt(parts[0, j] * parts[0, j] + parts[1, j] * parts[1, j])
-        greatest = greatest if modulus <= greatest else modulus  # keeps a NaN
-        weights[j] = modulus
-    total, weighted = 0.0, 0.0
-    for j in range(m):
-        modulus, weights[j] = weights[j], np.exp(slope * (weights[j] - greatest))
-        total += weights[j]
-        weighted += weights[j] * frequencies[j]
-        weights[j] = weights[j] / modulus if modulus > 0.0 else 0.0
-    omega = weighted / total
-    if with_gradient:
+    for signal in range(4):
+        greatest = 0.0
+        for j in range(m):
+            modulus[j] = np.sqrt(parts[0, signal, j] * parts[0, signal, j] + parts[1, signal, j] * parts[1, signal, j])
+            greatest = greatest if modulus[j] <= greatest else modulus[j]  # keeps a NaN
+        for j in range(m):
+            weights[j] = exp(slope * (modulus[j] - greatest))
+        total, weighted = 0.0, 0.0
+        for j in range(m):
+            total += weights[j]
+            weighted += weights[j] * frequencies[j]
+        omega[signal] = weighted / total
         for j in range(m):
             # d omega / d |X_j| = slope p_j (phi_j - omega), and d |X| / d X = X / |X|
-            sensitivity = slope * weights[j] / total * (frequencies[j] - omega)
-            parts[0, j] *= sensitivity
-            parts[1, j] *= sensitivity
+            sensitivity = slope * weights[j] / total * (frequencies[j] - omega[signal])
+            sensitivity = sensitivity / modulus[j] if modulus[j] > 0.0 else 0.0
+            parts[0, signal, j] *= sensitivity
+            parts[1, signal, j] *= sensitivity
+    if with_gradient:
         project(transposed, parts, halves)
-        for p in range(len(samples) - middle):
-            late, early = middle + p, last - middle - p
-            even, odd = halves[0, p], halves[1, p]
-            odd = even if late == early else odd  # the sample in the middle is both of its pair
-            late_derivative = even + odd if samples[late] > 0.0 else 0.0
-            early_derivative = even - odd if samples[early] > 0.0 else 0.0
-            samples[early] = early_derivative
-            samples[late] = late_derivative
-    return omega
+        for signal in range(4):
+            for p in range(last + 1 - middle):
+                late, early = middle + p, last - middle - p
+                even, odd = halves[0, signal, p], halves[1, signal, p]
+                odd = even if late == early else odd  # the sample in the middle is both of its pair
+                late_derivative = even + odd if samples[signal, late] > 0.0 else 0.0
+                early_derivative = even - odd if samples[signal, early] > 0.0 else 0.0
+                samples[signal, early] = early_derivative
+                samples[signal, late] = late_derivative

@@ -293,18 +293,19 @@ def hub_potential_tangent(derivatives, tangents, linearisation, count, c):
 @block_function
 def hub_frequency(kept, c, results):
     """Frequency of the hub in each lane, and its derivatives where ``results`` (1 or 3, lanes) has room for them."""
-    samples, with_gradient = np.empty(len(kept)), len(results) > 1
-    for lane in range(results.shape[1]):
+    samples, omega, with_gradient = np.empty((4, len(kept))), np.empty(4), len(results) > 1
+    for first in range(0, results.shape[1], 4):
         for t in range(len(kept)):
-            samples[t] = kept[t, 0, lane]
-        results[0, lane] = frequency(
-            samples, c.tables, c.transposed_tables, c.frequencies, c.softmax_slope, with_gradient
-        )
-        for d in range(1, len(results)):
-            total = 0.0
-            for t in range(len(kept)):
-                total += samples[t] * kept[t, d, lane]
-            results[d, lane] = total
+            for i in range(4):
+                samples[i, t] = kept[t, 0, first + i]
+        frequency(samples, c.tables, c.transposed_tables, c.frequencies, c.softmax_slope, with_gradient, omega)
+        for i in range(4):
+            results[0, first + i] = omega[i]
+            for d in range(1, len(results)):
+                total = 0.0
+                for t in range(len(kept)):
+                    total += samples[i, t] * kept[t, d, first + i]
+                results[d, first + i] = total
 
 
 STG_SIMULATOR = Simulator(
