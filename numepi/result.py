@@ -162,7 +162,7 @@ class Result:
         problem = Problem(self.circuit, self.property, seed_sequence(rng), self.prior)
         flow, theta = self.distribution.flow, self.distribution.theta
         start = flow.initial_parameters(0)
-        eta = self.certificate.multipliers
+        eta = np.array(self.certificate.multipliers)
         replicates = self.certificate.replicates
         return corrected_sample(problem, flow, theta, start, eta, n, replicates)
 

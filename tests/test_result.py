@@ -29,6 +29,8 @@ def test_save_and_load_keep_everything(result, tmp_path):
             assert a.keys() == b.keys()
             for key in a:
                 np.testing.assert_array_equal(a[key], b[key])
+        elif name == "circuit":
+            assert repr(a) == repr(b)
         elif name != "distribution":
             assert a == b, name
     np.testing.assert_array_equal(result.sample(10, rng=3), again.sample(10, rng=3))

@@ -38,7 +38,7 @@ class Certificate:
         Shape of the tail of the importance weights (Vehtari et al. 2024); above 0.7 the estimates cannot be trusted.
     optimal : bool
         Whether the dual's optimum was reached on the sample.
-    multipliers : ndarray (m,)
+    multipliers : tuple of float (m,)
         eta of p* ~ p0 exp(eta . T), as estimated here.
     n, replicates : int
         Parameters drawn, and simulations of each.
@@ -51,7 +51,7 @@ class Certificate:
     ess: float
     pareto_k: float
     optimal: bool
-    multipliers: np.ndarray
+    multipliers: tuple
     n: int
     replicates: int
 
@@ -62,12 +62,12 @@ class Certificate:
 
     def description(self):
         """A dict of plain numbers."""
-        return asdict(self) | {"multipliers": self.multipliers.tolist()}
+        return asdict(self) | {"multipliers": list(self.multipliers)}
 
     @classmethod
     def from_description(cls, description):
         """The certificate that has this `description`."""
-        return cls(**(description | {"multipliers": np.array(description["multipliers"])}))
+        return cls(**(description | {"multipliers": tuple(description["multipliers"])}))
 
     def __str__(self):
         trust = (
@@ -133,7 +133,7 @@ def _assemble(log_weights, log_ratio, own, step, multipliers, replicates):
         ess=float(effective_sample_size(weights)),
         pareto_k=pareto_k(weights),
         optimal=step.optimal,
-        multipliers=multipliers,
+        multipliers=tuple(multipliers.tolist()),
         n=len(own),
         replicates=replicates,
     )

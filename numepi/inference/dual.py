@@ -31,7 +31,7 @@ _DECAY = 0.03  # of the learning rate, over the last third of the final rounds a
 _REFINE_RATE = 0.25  # of the learning rate, at the start of the refinement
 _MULTIPLIER_RATE = 0.02  # share of a Newton step that the refinement's multipliers take at each of its steps
 _MAX_REPLICATES = 8
-_NOISE_PER_WEIGHT = 0.2  # variance of a log-weight that is left to the second-order correction
+_NOISE_PER_WEIGHT = 0.05  # variance of a log-weight that is left to the second-order correction
 
 
 @dataclass(frozen=True)

@@ -173,7 +173,8 @@ class WrongShape(ne.circuits.Circuit):
     ("changes", "error", "message"),
     [
         ({"solver": "magic"}, ValueError, "solver = 'magic': choose from"),
-        ({"gradient": "none"}, ValueError, "gradient"),
+        ({"gradient": "none"}, ValueError, "solver 'augmented-lagrangian' needs gradients"),
+        ({"gradient": "maybe"}, ValueError, "gradient = 'maybe': choose"),
         ({"batch": 3}, TypeError, r"unknown settings \['batch'\].*choose from initial"),
         ({"n_seeds": 0}, ValueError, "n_seeds = 0"),
         ({"max_time": -1}, ValueError, "max_time = -1"),

@@ -1,0 +1,50 @@
+"""The replay: the balance heuristic over rounds."""
+
+import numpy as np
+import pytest
+
+import numepi as ne
+from numepi.inference.dual_problem import normalised_weights
+from numepi.inference.replay import Replay
+
+
+@pytest.fixture(scope="module")
+def flow():
+    return ne.RealNVP(ne.Support([0.0, 0.0], [1.0, 1.0]), stages=2, hidden=(8,))
+
+
+def fill(flow, rng, rounds, window=3, size=400):
+    replay = Replay(window, 0.25, 2, 1)
+    start = flow.initial_parameters(0)
+    thetas = [start + 0.3 * r * rng.normal(size=start.shape) for r in range(rounds)]
+    for theta in thetas:
+        base = rng.normal(size=(size, 2))
+        z = np.concatenate([flow.sample(start, base[: size // 4])[0], flow.sample(theta, base[size // 4 :])[0]])
+        replay.add(flow, theta, start, z, z[:, :1], np.zeros((size, 1, 1)), np.zeros(size))
+    return replay, thetas, start
+
+
+def test_density_is_that_of_the_mixture_of_the_window(flow, rng):
+    replay, thetas, start = fill(flow, rng, rounds=5)
+    assert len(replay) == 3 * 400 and list(np.unique(replay.round)) == [2, 3, 4]
+    density = 0.25 * np.exp(flow.log_prob(start, replay.z))
+    density += 0.75 * np.mean([np.exp(flow.log_prob(t, replay.z)) for t in thetas[2:]], axis=0)
+    np.testing.assert_allclose(replay.log_base, -np.log(density), rtol=1e-10)
+
+
+def test_weighted_means_are_those_of_the_prior(flow, rng):
+    replay, _, _ = fill(flow, rng, rounds=4, size=4000)
+    weights = normalised_weights(replay.log_base)
+    # uniform on the unit square; 12,000 samples, effective number at least a quarter: 5 standard errors
+    assert 1 / np.sum(weights**2) > 3000
+    np.testing.assert_allclose(weights @ replay.z, [0.5, 0.5], atol=5 * np.sqrt(1 / 12 / 3000))
+
+
+def test_state_round_trip(flow, rng):
+    replay, thetas, start = fill(flow, rng, rounds=4)
+    again = Replay(3, 0.25, 2, 1)
+    again.restore({k: v.copy() for k, v in replay.state().items()})
+    z = rng.uniform(size=(10, 2))
+    for r in (replay, again):
+        r.add(flow, thetas[0], start, z, z[:, :1], np.zeros((10, 1, 1)), np.zeros(10))
+    np.testing.assert_array_equal(replay.log_base, again.log_base)
