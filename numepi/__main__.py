@@ -8,6 +8,7 @@ from pathlib import Path
 
 CIRCUITS = {"lds": "LDS", "stg": "STG", "rnn": "RankTwoRNN", "v1": "V1", "sc": "SC"}
 QUICK = {
+    "dual": {"final_rounds": 2, "round_size": 1000, "fit_steps": 50, "refine_steps": 50, "refine_size": 50},
     "augmented-lagrangian": {
         "epochs": 2,
         "iterations_per_epoch": 50,
@@ -26,7 +27,7 @@ def main(arguments=None):
     run = commands.add_parser("run", help="infer the parameters of a circuit for the paper's emergent property")
     run.add_argument("circuit", choices=CIRCUITS)
     run.add_argument("--seed", type=int, default=0, help="names every random number of the run (default 0)")
-    run.add_argument("--solver", choices=list(QUICK), default="augmented-lagrangian")
+    run.add_argument("--solver", choices=list(QUICK), default="dual")
     run.add_argument("--out", type=Path, default=Path("out"), help="directory for the result and figures (default out)")
     run.add_argument("--quick", action="store_true", help="a short run that shows the machinery, not the answer")
     commands.add_parser("list", help="list the circuits with their parameters and statistics")

@@ -46,6 +46,8 @@ def activity(trajectories, titles=None, figure=None):
                 handles[0].set_label(trajectories.names[v])
             if titles is not None and task == 0:
                 ax.set_title(titles[row], fontsize=8)
+    for ax in axes[:, 0]:
+        ax.set_ylabel("activity", fontsize=8)
     for ax in axes[-1]:
         ax.set_xlabel("time (s)")
     axes[0, 0].legend(fontsize=7, frameon=False, ncols=shown, loc="upper left")

@@ -10,8 +10,8 @@ __all__ = ["lds_contours"]
 def lds_contours(z=None, log_density=None, circuit=None, prop=None, axes=None):
     """Contours of growth rate and frequency over (a11, a22) and over (a12, a21), with samples on top.
 
-    On the complex side growth depends on a11 + a22 alone, and with a11 = a22 frequency on a12 a21 alone; the panels
-    fix the other two parameters so (a12 = -a21 = 2 pi tau, and a11 = a22 = 0).
+    While the eigenvalues are complex growth depends on a11 + a22 alone, and with a11 = a22 frequency on a12 a21 alone;
+    the panels fix the other two parameters so (a12 = -a21 = 10, and a11 = a22 = 0).
 
     Parameters
     ----------
@@ -37,9 +37,8 @@ def lds_contours(z=None, log_density=None, circuit=None, prop=None, axes=None):
         _, axes = plt.subplots(1, 2, figsize=(8, 3.8), layout="constrained")
     grid = np.linspace(-10, 10, 201)
     x, y = np.meshgrid(grid, grid)
-    a = 2 * np.pi * circuit.tau
     planes = (
-        (axes[0], 0, 3, 0, np.stack([x, 0 * x + a, 0 * x - a, y], -1), "growth rate Re λ₁ (1/s)"),
+        (axes[0], 0, 3, 0, np.stack([x, 0 * x + 10, 0 * x - 10, y], -1), "growth rate Re λ₁ (1/s)"),
         (axes[1], 1, 2, 1, np.stack([0 * x, x, y, 0 * x], -1), "frequency Im λ₁ (rad/s)"),
     )
     for ax, i, j, statistic, points, title in planes:

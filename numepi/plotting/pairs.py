@@ -44,7 +44,10 @@ def pairs(z, log_density=None, names=None, support=None, modes=None, parameters=
         raise ValueError(f"{len(shown)} parameters make an unreadable figure: choose at most {_MAX_PANELS}")
     modes = np.empty((0, z.shape[1])) if modes is None else np.atleast_2d(modes)
     order = np.arange(len(z)) if log_density is None else np.argsort(log_density)
-    colour = COLOURS[0] if log_density is None else np.asarray(log_density)[order]
+    colour, lowest = COLOURS[0], None
+    if log_density is not None:
+        colour = np.asarray(log_density)[order]
+        lowest = np.quantile(colour, 0.02)  # a few stragglers must not take up the whole range of colours
     limits = [_limits(z[:, i], support, i) for i in shown]
     d = len(shown)
     figure = plt.figure(figsize=(1.6 * d + 1.2, 1.6 * d), layout="constrained") if figure is None else figure
@@ -58,14 +61,21 @@ def pairs(z, log_density=None, names=None, support=None, modes=None, parameters=
                 ax.set_yticks([])
             else:
                 points = ax.scatter(
-                    z[order, j], z[order, i], c=colour, s=4, cmap=DENSITY_MAP, linewidths=0, rasterized=True
+                    z[order, j],
+                    z[order, i],
+                    c=colour,
+                    s=4,
+                    cmap=DENSITY_MAP,
+                    vmin=lowest,
+                    linewidths=0,
+                    rasterized=True,
                 )
                 ax.scatter(modes[:, j], modes[:, i], marker="*", s=90, color=COLOURS[1], edgecolor="white", zorder=3)
                 ax.set_ylim(limits[row])
             ax.set_xlim(limits[column])
             _label(ax, row, column, d, names[i], names[j])
     if points is not None and log_density is not None:
-        bar = figure.colorbar(points, ax=[a for a in axes.ravel() if a is not None], shrink=0.5, pad=0.02)
+        bar = figure.colorbar(points, ax=[a for a in axes.ravel() if a is not None], shrink=0.5, pad=0.02, extend="min")
         bar.set_label("log density (nats)")
     return figure, axes
 

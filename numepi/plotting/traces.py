@@ -6,7 +6,7 @@ from numepi.plotting.style import BAND, COLOURS, tidy
 
 __all__ = ["traces"]
 
-_MAX_POINTS = 1000
+_MAX_POINTS = 150
 
 
 def traces(result, figure=None):
@@ -21,12 +21,12 @@ def traces(result, figure=None):
     -------
     figure, axes : Figure, list of Axes
         Entropy; E[T] - target of each constraint in its natural scale, smoothed, with a band of +-0.1; and what the
-        solver records per epoch: multipliers, penalty.
+        solver records: the effective share of samples under its target, or multipliers and penalty of each epoch.
     """
     import matplotlib.pyplot as plt
 
     history = result.history
-    panels = ["entropy", "violation"] + [k for k in ("epoch_multipliers", "epoch_penalty") if k in history]
+    panels = ["entropy", "violation"] + [k for k in ("ess", "epoch_multipliers", "epoch_penalty") if k in history]
     if figure is None:
         figure = plt.figure(figsize=(8, 1.9 * len(panels)), layout="constrained")
     axes = [tidy(ax) for ax in figure.subplots(len(panels), 1, squeeze=False)[:, 0]]
@@ -44,6 +44,10 @@ def traces(result, figure=None):
             ax.set_ylabel("(E[T] - target) / scale")
             ax.set_yscale("symlog", linthresh=0.1)
             ax.legend(fontsize=7, ncols=3, frameon=False, loc="upper right")
+        elif panel == "ess":
+            ax.plot(*_smooth(values), color=COLOURS[2])
+            ax.set_ylabel("effective share of samples")
+            ax.set_ylim(0, 1)
         elif panel == "epoch_multipliers":
             for i, name in enumerate(result.constraint_names):
                 ax.plot(
@@ -62,7 +66,7 @@ def traces(result, figure=None):
 
 
 def _smooth(values):
-    """Iteration numbers and block means, at most 1000 of them."""
+    """Iteration numbers and block means, 150 to 300 of them at the most."""
     width = max(1, len(values) // _MAX_POINTS)
     n = len(values) // width
     return (np.arange(n) + 0.5) * width, values[: n * width].reshape(n, width).mean(axis=1)
