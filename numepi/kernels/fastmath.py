@@ -140,6 +140,7 @@ def _elementary(real, word, exp_range, tanh_limit, tails):
     zero, quarter, half, one, two, four = (real(c) for c in (0, 0.25, 0.5, 1, 2, 4))
     infinity, nan, two_pi, log2_e = real(np.inf), real(np.nan), real(2 * math.pi), real(1 / math.log(2))
     exp_low, exp_high = (real(c) for c in exp_range)
+    normal_low, normal_high = real(info.minexp * math.log(2)), real(info.maxexp * math.log(2))
     doubled_limit = real(2 * tanh_limit)
     # A high part with trailing zeros, so that its product with an exponent is exact.
     ln2_high = real(np.floor(math.log(2) * 2**16) / 2**16) if real is np.float32 else real(6.93147180369123816490e-01)
@@ -185,12 +186,20 @@ def _elementary(real, word, exp_range, tanh_limit, tails):
         return expm1 / (expm1 + two)
 
     @scalar
+    def normal_exp(x):
+        # exp without subnormal results: one factor; infinity from half a power of two before the largest number
+        x = normal_low if x < normal_low else x
+        x = normal_high if x > normal_high else x
+        p, k = reduce(x)
+        return (p + one) * power_of_two(k)
+
+    @scalar
     def sigmoid(x):
-        return one / (one + exp(-x))
+        return one / (one + normal_exp(-x))
 
     @scalar
     def cosh(x):
-        e = half * exp(abs(x))
+        e = half * normal_exp(abs(x))
         return e + quarter / e
 
     @scalar
@@ -264,12 +273,12 @@ def tanh(x):
 
 @by_precision(_double.sigmoid, _single.sigmoid)
 def sigmoid(x):
-    """Return 1 / (1 + e^-x); 0 where e^-x overflows (below -709.8, in float32 -88.7)."""
+    """Return 1 / (1 + e^-x); 0 where e^-x overflows (below -709.4, in float32 -88.3)."""
 
 
 @by_precision(_double.cosh, _single.cosh)
 def cosh(x):
-    """Return the hyperbolic cosine; infinity beyond 709.8 (float32: 88.7)."""
+    """Return the hyperbolic cosine; infinity beyond 709.4 (float32: 88.3)."""
 
 
 @by_precision(_double.sincos_octant, _single.sincos_octant)

@@ -127,3 +127,11 @@ def test_loops_become_vector_instructions():
     evaluate(np.ones(2))
     (code,) = (all_functions.inspect_llvm(s) for s in all_functions.signatures if s[0].dtype.name == "float64")
     assert re.search(r"fdiv[a-z ]*<\d+ x double>", code)
+
+
+@pytest.mark.parametrize("dtype, edge", [(np.float64, 709.0), (np.float32, 88.2)])
+def test_sigmoid_and_cosh_reach_their_limits_next_to_overflow(dtype, edge):
+    values = evaluate(np.array([-edge - 1, -edge, edge, edge + 1], dtype))
+    exact = np.exp(-np.longdouble(dtype(edge)))
+    np.testing.assert_allclose(values["sigmoid"], np.array([0, exact, 1, 1], dtype), rtol=2e-6, atol=0)
+    np.testing.assert_array_equal(np.isinf(values["cosh"]), [True, False, False, True])
