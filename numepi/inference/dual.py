@@ -31,6 +31,8 @@ _DECAY = 0.03  # of the learning rate, over the last third of the final rounds a
 _REFINE_RATE = 0.25  # of the learning rate, at the start of the refinement
 _MULTIPLIER_RATE = 0.02  # share of a Newton step that the refinement's multipliers take at each of its steps
 _MAX_REPLICATES = 8
+_STALLED_ROUNDS = 5  # annealing rounds in which the distance to the targets must have fallen by _PROGRESS
+_PROGRESS = 0.9
 _NOISE_PER_WEIGHT = 0.05  # variance of a log-weight that is left to the second-order correction
 
 
@@ -119,6 +121,7 @@ class Dual:
         self.rounds_left = -1  # until the dual's optimum has been reached
         self.refining = False
         self.failure = None
+        self.gaps = []  # of the dual's gradient, one a round while the multipliers are annealed
         self.trace = {"entropy": [], "violation": [], "ess": [], "multipliers": []}
 
     def initialise(self):
@@ -220,7 +223,23 @@ class Dual:
             step = minimise_dual(*corrected, self.eta, floor)
             self.eta = step.eta
         self.eta_optimal = self.eta.copy()
+        if self.rounds_left < 0 and not step.optimal:
+            self._check_progress(step.gradient)
         return step.optimal
+
+    def _check_progress(self, gradient):
+        """Fail when the targets come no nearer: they are out of the circuit's reach, and the dual diverges."""
+        self.gaps.append(np.max(np.abs(gradient)))
+        recent, before = self.gaps[-_STALLED_ROUNDS:], self.gaps[:-_STALLED_ROUNDS]
+        if before and min(recent) > _PROGRESS * min(before):
+            constraints = self.problem.constraints
+            own = gradient * self.scale
+            worst = int(np.argmax(np.abs(own) / constraints.tolerance))
+            self.failure = (
+                f"the property cannot be met on this support (the dual diverges): the constraint "
+                f"{constraints.names[worst]!r} gets no closer than {constraints.target[worst] + own[worst]:.4g} to its "
+                f"target {constraints.target[worst]:.4g}; change the target, or widen the support"
+            )
 
     def _choose_replicates(self):
         """Enough draws for each z that the noise left in a log-weight is small where the weight sits."""
@@ -356,6 +375,7 @@ class Dual:
             "eta_optimal": self.eta_optimal,
         }
         arrays["counters"] = np.array([self.replicates, self.round, self.chunk, self.rounds_left, self.refining])
+        arrays["gaps"] = np.array(self.gaps)
         arrays["spread"] = getattr(self, "_spread", np.zeros(len(self.scale)))
         arrays |= {f"adam_{k}": np.asarray(v) for k, v in self.optimiser.state().items()}
         arrays |= {f"replay_{k}": v for k, v in self.replay.state().items()}
@@ -367,6 +387,7 @@ class Dual:
         self.eta, self.eta_optimal, self._spread = arrays["eta"], arrays["eta_optimal"], arrays["spread"]
         self.replicates, self.round, self.chunk, self.rounds_left, refining = (int(v) for v in arrays["counters"])
         self.refining = bool(refining)
+        self.gaps = list(arrays["gaps"])
         self.optimiser.restore({k: arrays[f"adam_{k}"] for k in self.optimiser.state()})
         self.replay.restore({k: arrays[f"replay_{k}"] for k in self.replay.state()})
         self.trace = {k: list(arrays[f"trace_{k}"]) for k in self.trace}

@@ -119,8 +119,8 @@ def test_known_maximum_entropy_solution_is_found():
     circuit = Plane()
     prop = ne.EmergentProperty(mean=[1.0, -1.0], variance=[1.0, 4.0])
     result = ne.infer(
-        circuit, prop, rng=1, solver="augmented-lagrangian", progress=False, penalty=1.0, epochs=5, iterations_per_epoch=400,
-        batch_size=200, flow=ne.RealNVP(circuit.support, stages=3, hidden=(20, 20)),
+        circuit, prop, rng=1, solver="augmented-lagrangian", progress=False, penalty=1.0,
+        epochs=5, iterations_per_epoch=400, batch_size=200, flow=ne.RealNVP(circuit.support, stages=3, hidden=(20, 20)),
     )  # fmt: skip
     assert result.success and result.status == "near the optimum"
     assert result.entropy == pytest.approx(np.log(2 * np.pi * np.e * 2), abs=0.1)
@@ -143,7 +143,8 @@ def test_prior_replaces_the_uniform_measure():
     prop = ne.EmergentProperty(mean=[1.0, None])
     result = ne.infer(
         circuit, prop, rng=1, solver="augmented-lagrangian", progress=False, prior=Normal(),
-        penalty=1.0, epochs=5, iterations_per_epoch=300, batch_size=200, flow=ne.RealNVP(circuit.support, stages=3, hidden=(20, 20)),
+        penalty=1.0, epochs=5, iterations_per_epoch=300, batch_size=200,
+        flow=ne.RealNVP(circuit.support, stages=3, hidden=(20, 20)),
     )  # fmt: skip
     # the tilted prior is N((1, 0), I), and KL(q || prior) = 1/2
     np.testing.assert_allclose(result.sample(5000).mean(0), [1, 0], atol=0.15)
