@@ -80,9 +80,12 @@ class AffineCoupling(Transform):
         coupling_kernels.pull(
             parameters, self.network.padded_widths, self.n_kept, x, y, activations, grad_output,
             grad_log_q.astype(self.dtype, copy=False), grad_input,
-            partial if group else np.empty((1, 0), self.dtype), inverse, group,
+            partial if group else np.empty((1, 0), self.dtype), self._buffers(2), inverse, group,
         )  # fmt: skip
         return grad_input
+
+    def _buffers(self, count):
+        return np.empty((count, int(self.network.padded_widths.max()), LANES), self.dtype)
 
     def new_gradient(self, groups):
         """See `Transform`: in the padded network's layout and the precision of the passes."""
@@ -109,7 +112,7 @@ class AffineCoupling(Transform):
         grad_input, tangent_grad_input = np.empty_like(y), np.empty_like(y)
         coupling_kernels.pull_tangent(
             parameters, self.network.padded_widths, self.n_kept, y, tangent_output, activations, tangents, grad_output,
-            tangent_grad, grad_log_q.astype(self.dtype, copy=False), grad_input, tangent_grad_input,
+            tangent_grad, grad_log_q.astype(self.dtype, copy=False), grad_input, tangent_grad_input, self._buffers(4),
         )  # fmt: skip
         return grad_input, tangent_grad_input
 

@@ -7,11 +7,9 @@ limit: ds/dr = w^3 and d2s/dr2 = -3 w^4 s / l^2, w^2 = 1 - (s/l)^2.
 
 from math import sqrt
 
-import numpy as np
-
 from numepi.flow.blocks import LANES
 from numepi.flow.mlp_kernels import clear, mlp_pull, mlp_pull_tangent, mlp_run, mlp_tangent
-from numepi.kernels.compile import kernel
+from numepi.kernels.compile import block_function, kernel
 from numepi.kernels.fastmath import exp
 
 __all__ = ["LOG_SCALE_LIMIT", "pull", "pull_tangent", "run", "tangent"]
@@ -22,7 +20,7 @@ LOG_SCALE_LIMIT = 5.0
 _INVERSE_LIMIT = 1 / LOG_SCALE_LIMIT
 
 
-@kernel
+@block_function
 def _load(x, n_kept, n_padded, rows):
     """The network's input: x_a and zeros up to the padded width."""
     for r in range(n_kept):
@@ -33,7 +31,7 @@ def _load(x, n_kept, n_padded, rows):
             rows[r, lane] = 0
 
 
-@kernel
+@block_function
 def _run_block(w, widths, n_kept, x, y, tape, log_q, inverse):
     one, inverse_limit = w.dtype.type(1), w.dtype.type(_INVERSE_LIMIT)
     n_moved = len(x) - n_kept
@@ -70,7 +68,7 @@ def run(w, widths, n_kept, x, y, tape, log_q, inverse):
         _run_block(w, widths, n_kept, x[block], y[block], tape[block], log_q[block], inverse)
 
 
-@kernel
+@block_function
 def _pull_block(w, widths, n_kept, x, y, tape, grad_y, grad_log_q, grad_x, g, scratch, grad, inverse, with_parameters):
     one, inverse_limit = w.dtype.type(1), w.dtype.type(_INVERSE_LIMIT)
     n_moved = len(x) - n_kept
@@ -95,12 +93,11 @@ def _pull_block(w, widths, n_kept, x, y, tape, grad_y, grad_log_q, grad_x, g, sc
 
 
 @kernel
-def pull(w, widths, n_kept, x, y, tape, grad_y, grad_log_q, grad_x, grad, inverse, group):
+def pull(w, widths, n_kept, x, y, tape, grad_y, grad_log_q, grad_x, grad, buffers, inverse, group):
     """Fill grad_x; add the weights' gradient of each ``group`` of blocks to its row of grad (groups, packed).
 
-    With ``group`` = 0 the weights' gradient is left out.
+    With ``group`` = 0 the weights' gradient is left out.  ``buffers`` (2, widest layer, LANES) is scratch.
     """
-    buffers = np.empty((2, widths.max(), LANES), x.dtype)
     for block in range(len(x)):
         _pull_block(
             w, widths, n_kept, x[block], y[block], tape[block], grad_y[block], grad_log_q[block], grad_x[block],
@@ -108,7 +105,7 @@ def pull(w, widths, n_kept, x, y, tape, grad_y, grad_log_q, grad_x, grad, invers
         )  # fmt: skip
 
 
-@kernel
+@block_function
 def _tangent_block(w, widths, n_kept, y, tape, tangent_x, tangent_y, tangents):
     one, inverse_limit = w.dtype.type(1), w.dtype.type(_INVERSE_LIMIT)
     n_moved = len(y) - n_kept
@@ -135,7 +132,7 @@ def tangent(w, widths, n_kept, y, tape, tangent_x, tangent_y, tangents):
         _tangent_block(w, widths, n_kept, y[block], tape[block], tangent_x[block], tangent_y[block], tangents[block])
 
 
-@kernel
+@block_function
 def _pull_tangent_block(
     w, widths, n_kept, y, dy, tape, tangents, grad_y, dgrad_y, grad_log_q, grad_x, dgrad_x, g, dg, scratch, dscratch
 ):
@@ -169,9 +166,8 @@ def _pull_tangent_block(
 
 
 @kernel
-def pull_tangent(w, widths, n_kept, y, dy, tape, tangents, grad_y, dgrad_y, grad_log_q, grad_x, dgrad_x):
-    """Gradient of the inverse pass's input, and its tangent."""
-    buffers = np.empty((4, widths.max(), LANES), y.dtype)
+def pull_tangent(w, widths, n_kept, y, dy, tape, tangents, grad_y, dgrad_y, grad_log_q, grad_x, dgrad_x, buffers):
+    """Gradient of the inverse pass's input, and its tangent; ``buffers`` (4, widest layer, LANES) is scratch."""
     for block in range(len(y)):
         _pull_tangent_block(
             w, widths, n_kept, y[block], dy[block], tape[block], tangents[block], grad_y[block], dgrad_y[block],

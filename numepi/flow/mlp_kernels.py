@@ -6,13 +6,13 @@ threads, and each sample's bits do not depend on its neighbours.
 """
 
 from numepi.flow.blocks import LANES
-from numepi.kernels.compile import kernel, vector_kernel
+from numepi.kernels.compile import block_function, vector_kernel
 from numepi.kernels.fastmath import tanh
 
 __all__ = ["clear", "mlp_pull", "mlp_pull_tangent", "mlp_run", "mlp_tangent"]
 
 
-@kernel
+@block_function
 def clear(x, rows):
     """Zero the first rows of a block."""
     for r in range(rows):
@@ -20,7 +20,7 @@ def clear(x, rows):
             x[r, lane] = 0
 
 
-@kernel
+@block_function
 def _accumulate(w, start, row_stride, column_stride, x, y):
     """y[r] += sum_c W[r, c] x[c], with W[r, c] = w[start + r * row_stride + c * column_stride]."""
     for r in range(0, len(y), 4):
@@ -96,7 +96,7 @@ def _accumulate_sums(g, grad, start):
         grad[start + r] += total
 
 
-@kernel
+@block_function
 def mlp_run(w, widths, tape):
     """Fill the rows of ``tape`` behind those of the input (the first ``widths[0]``)."""
     start, row = 0, 0
@@ -117,7 +117,7 @@ def mlp_run(w, widths, tape):
         row += n_in
 
 
-@kernel
+@block_function
 def mlp_pull(w, widths, tape, g, scratch, grad, with_parameters):
     """VJP.  ``g`` (rows, LANES) holds the gradient of the output and is overwritten by that of the input.
 
@@ -141,7 +141,7 @@ def mlp_pull(w, widths, tape, g, scratch, grad, with_parameters):
                 g[r, lane] = scratch[r, lane] * slope
 
 
-@kernel
+@block_function
 def mlp_tangent(w, widths, tape, tangent):
     """Tangents of all activations; ``tangent`` is laid out as ``tape``, its input rows are given."""
     one = w.dtype.type(1)
@@ -161,7 +161,7 @@ def mlp_tangent(w, widths, tape, tangent):
         start += n_in * n_out + n_out
 
 
-@kernel
+@block_function
 def mlp_pull_tangent(w, widths, tape, tangent, g, dg, scratch, scratch_tangent):
     """VJP of the inputs (``g``) and its tangent (``dg``); both are overwritten as in `mlp_pull`."""
     one = w.dtype.type(1)
