@@ -4,8 +4,6 @@ A part goes through the flow's whole chain of kernels, which release Python's lo
 with a parallel region in every kernel they would meet eight times, and on busy cores wait for each other every time.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
 
@@ -13,6 +11,7 @@ import numba
 import numpy as np
 
 from numepi.flow.blocks import LANES, MAX_GROUPS
+from numepi.kernels.threads import run_all
 
 __all__ = ["Chunk", "Part", "chunks"]
 
@@ -21,8 +20,6 @@ _MAX_TAPE_BYTES = 2**26
 # glibc hands freed memory back to the system beyond a threshold, which it raises to the largest block ever freed.  This
 # one, never touched, keeps tapes from being faulted in anew at every step: half of a pass's time in 400 dimensions.
 np.empty(2**25 - 2**16, np.int8)
-
-_pool = None
 
 
 class Part(NamedTuple):
@@ -58,8 +55,8 @@ class Chunk:
         The passes of a batch that is a single chunk are kept for the next call; those of a longer one are run again.
         """
         if self._kept is not None:
-            return _run_all([partial(function, *kept) for kept in self._kept])
-        done = _run_all([partial(self._run, function, part) for part in self._parts()])
+            return run_all([partial(function, *kept) for kept in self._kept])
+        done = run_all([partial(self._run, function, part) for part in self._parts()])
         if self._keep:
             self._kept = [(each, part) for each, part, _ in done]
         return [result for *_, result in done]
@@ -80,27 +77,3 @@ def chunks(make_pass, n, bytes_per_row):
     size = max(1, _MAX_TAPE_BYTES // (bytes_per_row * LANES)) * LANES
     starts = range(0, max(n, 1), size)
     return [Chunk(make_pass, slice(start, min(start + size, n)), keep=len(starts) == 1) for start in starts]
-
-
-def _run_all(tasks):
-    """Results of the callables ``tasks``, in order; the first runs in the calling thread."""
-    futures = [_workers().submit(task) for task in tasks[1:]]
-    first = tasks[0]()
-    return [first, *(future.result() for future in futures)]
-
-
-def _workers():
-    global _pool  # noqa: PLW0603
-    if _pool is None:
-        _pool = ThreadPoolExecutor(max(1, numba.config.NUMBA_NUM_THREADS - 1), thread_name_prefix="numepi-flow")
-    return _pool
-
-
-def _forget_workers():
-    global _pool  # noqa: PLW0603
-    _pool = None
-
-
-# Threads do not survive a fork: a child makes its own.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_workers)

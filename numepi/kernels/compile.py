@@ -5,7 +5,7 @@ The decorators, all lazy (nothing is compiled before the first call):
 ``scalar``
     a small function of scalars, inlined wherever it is called: a circuit's step, its tangent, ``exp``.
 ``kernel``
-    a compiled function on arrays, one thread.
+    a compiled function on arrays, one thread (which releases Python's lock: see `numepi.kernels.threads`).
 ``parallel_kernel``
     the same with ``numba.prange`` spread over ``NUMBA_NUM_THREADS`` threads.
 ``block_function``
@@ -57,8 +57,13 @@ def scalar(function):
     return _inner(function, **SCALAR_OPTIONS)
 
 
-def kernel(function):
-    """Compile and cache a single-threaded kernel."""
+def kernel(function, name=None):
+    """Compile and cache a single-threaded kernel.
+
+    ``name`` tells apart the kernels that one factory makes, in the cache and in profiles.
+    """
+    if name is not None:
+        function.__name__ = function.__qualname__ = name
     return _cached(njit(function, **_COMMON))
 
 
@@ -67,13 +72,8 @@ def vector_kernel(function):
     return _cached(njit(function, **(_COMMON | {"fastmath": {"contract", "reassoc", "nsz"}})))
 
 
-def parallel_kernel(function, name=None):
-    """Compile and cache a kernel whose ``prange`` loops run on all of numba's threads.
-
-    ``name`` tells apart the kernels that one factory makes, in the cache and in profiles.
-    """
-    if name is not None:
-        function.__name__ = function.__qualname__ = name
+def parallel_kernel(function):
+    """Compile and cache a kernel whose ``prange`` loops run on all of numba's threads."""
     return _cached(njit(function, parallel=True, **_COMMON))
 
 

@@ -1,4 +1,4 @@
-"""The compiled kernels behind `numepi.kernels.lanes`: one specialisation for each circuit.
+"""The compiled kernels behind `numepi.kernels.lanes`: one specialisation for each circuit, run over ranges of blocks.
 
 A block of lanes owns one flat buffer of floats.  A row of it holds one number of every lane, a group of rows begins at
 a constant offset: parameters, task, counters, random numbers, state, tangents, observed values and their tangents.
@@ -6,11 +6,10 @@ Counters and random words are kept there too, as bits: within one array at const
 overlap, so each loop over lanes becomes vector instructions without checks or remainders.
 """
 
-import numba
 import numpy as np
 
 from numepi.kernels.columns import put, take
-from numepi.kernels.compile import block_function, kernel, parallel_kernel, scalar
+from numepi.kernels.compile import kernel, scalar
 from numepi.kernels.fastmath import bits_of, by_precision, from_bits
 from numepi.kernels.random import normals_from_words, philox4x32
 
@@ -74,21 +73,10 @@ class _Layout:
 def statistics_kernel(simulator, with_tangents):
     """Compile the driver of a `Simulator`, with or without derivatives.
 
-    ``kernel(z, run, drive, constants, initial, noise, results)`` fills ``results`` (k (1 + D) or k, simulations padded
-    to whole blocks); ``initial`` and ``noise`` hold given random numbers by block, or are empty.
+    ``kernel(first, last, z, run, drive, constants, initial, noise, results)`` fills the columns of ``results``
+    (k (1 + D) or k, simulations padded to whole blocks) that belong to blocks first ... last - 1; ``initial`` and
+    ``noise`` hold given random numbers (blocks, [steps,] numbers, lanes) as flat arrays, or are empty.
     """
-    simulate_block, lanes = _block_function(simulator, with_tangents), simulator.lanes
-
-    def statistics(z, run, drive, constants, initial, noise, results):
-        for block in numba.prange(results.shape[1] // lanes):
-            # int64: the index is one before numba makes the loop parallel and would be uint64 after: two signatures
-            simulate_block(np.int64(block), z, run, drive, constants, initial, noise, results)
-
-    return parallel_kernel(statistics, name=f"{simulator.name}_{'tangents' if with_tangents else 'values'}")
-
-
-def _block_function(simulator, with_tangents):
-    """Compile the simulation of one block of lanes, which fills its columns of ``results``."""
     layout, lanes = _Layout(simulator, with_tangents), simulator.lanes
     n_parameters, n_tasks, n_noise, n_drive = (
         simulator.n_parameters, simulator.n_tasks, simulator.n_noise, simulator.n_drive,
@@ -118,42 +106,42 @@ def _block_function(simulator, with_tangents):
         for i in range(count):
             buffer[at_noise + i] = numbers[first + i]
 
-    @block_function
-    def simulate_block(block, z, run, drive, constants, initial, noise, results):
+    def statistics(first, last, z, run, drive, constants, initial, noise, results):
         steps = len(drive) - 1
-        given = initial.shape[0] > 0
-        initial, noise = initial.reshape(-1), noise.reshape(-1)
-        buffer = np.zeros(size, z.dtype)
+        given = len(noise) > 0
+        buffer = np.empty(size, z.dtype)
         kept = np.empty(n_kept(steps, run), z.dtype)
-        label_lanes(buffer, block, z, run)
-        if given:
-            copy_noise(buffer, initial, block * n_initial * lanes, n_initial * lanes)
-        else:
-            draw_initial(buffer, 0, run)
-        for lane in range(lanes):
-            put(buffer, at_state + lane, lanes, start(take(buffer, at_noise + lane, lanes, n_initial), constants))
-        for t in range(1, steps + 1):
+        for block in range(first, last):
+            buffer[:] = 0
+            label_lanes(buffer, block, z, run)
             if given:
-                copy_noise(buffer, noise, (block * steps + t - 1) * n_noise * lanes, n_noise * lanes)
+                copy_noise(buffer, initial, block * n_initial * lanes, n_initial * lanes)
             else:
-                draw_normals(buffer, t, run)
-            now = take(drive, t * n_drive, 1, n_drive)
+                draw_initial(buffer, 0, run)
             for lane in range(lanes):
-                parameters = take(buffer, at_parameters + lane, lanes, n_parameters)
-                state = take(buffer, at_state + lane, lanes, n_states)
-                numbers = take(buffer, at_noise + lane, lanes, n_noise)
-                task = buffer[at_task + lane]
-                state, linearisation = step(state, parameters, numbers, now, task, constants)
-                put(buffer, at_state + lane, lanes, state)
-                if with_tangents:
-                    tangents = take(buffer, at_tangents + lane, lanes, n_tangents)
-                    tangents = tangent(tangents, linearisation, parameters, now, task, constants)
-                    put(buffer, at_tangents + lane, lanes, tangents)
-            if t >= run.observe_from:
-                observe(buffer, kept, t - run.observe_from, constants)
-        finish(buffer, kept, constants, results, block)
+                put(buffer, at_state + lane, lanes, start(take(buffer, at_noise + lane, lanes, n_initial), constants))
+            for t in range(1, steps + 1):
+                if given:
+                    copy_noise(buffer, noise, (block * steps + t - 1) * n_noise * lanes, n_noise * lanes)
+                else:
+                    draw_normals(buffer, t, run)
+                now = take(drive, t * n_drive, 1, n_drive)
+                for lane in range(lanes):
+                    parameters = take(buffer, at_parameters + lane, lanes, n_parameters)
+                    state = take(buffer, at_state + lane, lanes, n_states)
+                    numbers = take(buffer, at_noise + lane, lanes, n_noise)
+                    task = buffer[at_task + lane]
+                    state, linearisation = step(state, parameters, numbers, now, task, constants)
+                    put(buffer, at_state + lane, lanes, state)
+                    if with_tangents:
+                        tangents = take(buffer, at_tangents + lane, lanes, n_tangents)
+                        tangents = tangent(tangents, linearisation, parameters, now, task, constants)
+                        put(buffer, at_tangents + lane, lanes, tangents)
+                if t >= run.observe_from:
+                    observe(buffer, kept, t - run.observe_from, constants)
+            finish(buffer, kept, constants, results, block)
 
-    return simulate_block
+    return kernel(statistics, name=f"{simulator.name}_{'tangents' if with_tangents else 'values'}")
 
 
 def _draw_function(layout, lanes, blocks, numbers_from_words):
@@ -259,8 +247,9 @@ def _observation_functions(simulator, layout, with_tangents):
 def trajectory_kernel(simulator):
     """Compile the kernel that keeps the readout of every step: float64, one simulation at a time.
 
-    ``kernel(z, run, drive, constants, initial, noise, values)`` fills ``values`` (simulations, steps + 1, n_readout);
-    ``initial`` and ``noise`` hold given random numbers by simulation, or are empty.
+    ``kernel(first, last, z, run, drive, constants, initial, noise, values)`` fills rows first ... last - 1 of
+    ``values`` (simulations, steps + 1, n_readout); ``initial`` and ``noise`` hold given numbers by simulation, or are
+    empty.
     """
     start, step, readout, initial_noise = simulator.start, simulator.step, simulator.readout, simulator.initial_noise
     n_parameters, n_tasks, n_drive = simulator.n_parameters, simulator.n_tasks, simulator.n_drive
@@ -273,33 +262,31 @@ def trajectory_kernel(simulator):
             w0, w1, w2, w3 = philox4x32(row, trial, step_number, block, run.key0, run.key1)
             put(numbers, 4 * block, 1, numbers_from_words(w0, w1, w2, w3, numbers[0]))
 
-    @block_function
-    def simulate(simulation, z, run, drive, constants, initial, noise, values):
-        row, task, trial = _labels(simulation, run.trials, n_tasks)
-        given = initial.shape[0] > 0
-        counter = trial * n_tasks + task
+    def trajectories(first, last, z, run, drive, constants, initial, noise, values):
+        given = len(noise) > 0
         numbers = np.zeros(size)
-        if given:
-            numbers[:n_initial] = initial[simulation]
-        else:
-            draw(numbers, n_initial, initial_noise, run.first_index + row, counter, 0, run)
-        parameters = take(z, row * n_parameters, 1, n_parameters)
-        state = start(take(numbers, 0, 1, n_initial), constants)
-        for t in range(len(drive)):
-            now = take(drive, t * n_drive, 1, n_drive)
-            if t > 0:
-                if given:
-                    numbers[:n_noise] = noise[simulation, t - 1]
-                else:
-                    draw(numbers, n_noise, normals_from_words, run.first_index + row, counter, t, run)
-                state, _ = step(state, parameters, take(numbers, 0, 1, n_noise), now, float(task), constants)
-            put(values, (simulation * len(drive) + t) * n_readout, 1, readout(state, now, constants))
+        for simulation in range(first, last):
+            row, task, trial = _labels(simulation, run.trials, n_tasks)
+            counter = trial * n_tasks + task
+            if given:
+                for i in range(n_initial):
+                    numbers[i] = initial[simulation, i]
+            else:
+                draw(numbers, n_initial, initial_noise, run.first_index + row, counter, 0, run)
+            parameters = take(z, row * n_parameters, 1, n_parameters)
+            state = start(take(numbers, 0, 1, n_initial), constants)
+            for t in range(len(drive)):
+                now = take(drive, t * n_drive, 1, n_drive)
+                if t > 0:
+                    if given:
+                        for i in range(n_noise):
+                            numbers[i] = noise[simulation, t - 1, i]
+                    else:
+                        draw(numbers, n_noise, normals_from_words, run.first_index + row, counter, t, run)
+                    state, _ = step(state, parameters, take(numbers, 0, 1, n_noise), now, float(task), constants)
+                put(values, (simulation * len(drive) + t) * n_readout, 1, readout(state, now, constants))
 
-    def trajectories(z, run, drive, constants, initial, noise, values):
-        for simulation in numba.prange(len(values)):
-            simulate(np.int64(simulation), z, run, drive, constants, initial, noise, values)
-
-    return parallel_kernel(trajectories, name=f"{simulator.name}_trajectories")
+    return kernel(trajectories, name=f"{simulator.name}_trajectories")
 
 
 @kernel

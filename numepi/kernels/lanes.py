@@ -10,13 +10,14 @@ on threads, blocks, lanes or the rest of the batch.  Memory does not grow with t
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
 
 from numepi.kernels import lane_kernels
 from numepi.kernels.random import normals_from_words
+from numepi.kernels.threads import share
 
 __all__ = ["Noise", "Observation", "Run", "Simulator"]
 
@@ -187,7 +188,8 @@ class Simulator:
             blocks = -(-len(part) * per_parameter // self.lanes)
             results = np.empty((n_values, blocks * self.lanes), z.dtype)
             run = Run(*key, first_index + low, trials, observe_from)
-            kernel(part, run, drive, constants, *self._by_block(noise, low * per_parameter, blocks), results)
+            given = self._by_block(noise, low * per_parameter, blocks)
+            share(partial(_call, kernel, (part, run, drive, constants, *given, results)), blocks)
             lane_kernels.average_over_trials(results, trials, average.reshape(-1, n_values))
         return self._unpack(means, with_jacobian)
 
@@ -200,21 +202,22 @@ class Simulator:
         values = np.empty((len(z), self.n_tasks, trials, len(drive), self.n_readout))
         if noise is None:
             noise = Noise(np.empty((0, self.n_initial)), np.empty((0, len(drive) - 1, self.n_noise)))
-        self._trajectory_kernel(
+        arguments = (
             np.ascontiguousarray(z, dtype=np.float64), Run(*key, first_index, trials, 0), drive, constants, *noise,
             values.reshape(-1, len(drive), self.n_readout),
         )  # fmt: skip
+        share(partial(_call, self._trajectory_kernel, arguments), values[..., 0, 0].size)
         return values
 
     def _by_block(self, noise, first, blocks):
-        """Given numbers as the kernels read them: (blocks, n_initial, lanes) and (blocks, steps, n_noise, lanes)."""
+        """Given numbers as kernels read them, flat: (blocks, n_initial, lanes) and (blocks, steps, n_noise, lanes)."""
         if noise is None:
-            return np.empty((0, 0, 0)), np.empty((0, 0, 0, 0))
+            return np.empty(0), np.empty(0)
         # the lanes beyond the last simulation repeat it
         index = np.minimum(np.arange(blocks * self.lanes) + first, len(noise.initial) - 1)
         initial = noise.initial[index].reshape(blocks, self.lanes, self.n_initial)
         steps = noise.steps[index].reshape(blocks, self.lanes, -1, self.n_noise)
-        return np.ascontiguousarray(initial.transpose(0, 2, 1)), np.ascontiguousarray(steps.transpose(0, 2, 3, 1))
+        return initial.transpose(0, 2, 1).ravel(), steps.transpose(0, 2, 3, 1).ravel()
 
     def _unpack(self, means, with_jacobian):
         n, k, dim = len(means), self.n_statistics, self.n_parameters
@@ -236,6 +239,10 @@ class Simulator:
     @cached_property
     def _trajectory_kernel(self):
         return lane_kernels.trajectory_kernel(self)
+
+
+def _call(kernel, arguments, first, last):
+    kernel(first, last, *arguments)
 
 
 def _in_precision(real, drive, constants):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from numepi.kernels.compile import block_function, kernel, parallel_kernel, scalar, vector_kernel
+from numepi.kernels.compile import block_function, kernel, scalar, vector_kernel
 
 CALLEE = """
 from typing import NamedTuple
@@ -155,7 +155,7 @@ def test_a_name_tells_apart_the_kernels_of_one_factory():
         def raise_to(x):
             return x**power
 
-        return parallel_kernel(raise_to, name=f"raise_to_{power}")
+        return kernel(raise_to, name=f"raise_to_{power}")
 
     names = {Path(make(power)._cache._cache_file._index_path).name for power in (2, 3)}
     assert len(names) == 2
