@@ -5,14 +5,14 @@ the Gram matrix of B: (W + W^T) / 2 = B K B^T / 2, K exchanging U and V, has the
 4 x 4 matrix L^T K L / 2, where B^T B = L L^T.
 """
 
-import numba
 import numpy as np
 
 from numepi.circuits.base import Circuit, Trajectories
 from numepi.circuits.lds import lds_eigenvalue, lds_eigenvalue_gradient
 from numepi.emergent_property import EmergentProperty
-from numepi.kernels.compile import kernel, parallel_kernel, vector_kernel
+from numepi.kernels.compile import kernel, vector_kernel
 from numepi.kernels.random import normals4
+from numepi.kernels.threads import share
 from numepi.support import Support
 
 __all__ = ["RankTwoRNN"]
@@ -195,10 +195,10 @@ def rnn_row(row, g, index, key, noise, f, jacobian):
         rnn_jacobian(factors, gram, u, root, is_real, jacobian)
 
 
-@parallel_kernel
-def rnn_statistics(z, g, first_index, key, noise, f, jacobian):
-    """Fill f (n, 2) and jacobian (n, 2, 4, N), or none where it has no rows."""
-    for i in numba.prange(len(z)):
+@kernel
+def rnn_statistics(first, last, z, g, first_index, key, noise, f, jacobian):
+    """Fill rows first ... last - 1 of f (n, 2) and of jacobian (n, 2, 4, N), unless it has no rows."""
+    for i in range(first, last):
         row_noise = noise[i] if len(noise) > 0 else noise[:0].reshape(0, 0, 0)
         row_jacobian = jacobian[i] if len(jacobian) > 0 else jacobian[:0].reshape(0, 0, 0)
         rnn_row(z[i], g, first_index + i, key, row_noise, f[i], row_jacobian)
@@ -281,8 +281,8 @@ class RankTwoRNN(Circuit):
         n = len(z)
         f = np.empty((n, 2), z.dtype)
         jacobian = np.empty((n if with_jacobian else 0, 2, 4, self.n_neurons), z.dtype)
-        g = z.dtype.type(self.g)
-        rnn_statistics(z, g, first_index, key, self._noise_array(noise, z.dtype), f, jacobian)
+        arguments = z, z.dtype.type(self.g), first_index, key, self._noise_array(noise, z.dtype), f, jacobian
+        share(lambda first, last: rnn_statistics(first, last, *arguments), n)
         return f, jacobian.reshape(n, 2, -1) if with_jacobian else None
 
     def _simulate(self, z, key, noise):
