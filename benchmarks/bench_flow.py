@@ -4,7 +4,7 @@ import autograd.numpy as anp
 import numpy as np
 from autograd import hessian, value_and_grad
 
-from benchmarks.side_by_side import time_ratio
+from benchmarks.side_by_side import ratio_of_times
 from numepi.flow import FlowDistribution, RealNVP
 from numepi.support import Support
 
@@ -63,7 +63,7 @@ class ValueAndGradient:
         self.defined()
 
     def track_speedup_over_definition(self, dim, precision, direction):
-        return time_ratio(self.defined, self.fused)
+        return ratio_of_times(self.defined, self.fused)
 
     track_speedup_over_definition.unit = "times (bar: 4 for D = 4 in float64)"
 
@@ -92,7 +92,7 @@ class DerivativesInZ:
             return self.case.flow.log_prob_definition(self.case.theta, x[None])[0]
 
         some = self.z[:5]
-        per_call = time_ratio(
+        per_call = ratio_of_times(
             lambda: [hessian(log_prob)(x) for x in some], lambda: self.distribution.hessian(self.z), repeats=3
         )
         return per_call * len(self.z) / len(some)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from benchmarks.side_by_side import time_ratio
+from benchmarks.side_by_side import ratio_of_times
 from numepi.kernels import fastmath
 from numepi.kernels.compile import kernel
 from numepi.kernels.random import normals4, philox4x32
@@ -68,7 +68,7 @@ class RandomNumbers:
         lane_words(self.words, 1, 2)
 
     def track_speed_up_over_scalar_normals(self, precision):
-        return time_ratio(lambda: scalar_normals(self.flat), lambda: lane_normals(self.out, 1, 2))
+        return ratio_of_times(lambda: scalar_normals(self.flat), lambda: lane_normals(self.out, 1, 2))
 
     track_speed_up_over_scalar_normals.unit = "x"
 
@@ -89,6 +89,6 @@ class ElementaryFunctions:
 
     def track_speed_up_over_scalar_calls(self, precision):
         slow, fast = (lambda f=f: f(self.x, self.out) for f in (scalar_elementary, fast_elementary))
-        return time_ratio(slow, fast)
+        return ratio_of_times(slow, fast)
 
     track_speed_up_over_scalar_calls.unit = "x"

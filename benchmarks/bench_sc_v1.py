@@ -10,7 +10,7 @@ import numpy as np
 
 import numepi as ne
 from benchmarks.scalar_reference import sc_scalar, v1_scalar
-from benchmarks.side_by_side import time_ratio
+from benchmarks.side_by_side import ratio_of_times
 from numepi.kernels.compile import scalar
 from numepi.kernels.fastmath import sigmoid
 from numepi.kernels.lanes import Simulator
@@ -98,7 +98,7 @@ class ValueAndJacobian:
         self.numepi()
 
     def track_speedup_over_scalar_numba(self, name, precision):
-        return time_ratio(lambda: SCALAR[name](self.z, self.circuit.trials), self.numepi, repeats=9)
+        return ratio_of_times(lambda: SCALAR[name](self.z, self.circuit.trials), self.numepi, repeats=9)
 
     track_speedup_over_scalar_numba.unit = "times (aim: 3 in float64, 5 in float32)"
 
@@ -108,7 +108,7 @@ class ValueAndJacobian:
         def bare():
             FLOORS[name].statistics(self.z, (1, 2), 0, self.circuit.trials, drive, NoConstants(), False)
 
-        return time_ratio(self.numepi, bare)
+        return ratio_of_times(self.numepi, bare)
 
     track_ratio_to_random_numbers_and_transcendentals.unit = "times (aim: at most 2.5)"
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 import numepi as ne
-from benchmarks.side_by_side import time_ratio
+from benchmarks.side_by_side import ratio_of_times
 from numepi.kernels.compile import scalar
 from numepi.kernels.fastmath import exp, sigmoid
 from numepi.kernels.lanes import Simulator
@@ -93,7 +93,7 @@ class STG:
 
     def track_ratio_to_random_numbers_and_exponentials(self, precision):
         drive = np.empty((self.circuit.steps + 1, 0), self.z.dtype)
-        return time_ratio(
+        return ratio_of_times(
             self.value_and_jacobian,
             lambda: STG_FLOOR.statistics(self.z, (1, 2), 0, 1, drive, NoConstants(), False),
         )
@@ -159,7 +159,7 @@ class RankTwoRNNPerNeuron:
         self.z_small, self.z_large = draw(self.small, N_RNN), draw(self.large, N_RNN)
 
     def track_ratio(self):
-        return 0.1 * time_ratio(
+        return 0.1 * ratio_of_times(
             lambda: self.large.statistics_and_jacobian(self.z_large),
             lambda: self.small.statistics_and_jacobian(self.z_small),
         )

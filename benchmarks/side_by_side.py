@@ -2,10 +2,10 @@
 
 import time
 
-__all__ = ["time_ratio"]
+__all__ = ["ratio_of_times"]
 
 
-def time_ratio(slow, fast, repeats=15, warm_up=2):
+def ratio_of_times(slow, fast, repeats=15, warm_up=2):
     """Time of ``slow()`` over time of ``fast()``: calls alternate and the least time of each counts."""
     for _ in range(warm_up):
         slow(), fast()
