@@ -84,6 +84,7 @@ class ValueAndJacobian:
         self.z = draw(self.circuit, n, precision)
         self.precision = precision
         self.numepi()
+        self.circuit.statistics(self.z, precision=precision)
 
     def numepi(self):
         return self.circuit.statistics_and_jacobian(self.z, precision=self.precision)
