@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from numepi.kernels.compile import kernel
+from numepi.kernels.compile import block_function
 from numepi.kernels.fastmath import exp
 
 __all__ = ["frequency", "spectrum_tables"]
@@ -31,11 +31,10 @@ def spectrum_tables(n_samples, window, dt, frequencies):
 
     Returns
     -------
-    tables : ndarray (2, p, m)
-        For the sums (cos) and differences (sin) of samples at equal distance from the middle, nearest first; a sample
-        in the middle is half of such a sum.  Zeros fill p up to a multiple of 4.
-    transposed : ndarray (2, m, p)
-        The same with the last two axes exchanged, and m filled up.
+    tables : ndarray (2, 2, q, q)
+        ``tables[0, :, :p, :m]``: for the sums (cos) and differences (sin) of samples at equal distance from the middle,
+        nearest first; a sample in the middle is half of such a sum.  ``tables[1]``: the same transposed.  Zeros
+        elsewhere; q is a multiple of 4, as `project` reads them.
     """
     n_filtered = n_samples - window + 1
     time = (np.arange(n_filtered) - (n_filtered - 1) / 2) * dt
@@ -45,34 +44,30 @@ def spectrum_tables(n_samples, window, dt, frequencies):
     for k in range(window):
         average[np.arange(n_filtered) + k, np.arange(n_filtered)] = 1 / window
     late_half = (average @ wave)[n_samples // 2 :]
-    tables = np.stack([late_half.real, late_half.imag])
     if n_samples % 2:
-        tables[:, 0] /= 2
-    return _filled(tables), _filled(tables.transpose(0, 2, 1))
-
-
-def _filled(tables):
-    """Zeros up to a multiple of four rows, as `project` reads them; nobody may write into cached tables."""
-    tables = np.pad(tables, ((0, 0), (0, -tables.shape[1] % 4), (0, 0)))
+        late_half[0] /= 2
+    n_pairs, m = late_half.shape
+    size = -(-max(n_pairs, m) // 4) * 4
+    tables = np.zeros((2, 2, size, size))
+    tables[0, :, :n_pairs, :m] = late_half.real, late_half.imag
+    tables[1] = tables[0].transpose(0, 2, 1)
     tables.setflags(write=False)
     return tables
 
 
-@kernel
-def project(tables, x, out):
-    """Fill out (2, 4, >= m) with x[i] (4, >= p) @ tables[i] (p, m), i = 0, 1; p is a multiple of 4.
+@block_function
+def project(tables, rows, columns, x, out):
+    """Fill out (2, 4, q) with x[i] (4, rows) @ tables[i] (rows, columns), i = 0, 1.
 
     Four signals and four rows at a time: 16 products for 12 loads and stores.
     """
-    m = tables.shape[2]
-    for i in range(2):
-        out[i] = 0.0
-        for p in range(0, tables.shape[1], 4):
+    for i in range(len(tables)):  # a length that the compiler does not know: it would unroll the loop
+        for p in range(0, rows, 4):
             a0, a1, a2, a3 = x[i, 0, p], x[i, 0, p + 1], x[i, 0, p + 2], x[i, 0, p + 3]
             b0, b1, b2, b3 = x[i, 1, p], x[i, 1, p + 1], x[i, 1, p + 2], x[i, 1, p + 3]
             c0, c1, c2, c3 = x[i, 2, p], x[i, 2, p + 1], x[i, 2, p + 2], x[i, 2, p + 3]
             d0, d1, d2, d3 = x[i, 3, p], x[i, 3, p + 1], x[i, 3, p + 2], x[i, 3, p + 3]
-            for j in range(m):
+            for j in range(columns):
                 t0, t1, t2, t3 = tables[i, p, j], tables[i, p + 1, j], tables[i, p + 2, j], tables[i, p + 3, j]
                 out[i, 0, j] += (a0 * t0 + a1 * t1) + (a2 * t2 + a3 * t3)
                 out[i, 1, j] += (b0 * t0 + b1 * t1) + (b2 * t2 + b3 * t3)
@@ -80,15 +75,39 @@ def project(tables, x, out):
                 out[i, 3, j] += (d0 * t0 + d1 * t1) + (d2 * t2 + d3 * t3)
 
 
-@kernel
-def frequency(samples, tables, transposed, frequencies, slope, with_gradient, omega):
+@block_function
+def soften(re, im, frequencies, slope):
+    """Return omega of one signal's spectrum re, im (m,), which d omega / d re and d omega / d im (m,) replace."""
+    m = len(frequencies)
+    modulus, weights = np.empty(m), np.empty(m)
+    greatest, total, weighted = 0.0, 0.0, 0.0
+    for j in range(m):
+        modulus[j] = np.sqrt(re[j] * re[j] + im[j] * im[j])
+        greatest = greatest if modulus[j] <= greatest else modulus[j]  # keeps a NaN
+    for j in range(m):
+        weights[j] = exp(slope * (modulus[j] - greatest))
+    for j in range(m):
+        total += weights[j]
+        weighted += weights[j] * frequencies[j]
+    omega = weighted / total
+    for j in range(m):
+        # d omega / d |X_j| = slope p_j (phi_j - omega), and d |X| / d X = X / |X|
+        sensitivity = slope * weights[j] / total * (frequencies[j] - omega)
+        sensitivity = sensitivity / modulus[j] if modulus[j] > 0.0 else 0.0
+        re[j] *= sensitivity
+        im[j] *= sensitivity
+    return omega
+
+
+@block_function
+def frequency(samples, tables, frequencies, slope, with_gradient, omega):
     """Frequencies (Hz) of four signals; their derivatives by the samples take the samples' place where asked for.
 
     Parameters
     ----------
     samples : ndarray (4, s)
         Before rectification.
-    tables, transposed : ndarray
+    tables : ndarray
         Of `spectrum_tables`.
     frequencies : ndarray (m,)
     slope : float
@@ -97,42 +116,28 @@ def frequency(samples, tables, transposed, frequencies, slope, with_gradient, om
         Filled.  Where all rectified samples vanish, all |X_j| do, too: omega is the mean of the frequencies and the
         gradient zero.  A rectified sample has derivative 0; |X| has derivative 0 at X = 0.
     """
-    n_pairs, m = tables.shape[1:]
-    middle, last = samples.shape[1] // 2, samples.shape[1] - 1
-    # even and odd halves, later their derivatives; then cosine and sine parts of the spectrum
-    work, modulus, weights = np.zeros((4, 4, max(n_pairs, m))), np.empty(m), np.empty(m)
-    halves, parts = work[:2], work[2:]
-    for signal in range(4):
-        for p in range(last + 1 - middle):
+    middle, last, m = samples.shape[1] // 2, samples.shape[1] - 1, len(frequencies)
+    n_pairs = last + 1 - middle
+    # even and odd halves of the signals; cosine and sine parts of the spectrum; derivatives by the halves
+    work = np.zeros((3, 2, 4, tables.shape[3]))
+    for signal in range(len(samples)):
+        for p in range(n_pairs):
             late, early = samples[signal, middle + p], samples[signal, last - middle - p]
             late = 0.0 if late < 0.0 else late
             early = 0.0 if early < 0.0 else early
-            halves[0, signal, p], halves[1, signal, p] = late + early, late - early
-    project(tables, halves, parts)
-    for signal in range(4):
-        greatest = 0.0
-        for j in range(m):
-            modulus[j] = np.sqrt(parts[0, signal, j] * parts[0, signal, j] + parts[1, signal, j] * parts[1, signal, j])
-            greatest = greatest if modulus[j] <= greatest else modulus[j]  # keeps a NaN
-        for j in range(m):
-            weights[j] = exp(slope * (modulus[j] - greatest))
-        total, weighted = 0.0, 0.0
-        for j in range(m):
-            total += weights[j]
-            weighted += weights[j] * frequencies[j]
-        omega[signal] = weighted / total
-        for j in range(m):
-            # d omega / d |X_j| = slope p_j (phi_j - omega), and d |X| / d X = X / |X|
-            sensitivity = slope * weights[j] / total * (frequencies[j] - omega[signal])
-            sensitivity = sensitivity / modulus[j] if modulus[j] > 0.0 else 0.0
-            parts[0, signal, j] *= sensitivity
-            parts[1, signal, j] *= sensitivity
+            work[0, 0, signal, p], work[0, 1, signal, p] = late + early, late - early
+    # One loop for both directions: the code of `project` is large, and is compiled wherever it is called.
+    for stage in range(1 + with_gradient):
+        rows, columns = (n_pairs, m) if stage == 0 else (m, n_pairs)
+        project(tables[stage], rows, columns, work[stage], work[stage + 1])
+        if stage == 0:
+            for signal in range(len(samples)):
+                omega[signal] = soften(work[1, 0, signal], work[1, 1, signal], frequencies, slope)
     if with_gradient:
-        project(transposed, parts, halves)
-        for signal in range(4):
-            for p in range(last + 1 - middle):
+        for signal in range(len(samples)):
+            for p in range(n_pairs):
                 late, early = middle + p, last - middle - p
-                even, odd = halves[0, signal, p], halves[1, signal, p]
+                even, odd = work[2, 0, signal, p], work[2, 1, signal, p]
                 odd = even if late == early else odd  # the sample in the middle is both of its pair
                 late_derivative = even + odd if samples[signal, late] > 0.0 else 0.0
                 early_derivative = even - odd if samples[signal, early] > 0.0 else 0.0

@@ -114,7 +114,6 @@ class STGConstants(NamedTuple):
     initial_h4: float
     softmax_slope: float
     tables: np.ndarray
-    transposed_tables: np.ndarray
     frequencies: np.ndarray
 
     @classmethod
@@ -131,7 +130,7 @@ class STGConstants(NamedTuple):
             m_slope=2 / p.v2, half_n_slope=1 / (2 * p.v4), n_slope=2 / p.v4, minus_v5=-p.v5, h_slope=-1 / p.v6,
             tau_slope=1 / p.v8, s_slope=1 / p.v9,
             half_phi_n=dt * p.phi_n / 2, tau_h0=p.tau_h0 / dt, tau_h1=p.tau_h1 / dt,
-            softmax_slope=softmax_slope, tables=tables[0], transposed_tables=tables[1],
+            softmax_slope=softmax_slope, tables=tables,
             frequencies=np.array(frequencies),
         )  # fmt: skip
 
@@ -293,13 +292,14 @@ def hub_potential_tangent(derivatives, tangents, linearisation, count, c):
 @block_function
 def hub_frequency(kept, c, results):
     """Frequency of the hub in each lane, and its derivatives where ``results`` (1 or 3, lanes) has room for them."""
-    samples, omega, with_gradient = np.empty((4, len(kept))), np.empty(4), len(results) > 1
-    for first in range(0, results.shape[1], 4):
+    signals = min(4, results.shape[1])  # always 4, but a constant would have every loop over signals unrolled
+    samples, omega, with_gradient = np.empty((signals, len(kept))), np.empty(signals), len(results) > 1
+    for first in range(0, results.shape[1], signals):
         for t in range(len(kept)):
-            for i in range(4):
+            for i in range(signals):
                 samples[i, t] = kept[t, 0, first + i]
-        frequency(samples, c.tables, c.transposed_tables, c.frequencies, c.softmax_slope, with_gradient, omega)
-        for i in range(4):
+        frequency(samples, c.tables, c.frequencies, c.softmax_slope, with_gradient, omega)
+        for i in range(signals):
             results[0, first + i] = omega[i]
             for d in range(1, len(results)):
                 total = 0.0
