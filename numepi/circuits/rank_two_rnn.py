@@ -12,6 +12,7 @@ from numepi.circuits.lds import lds_eigenvalue, lds_eigenvalue_gradient
 from numepi.emergent_property import EmergentProperty
 from numepi.kernels.compile import kernel, vector_kernel
 from numepi.kernels.random import normals4
+from numepi.kernels.small_matrices import cholesky, jacobi_largest
 from numepi.kernels.threads import share
 from numepi.support import Support
 
@@ -60,61 +61,6 @@ def project(factors, u, projection):
         for j in range(factors.shape[1]):
             total += factors[a, j] * u[j]
         projection[a] = total
-
-
-@kernel
-def jacobi_largest(matrix, vectors):
-    """Index of the largest eigenvalue of a small symmetric matrix, by cyclic Jacobi rotations in place.
-
-    On return the diagonal holds the eigenvalues and the columns of ``vectors`` the eigenvectors.  Twelve sweeps are
-    more than a 4 x 4 matrix needs (convergence is quadratic); the count bounds the work when entries are not finite.
-    """
-    size = len(matrix)
-    vectors[:] = 0.0
-    for a in range(size):
-        vectors[a, a] = 1.0
-    for _ in range(12):
-        off_diagonal = 0.0
-        for p in range(size - 1):
-            for q in range(p + 1, size):
-                off_diagonal += abs(matrix[p, q])
-                if matrix[p, q] != 0.0:
-                    ratio = (matrix[q, q] - matrix[p, p]) / (2.0 * matrix[p, q])
-                    t = (1.0 if ratio >= 0.0 else -1.0) / (abs(ratio) + np.sqrt(ratio * ratio + 1.0))
-                    c = 1.0 / np.sqrt(t * t + 1.0)
-                    s = t * c
-                    for k in range(size):
-                        a, b = matrix[k, p], matrix[k, q]
-                        matrix[k, p], matrix[k, q] = c * a - s * b, s * a + c * b
-                    for k in range(size):
-                        a, b = matrix[p, k], matrix[q, k]
-                        matrix[p, k], matrix[q, k] = c * a - s * b, s * a + c * b
-                        a, b = vectors[k, p], vectors[k, q]
-                        vectors[k, p], vectors[k, q] = c * a - s * b, s * a + c * b
-        if off_diagonal == 0.0:
-            break
-    largest = 0
-    for a in range(1, size):
-        if not matrix[a, a] <= matrix[largest, largest]:
-            largest = a
-    return largest
-
-
-@kernel
-def cholesky(gram, lower):
-    """Fill lower (4, 4) with L of gram = L L^T; a direction that vanishes within rounding gets a column of zeros."""
-    lower[:] = 0.0
-    for a in range(4):
-        pivot = gram[a, a]
-        for k in range(a):
-            pivot -= lower[a, k] * lower[a, k]
-        if not pivot <= 1e-15 * gram[a, a]:
-            lower[a, a] = np.sqrt(pivot)
-            for b in range(a + 1, 4):
-                entry = gram[b, a]
-                for k in range(a):
-                    entry -= lower[b, k] * lower[a, k]
-                lower[b, a] = entry / lower[a, a]
 
 
 @kernel

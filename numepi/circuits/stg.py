@@ -5,7 +5,8 @@ import numpy as np
 from numepi.circuits.arguments import positive, positive_integer, within
 from numepi.circuits.base import Circuit, Trajectories
 from numepi.circuits.spectrum import spectrum_tables
-from numepi.circuits.stg_equations import STG_SIMULATOR, STGConstants, STGPhysiology
+from numepi.circuits.stg_constants import STGConstants, STGPhysiology
+from numepi.circuits.stg_equations import STG_SIMULATOR
 from numepi.emergent_property import EmergentProperty
 from numepi.kernels.lanes import Noise
 from numepi.support import Support
