@@ -59,7 +59,7 @@ class STG(Circuit):
         self.dt = positive("dt", dt)
         self.softmax_slope = positive("softmax_slope", softmax_slope)
         self.noise = within("noise", noise, 0, np.inf)
-        self.physiology = STGPhysiology() if physiology is None else STGPhysiology(*physiology)
+        self.physiology = None if physiology is None else STGPhysiology(*physiology)
 
     def emergent_property(self):
         """Intermediate hub frequency: mean 0.55 Hz, variance 0.025^2 Hz^2 (paper: Figure 1)."""
@@ -89,7 +89,9 @@ class STG(Circuit):
     def _run(self, noise):
         """The driver's drive (nothing), constants and given noise."""
         tables = spectrum_tables(self.steps + 1 - _DROPPED, _WINDOW, self.dt, _FREQUENCIES)
-        constants = STGConstants.of(self.physiology, self.dt, self.noise, self.softmax_slope, tables, _FREQUENCIES)
+        constants = STGConstants.of(
+            self.physiology or STGPhysiology(), self.dt, self.noise, self.softmax_slope, tables, _FREQUENCIES
+        )
         given = None if noise is None else Noise(np.empty((len(noise["noise"]), 0)), noise["noise"])
         return np.empty((self.steps + 1, 0)), constants, given
 
