@@ -14,6 +14,7 @@ _NAMES = {
     "Moment": "emergent_property",
     "Support": "support",
     "RealNVP": "flow",
+    "SplineFlow": "flow",
     "infer": "inference",
     "load": "result",
     "check_jacobian": "circuits.check",

@@ -2,11 +2,12 @@
 
 from numepi.flow.distribution import FlowDistribution
 from numepi.flow.real_nvp import RealNVP
+from numepi.flow.spline_flow import SplineFlow
 from numepi.support import Support
 
-__all__ = ["FlowDistribution", "RealNVP", "flow_from_description"]
+__all__ = ["FlowDistribution", "RealNVP", "SplineFlow", "flow_from_description"]
 
-_FAMILIES = {"RealNVP": RealNVP}
+_FAMILIES = {"RealNVP": RealNVP, "SplineFlow": SplineFlow}
 
 
 def flow_from_description(description):

@@ -44,13 +44,14 @@ class Permutation(Transform):
         return log_scale[self._inverse_order], shift[self._inverse_order]
 
 
-def balanced_permutations(dim, stages, generator):
+def balanced_permutations(dim, stages, generator, n_kept=None):
     """Orders to apply between coupling stages, random but fair: list of ``stages - 1`` arrays.
 
-    Each stage keeps the first floor(D/2) coordinates.  Those are drawn among the coordinates moved most often so far:
-    after any number of stages the counts differ by at most one, and two stages in a row never keep the same set.
+    Each stage keeps the first ``n_kept`` (default floor(D/2)) coordinates.  Those are drawn among the coordinates moved
+    most often so far: after any number of stages the counts differ by at most one, and two stages in a row never keep
+    the same set.
     """
-    n_kept = dim // 2
+    n_kept = dim // 2 if n_kept is None else n_kept
     labels = np.arange(dim)  # which base coordinate sits in each place
     counts = np.zeros(dim, int)
     orders = []

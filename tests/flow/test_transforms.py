@@ -9,6 +9,7 @@ from numepi.flow.blocks import from_blocks, to_blocks, vector_from_blocks, vecto
 from numepi.flow.coupling import AffineCoupling
 from numepi.flow.elementwise import ElementwiseAffine
 from numepi.flow.permutation import Permutation
+from numepi.flow.spline_coupling import SplineCoupling
 from numepi.flow.support_map import SupportMap
 from numepi.support import Support
 
@@ -19,6 +20,8 @@ TRANSFORMS = {
     "coupling": lambda precision: AffineCoupling(4, (6, 5), precision),
     "coupling-2d": lambda precision: AffineCoupling(2, (5,), precision),
     "coupling-odd": lambda precision: AffineCoupling(7, (3, 9, 4), precision),
+    "spline": lambda precision: SplineCoupling(4, (6, 5), precision, bins=4),
+    "spline-one-of-three": lambda precision: SplineCoupling(3, (5,), precision, moved=1, bins=5),
     "elementwise": lambda precision: ElementwiseAffine(3, precision),
     "permutation": lambda precision: Permutation([2, 0, 3, 1]),
     "mixed-support": lambda precision: SupportMap(MIXED, "gaussian-cdf", precision),

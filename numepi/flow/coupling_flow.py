@@ -1,0 +1,73 @@
+"""What flows made of couplings share: stages with permutations between them, then the map to the support."""
+
+import numpy as np
+
+from numepi.flow.composition import Flow
+from numepi.flow.elementwise import ElementwiseAffine
+from numepi.flow.permutation import Permutation, balanced_permutations
+from numepi.flow.support_map import SupportMap
+from numepi.random_streams import seed_sequence
+from numepi.support import Support
+
+__all__ = ["CouplingFlow"]
+
+
+class CouplingFlow(Flow):
+    """Couplings, random permutations between them, and the support map (science: section 3).
+
+    Parameters
+    ----------
+    support : Support
+    settings : dict
+        The family's own settings, and those that all families have: stages, hidden, post_affine, box_map, seed,
+        precision (`numepi.flow.RealNVP` describes them).
+    make_coupling : callable
+        ``make_coupling()`` gives a new `Transform` that keeps its first ``n_kept`` coordinates.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range or a name is unknown.
+    """
+
+    def __init__(self, support, settings, make_coupling):
+        self.settings = settings
+        stages, precision = settings["stages"], settings["precision"]
+        transforms = [make_coupling()]
+        generator = np.random.default_rng(seed_sequence(settings["seed"]))
+        for order in balanced_permutations(support.dim, stages, generator, transforms[0].n_kept):
+            transforms += [Permutation(order), make_coupling()]
+        if settings["post_affine"]:
+            transforms.append(ElementwiseAffine(support.dim, precision))
+        transforms.append(SupportMap(support, settings["box_map"], precision))
+        super().__init__(support, transforms, precision)
+
+    @staticmethod
+    def check_settings(support, stages, hidden, post_affine, box_map, seed, precision):
+        """The settings that all families have, checked, as a JSON-able dict."""
+        if not isinstance(support, Support):
+            raise TypeError(f"support must be a numepi.Support, got {type(support).__name__}")
+        if stages != int(stages) or stages < 1:
+            raise ValueError(f"stages = {stages}: a flow needs at least one coupling")
+        hidden = tuple(np.atleast_1d(hidden).tolist())
+        if not hidden or any(h != int(h) or h < 1 for h in hidden):
+            raise ValueError(f"hidden = {hidden}: give the number of units of one or more hidden layers")
+        if precision not in ("float64", "float32"):
+            raise ValueError(f"precision = {precision!r}: choose 'float64' or 'float32'")
+        return {
+            "stages": int(stages),
+            "hidden": [int(h) for h in hidden],
+            "post_affine": bool(post_affine),
+            "box_map": box_map,
+            "seed": int(seed),
+            "precision": precision,
+        }
+
+    @property
+    def description(self):
+        """A JSON-able dict that `numepi.flow.flow_from_description` takes."""
+        return {"family": type(self).__name__, "support": self.support.description, **self.settings}
+
+    def __repr__(self):
+        settings = ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
+        return f"{type(self).__name__}({self.support!r}, {settings})"

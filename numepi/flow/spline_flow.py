@@ -1,0 +1,64 @@
+"""Neural spline flow: couplings of monotone rational-quadratic splines, with fixed permutations between them."""
+
+from numepi.flow.coupling_flow import CouplingFlow
+from numepi.flow.spline_coupling import SplineCoupling
+
+__all__ = ["SplineFlow"]
+
+
+class SplineFlow(CouplingFlow):
+    """Spline couplings, random permutations between them, and the support map (Durkan et al. 2019; science: section 3).
+
+    Parameters
+    ----------
+    support : Support
+        Where the samples live.
+    stages : int
+        Number of couplings.
+    hidden : tuple of int
+        Units of each hidden layer of a coupling's network.
+    bins : int
+        Number of bins of each spline, at least 2.
+    moved : int, optional
+        Number of coordinates that a coupling transforms given the others; default D - floor(D/2).
+    post_affine : bool
+        Whether an element-wise scale and shift comes before the support map.
+    box_map : "gaussian-cdf" or "sigmoid"
+        Map to sides bounded below and above.  With the Gaussian CDF the initial flow is exactly uniform on a box.
+    seed : int
+        Of the permutations.
+    precision : "float64" or "float32"
+        What the couplings compute in.
+
+    Raises
+    ------
+    TypeError
+        If ``support`` is not a `Support`.
+    ValueError
+        If a number is out of its range or a name is unknown.
+    """
+
+    def __init__(
+        self,
+        support,
+        stages=4,
+        hidden=(50, 50),
+        bins=8,
+        moved=None,
+        post_affine=False,
+        box_map="gaussian-cdf",
+        seed=0,
+        precision="float64",
+    ):
+        settings = self.check_settings(support, stages, hidden, post_affine, box_map, seed, precision)
+        if bins != int(bins) or not 2 <= bins <= 100:
+            raise ValueError(f"bins = {bins}: choose from 2 to 100")
+        moved = support.dim - support.dim // 2 if moved is None else moved
+        if moved != int(moved) or not 1 <= moved < max(support.dim, 2):
+            raise ValueError(f"moved = {moved}: a coupling of {support.dim} coordinates moves at least 1 and keeps one")
+        settings |= {"bins": int(bins), "moved": int(moved)}
+        super().__init__(
+            support,
+            settings,
+            lambda: SplineCoupling(support.dim, settings["hidden"], precision, settings["moved"], settings["bins"]),
+        )
