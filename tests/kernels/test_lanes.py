@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from numepi.circuits.sc import SC_SIMULATOR
-from numepi.circuits.v1 import V1_SIMULATOR
+from numepi.circuits.sc_equations import SC_SIMULATOR, SCConstants
+from numepi.circuits.v1_equations import V1_SIMULATOR, V1Constants
 from numepi.kernels import lanes
 from numepi.kernels.compile import block_function, kernel, scalar
 from numepi.kernels.lane_kernels import statistics_kernel
@@ -214,12 +214,11 @@ def test_a_summary_sees_every_observed_step(toy):
     np.testing.assert_allclose(jacobian[:, [0, 2], 0], by_a, rtol=1e-6, atol=1e-7)
 
 
-@pytest.mark.parametrize("simulator", [SC_SIMULATOR, V1_SIMULATOR], ids=["sc", "v1"])
-def test_float32_kernels_are_vectorised_and_hold_no_float64_arithmetic(simulator):
+@pytest.mark.parametrize(
+    "simulator, constants", [(SC_SIMULATOR, SCConstants), (V1_SIMULATOR, V1Constants)], ids=["sc", "v1"]
+)
+def test_float32_kernels_are_vectorised_and_hold_no_float64_arithmetic(simulator, constants):
     compiled = statistics_kernel(simulator, with_tangents=True)
-    constants_class = {"sc": "SCConstants", "v1": "V1Constants"}[simulator.name]
-    module = __import__(f"numepi.circuits.{simulator.name}", fromlist=[constants_class])
-    constants = getattr(module, constants_class)
     single = np.float32
     compiled._cache.disable()  # only fresh code can be inspected
     compiled(
