@@ -1,4 +1,4 @@
-"""Figure 1 of the paper: two-dimensional linear systems that oscillate near 1 Hz, and the analytic contours behind them.
+"""Figure 1 of the paper: two-dimensional linear systems that oscillate near 1 Hz, and their analytic contours.
 
 Prints what the paper said beside what numepi finds, and saves the pair plot and the contours.
 """

@@ -113,8 +113,8 @@ def _info(options):
     print(f"numepi {ne.__version__}, Python {platform.python_version()}, {platform.platform()}")
     packages = (numpy, numba, scipy, autograd, matplotlib)
     print(", ".join(f"{p.__name__} {getattr(p, '__version__', '?')}" for p in packages))
-    ne.circuits.LDS().statistics([[0.0, 1.0, -1.0, 0.0]])  # the threading layer is known after a first parallel call
-    print(f"threads {numba.get_num_threads()} of {os.cpu_count()} cores, threading layer {numba.threading_layer()}")
+    threads = f"threads {numba.get_num_threads()} of {os.cpu_count()} cores (NUMBA_NUM_THREADS sets them)"
+    print(f"{threads}, threading layer: numepi's own pool around kernels that release the lock")
     print(f"compiled kernels are kept in {lds_statistics.stats.cache_path or 'memory only (no writable cache)'}")
     return 0
 

@@ -1,14 +1,16 @@
 """Two-dimensional linear dynamical system: oscillation and growth from four recurrent weights (paper: Figure 1)."""
 
-import numba
 import numpy as np
 
 from numepi.circuits.base import Circuit, Trajectories
 from numepi.emergent_property import EmergentProperty
-from numepi.kernels.compile import parallel_kernel, scalar
+from numepi.kernels.compile import kernel, scalar
+from numepi.kernels.threads import share
 from numepi.support import Support
 
 __all__ = ["LDS"]
+
+_ROWS = 4096  # fewer take less time than handing them to another thread
 
 
 @scalar
@@ -38,11 +40,11 @@ def lds_eigenvalue_gradient(a11, a12, a21, a22, root, is_real, tau):
     return difference, 2 * a21 * inverse, 2 * a12 * inverse, -difference
 
 
-@parallel_kernel
-def lds_statistics(z, tau, f, jacobian):
-    """Fill f (n, 2) and jacobian (n, 2, 4)."""
+@kernel
+def lds_statistics(first, last, z, tau, f, jacobian):
+    """Fill rows first ... last - 1 of f (n, 2) and jacobian (n, 2, 4)."""
     half = z.dtype.type(1) / (2 * tau)
-    for i in numba.prange(len(z)):
+    for i in range(first, last):
         a11, a12, a21, a22 = z[i, 0], z[i, 1], z[i, 2], z[i, 3]
         re, im, root, is_real = lds_eigenvalue(a11, a12, a21, a22, tau)
         f[i, 0], f[i, 1] = re, im
@@ -100,7 +102,9 @@ class LDS(Circuit):
     def _evaluate(self, z, key, first_index, noise, with_jacobian):
         f = np.empty((len(z), 2), z.dtype)
         jacobian = np.empty((len(z), 2, 4), z.dtype)
-        lds_statistics(z, z.dtype.type(self.tau), f, jacobian)
+        arguments = z, z.dtype.type(self.tau), f, jacobian
+        blocks = -(-len(z) // _ROWS)
+        share(lambda i, j: lds_statistics(i * _ROWS, min(j * _ROWS, len(z)), *arguments), blocks)
         return f, jacobian if with_jacobian else None
 
     def _simulate(self, z, key, noise):

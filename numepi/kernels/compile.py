@@ -6,10 +6,8 @@ The decorators, all lazy (nothing is compiled before the first call):
     a small function of scalars, inlined wherever it is called: a circuit's step, its tangent, ``exp``.
 ``kernel``
     a compiled function on arrays, one thread (which releases Python's lock: see `numepi.kernels.threads`).
-``parallel_kernel``
-    the same with ``numba.prange`` spread over ``NUMBA_NUM_THREADS`` threads.
 ``block_function``
-    the body of such a loop.
+    a larger function called from kernels, not inlined.
 
 All of them keep IEEE semantics for NaN and infinity (a diverging simulation must be seen) and allow nothing but
 fused multiply-adds.  ``vector_kernel`` also lets sums be re-associated, for reductions whose order the compiler fixes.
@@ -29,7 +27,7 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.dispatcher import Dispatcher
 from numba.core.registry import CPUDispatcher
 
-__all__ = ["SCALAR_OPTIONS", "block_function", "kernel", "parallel_kernel", "scalar", "vector_kernel"]
+__all__ = ["SCALAR_OPTIONS", "block_function", "kernel", "scalar", "vector_kernel"]
 
 _COMMON = {"error_model": "numpy", "nogil": True, "fastmath": {"contract"}}
 # Wrappers for calls from Python cost as much to compile as the function itself.
@@ -72,13 +70,8 @@ def vector_kernel(function):
     return _cached(njit(function, **(_COMMON | {"fastmath": {"contract", "reassoc", "nsz"}})))
 
 
-def parallel_kernel(function):
-    """Compile and cache a kernel whose ``prange`` loops run on all of numba's threads."""
-    return _cached(njit(function, parallel=True, **_COMMON))
-
-
 def block_function(function):
-    """Compile the body of a parallel loop: called, not inlined, and cached with the kernel that calls it."""
+    """Compile a larger function that kernels call: not inlined, and cached with the kernel that calls it."""
     return _inner(function, **_COMMON, **_NO_WRAPPERS)
 
 
