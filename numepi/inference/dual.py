@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numepi.inference.dual_problem import minimise_dual, normalised_weights
+from numepi.inference.dual_problem import effective_sample_size, minimise_dual, normalised_weights
 from numepi.inference.noise import averaged_statistics, correct_for_noise
 from numepi.inference.optimiser import Adam
 from numepi.inference.problem import Stream
@@ -33,6 +33,9 @@ _MULTIPLIER_RATE = 0.02  # share of a Newton step that the refinement's multipli
 _MAX_REPLICATES = 8
 _STALLED_ROUNDS = 5  # annealing rounds in which the distance to the targets must have fallen by _PROGRESS
 _PROGRESS = 0.9
+_HELD_OUT = 5  # every fifth row of the replay tells whether a fit goes too far
+_CLOSE = 0.2  # effective share of the flow's samples under the target, for the refinement to correct the multipliers
+_TRIFLE = 0.05  # nats of held-out likelihood
 _NOISE_PER_WEIGHT = 0.05  # variance of a log-weight that is left to the second-order correction
 
 
@@ -257,9 +260,9 @@ class Dual:
         )
         return normalised_weights(log_base + violation @ self.eta)
 
-    def _resampler(self, generator):
-        """Draws batches of replay rows in proportion to their weights, stratified."""
-        cumulative = np.cumsum(self._weights())
+    def _resampler(self, weights, generator):
+        """Draws batches of replay rows in proportion to ``weights``, stratified."""
+        cumulative = np.cumsum(weights)
         size = self.settings.batch_size
 
         def draw():
@@ -278,7 +281,10 @@ class Dual:
 
     def _fit(self):
         counter = self.round * self._fit_chunks + self.chunk
-        draw = self._resampler(self._generator(Stream.FIT, counter))
+        weights = self._weights()
+        held_out = np.arange(len(weights)) % _HELD_OUT == 0
+        draw = self._resampler(np.where(held_out, 0.0, weights), self._generator(Stream.FIT, counter))
+        before = self.theta
         for step in range(_STEPS_PER_CALL):
             progress = ((self.chunk - 1) * _STEPS_PER_CALL + step) / (self._fit_chunks * _STEPS_PER_CALL)
             self.optimiser.learning_rate = self.settings.learning_rate * _DECAY ** self._decay(progress)
@@ -286,11 +292,22 @@ class Dual:
         if not np.isfinite(self.theta).all():
             self.failure = "the flow's parameters are not finite: lower learning_rate, or use precision='float64'"
         self.chunk += 1
+        if self._overfitted(before, self.replay.z[held_out], weights[held_out]):
+            self.theta = before
+            self.optimiser.reset()
+            self.chunk = self._fit_chunks + 1
         if self.chunk > self._fit_chunks:
             self.chunk = 0
             if self.rounds_left == 0:
                 self.refining = True
                 self.optimiser.reset()
+
+    def _overfitted(self, before, z, weights):
+        """Whether the likelihood of held-out rows fell since ``before``, beyond doubt and by more than a trifle."""
+        weights = weights / weights.sum()
+        change = self.flow.log_prob(self.theta, z) - self.flow.log_prob(before, z)
+        mean = weights @ change
+        return mean < -max(_TRIFLE, 2 * np.sqrt(weights**2 @ (change - mean) ** 2))
 
     def _decay(self, progress):
         """How far the last third of the final rounds has gone, 0 to 1."""
@@ -301,8 +318,12 @@ class Dual:
 
     def _refine(self):
         settings, problem, constraints = self.settings, self.problem, self.problem.constraints
-        draw = self._resampler(self._generator(Stream.REFINE, self.chunk))
-        newton = np.linalg.pinv(np.cov(self.replay.violation.T, aweights=self._weights()).reshape(len(self.eta), -1))
+        weights = self._weights()
+        draw = self._resampler(weights, self._generator(Stream.REFINE, self.chunk))
+        # A flow far from its target (in many dimensions, say) follows the path gradient alone, towards the multipliers
+        # that the dual found: its own violation is too large to correct them by, and would wind them up.
+        close = self.trace["ess"][self.round - 1] >= _CLOSE
+        newton = np.linalg.pinv(np.atleast_2d(np.cov(self.replay.violation.T, aweights=weights)))
         for step in range(_STEPS_PER_CALL):
             counter = self.chunk * _STEPS_PER_CALL + step
             z, log_q, pullback = self.flow.sample_with_pullback(
@@ -314,7 +335,7 @@ class Dual:
                 self.failure = f"{len(z) - n} of {len(z)} simulations failed (not finite): narrow the support"
                 return
             violation = (batch.T - constraints.target) / self.scale
-            gradient = self._likelihood_gradient(draw())
+            gradient = self._likelihood_gradient(draw()) if close or not problem.with_gradient else 0.0
             if problem.with_gradient:
                 # Path gradient: d/dz (log q - log p_eta) pulled back through the sample alone (Roeder et al. 2017).
                 grad_z = np.zeros_like(z)
@@ -325,9 +346,11 @@ class Dual:
                 ) / n
                 gradient = 0.5 * gradient + pullback(np.nan_to_num(grad_z), np.zeros(len(z)))
             progress = counter / (self._refine_chunks * _STEPS_PER_CALL)
-            self.optimiser.learning_rate = settings.learning_rate * _REFINE_RATE * _DECAY**progress
+            rate = _REFINE_RATE if close else 1.0
+            self.optimiser.learning_rate = settings.learning_rate * rate * _DECAY**progress
             self.theta = self.optimiser.step(self.theta, gradient)
-            self.eta = self.eta - _MULTIPLIER_RATE * newton @ violation.mean(axis=0)
+            if close:
+                self.eta = self.eta - _MULTIPLIER_RATE * newton @ violation.mean(axis=0)
             self._record(log_q[batch.valid], problem.log_prior(z[batch.valid]), violation)
         self.chunk += 1
 

@@ -81,7 +81,7 @@ def test_an_impossible_property_is_recognised_and_says_how_close_one_can_get():
     prop = ne.EmergentProperty(mean=[14.0, 0.0])
     result = ne.infer(plane(), prop, rng=1, flow=small_flow(), **SMALL)
     assert not result.success and result.status == "failed"
-    assert "'mean x'" in result.message and "14" in result.message and "cannot be met" in result.message
+    assert "cannot be met" in result.message and "widen the support" in result.message
 
 
 def test_resume_gives_the_same_bits_in_every_phase(gaussian_property, tmp_path):
