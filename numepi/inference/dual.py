@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numepi.inference.dual_problem import effective_sample_size, minimise_dual, normalised_weights
+from numepi.inference.dual_problem import minimise_dual, normalised_weights
 from numepi.inference.noise import averaged_statistics, correct_for_noise
 from numepi.inference.optimiser import Adam
 from numepi.inference.problem import Stream
