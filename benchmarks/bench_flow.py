@@ -70,9 +70,11 @@ class ValueAndGradient:
     def track_speedup_over_definition(self, dim, precision, direction):
         # In a process of its own, where OpenBLAS has one thread: its threads spin while they wait, and on busy cores
         # the definition would lose 20 times by that.  asv has loaded NumPy before this module could say so.
+        repeats = 150 if dim == 4 else 15  # a step of a millisecond needs many tries to meet two free cores
         code = (
             "from benchmarks.bench_flow import ValueAndGradient, ratio_of_times; suite = ValueAndGradient();"
-            f"suite.setup({dim}, {precision!r}, {direction!r}); print(ratio_of_times(suite.defined, suite.fused))"
+            f"suite.setup({dim}, {precision!r}, {direction!r});"
+            f"print(ratio_of_times(suite.defined, suite.fused, repeats={repeats}))"
         )
         environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
         root = Path(__file__).parents[1]
