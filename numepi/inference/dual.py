@@ -234,7 +234,9 @@ class Dual:
         """Fail when the targets come no nearer: they are out of the circuit's reach, and the dual diverges."""
         self.gaps.append(np.max(np.abs(gradient)))
         recent, before = self.gaps[-_STALLED_ROUNDS:], self.gaps[:-_STALLED_ROUNDS]
-        if before and min(recent) > _PROGRESS * min(before):
+        # A flow that lags behind its target stalls too: then more rounds, or a richer flow, may still get there.
+        follows = bool(self.trace["ess"]) and self.trace["ess"][-1] >= _CLOSE
+        if follows and before and min(recent) > _PROGRESS * min(before):
             constraints = self.problem.constraints
             own = gradient * self.scale
             worst = int(np.argmax(np.abs(own) / constraints.tolerance))
