@@ -41,8 +41,8 @@ class SplineFlow(CouplingFlow):
     def __init__(
         self,
         support,
-        stages=4,
-        hidden=(50, 50),
+        stages=6,
+        hidden=(32, 32),
         bins=8,
         moved=None,
         post_affine=False,
