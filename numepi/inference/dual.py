@@ -325,7 +325,7 @@ class Dual:
         # A flow far from its target (in many dimensions, say) follows the path gradient alone, towards the multipliers
         # that the dual found: its own violation is too large to correct them by, and would wind them up.
         close = self.trace["ess"][self.round - 1] >= _CLOSE
-        newton = np.linalg.pinv(np.atleast_2d(np.cov(self.replay.violation.T, aweights=weights)))
+        newton = np.linalg.pinv(np.atleast_2d(np.cov(self.replay.violation.T, aweights=weights, ddof=0)))
         for step in range(_STEPS_PER_CALL):
             counter = self.chunk * _STEPS_PER_CALL + step
             z, log_q, pullback = self.flow.sample_with_pullback(
