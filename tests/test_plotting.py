@@ -53,3 +53,19 @@ def test_activity_accepts_tasks_and_trials(rng):
         assert axes.shape == panels and axes[-1, 0].get_xlabel() == "time (s)"
     with pytest.raises(ValueError, match="expected 3, 4 or 5 axes"):
         ne.plotting.activity(ne.circuits.Trajectories(np.arange(3.0), rng.normal(size=(3, 3)), ()))
+
+
+def test_samples_without_densities_are_drawn_plain(rng):
+    z = rng.normal(size=(20, 4))
+    _, axes = ne.plotting.pairs(z, names=("a", "b", "c", "d"), parameters=("a", 3))
+    assert axes.shape == (2, 2) and axes[1, 0].get_ylabel() == "d"
+    ne.plotting.lds_contours(z)
+    with pytest.raises(ValueError, match="parameters names 'e': choose from a, b, c, d"):
+        ne.plotting.pairs(z, names=("a", "b", "c", "d"), parameters=("e",))
+    with pytest.raises(ValueError, match="names has 1 entries: z has 4 columns"):
+        ne.plotting.pairs(z, names=("a",))
+
+
+def test_lds_contours_of_a_property_that_leaves_moments_free():
+    _, axes = ne.plotting.lds_contours(prop=ne.EmergentProperty(mean=[0.5, None]))
+    assert list(axes[0].collections[0].levels) == [0.5] and not axes[1].collections

@@ -20,7 +20,7 @@ def lds_contours(z=None, log_density=None, circuit=None, prop=None, axes=None):
     log_density : array (n,), optional
     circuit : numepi.circuits.LDS, optional
     prop : EmergentProperty, optional
-        Contours are drawn at its mean and one and two standard deviations from it.
+        Contours are drawn at its mean and one and two standard deviations from it, as far as it has them.
     axes : pair of Axes, optional
 
     Returns
@@ -46,11 +46,14 @@ def lds_contours(z=None, log_density=None, circuit=None, prop=None, axes=None):
         value = circuit.statistics(points.reshape(-1, 4))[:, statistic].reshape(x.shape)
         if z is not None:
             order = np.arange(len(z)) if log_density is None else np.argsort(log_density)
-            colour = "0.6" if log_density is None else np.asarray(log_density)[order]
-            ax.scatter(z[order, i], z[order, j], c=colour, s=4, cmap=DENSITY_MAP, linewidths=0, rasterized=True)
-        mean, sigma = prop.mean[statistic], np.sqrt(prop.variance[statistic])
-        levels = mean + sigma * np.arange(-2, 3)
-        lines = ax.contour(x, y, value, levels, colors=COLOURS[1], linewidths=[0.7, 1, 2, 1, 0.7])
-        ax.clabel(lines, fontsize=7, fmt="%.2f")
+            colour = {"color": "0.6"}
+            if log_density is not None:
+                colour = {"c": np.asarray(log_density)[order], "cmap": DENSITY_MAP}
+            ax.scatter(z[order, i], z[order, j], s=4, linewidths=0, rasterized=True, **colour)
+        mean, variance = prop.mean[statistic], prop.variance[statistic]
+        if mean is not None:
+            steps, widths = ([0], [2]) if variance is None else (np.arange(-2, 3), [0.7, 1, 2, 1, 0.7])
+            levels = mean + np.sqrt(variance or 1.0) * np.array(steps)
+            ax.clabel(ax.contour(x, y, value, levels, colors=COLOURS[1], linewidths=widths), fontsize=7, fmt="%.2f")
         ax.set(xlabel=circuit.parameter_names[i], ylabel=circuit.parameter_names[j], title=title, aspect="equal")
     return axes[0].figure, axes

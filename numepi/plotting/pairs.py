@@ -36,18 +36,18 @@ def pairs(z, log_density=None, names=None, support=None, modes=None, parameters=
 
     z = np.asarray(z, float)
     names = [f"z{i + 1}" for i in range(z.shape[1])] if names is None else list(names)
-    shown = (
-        range(z.shape[1]) if parameters is None else [names.index(p) if isinstance(p, str) else p for p in parameters]
-    )
-    shown = list(shown)
+    if len(names) != z.shape[1]:
+        raise ValueError(f"names has {len(names)} entries: z has {z.shape[1]} columns")
+    shown = list(range(z.shape[1])) if parameters is None else [_index(p, names) for p in parameters]
     if len(shown) > _MAX_PANELS:
         raise ValueError(f"{len(shown)} parameters make an unreadable figure: choose at most {_MAX_PANELS}")
     modes = np.empty((0, z.shape[1])) if modes is None else np.atleast_2d(modes)
     order = np.arange(len(z)) if log_density is None else np.argsort(log_density)
-    colour, lowest = COLOURS[0], None
+    colour = {"color": COLOURS[0]}
     if log_density is not None:
-        colour = np.asarray(log_density)[order]
-        lowest = np.quantile(colour, 0.02)  # a few stragglers must not take up the whole range of colours
+        values = np.asarray(log_density)[order]
+        # A few stragglers must not take up the whole range of colours.
+        colour = {"c": values, "cmap": DENSITY_MAP, "vmin": np.quantile(values, 0.02)}
     limits = [_limits(z[:, i], support, i) for i in shown]
     d = len(shown)
     figure = plt.figure(figsize=(1.6 * d + 1.2, 1.6 * d), layout="constrained") if figure is None else figure
@@ -60,16 +60,7 @@ def pairs(z, log_density=None, names=None, support=None, modes=None, parameters=
                 ax.hist(z[:, i], bins=40, range=limits[row], color="0.6", density=True)
                 ax.set_yticks([])
             else:
-                points = ax.scatter(
-                    z[order, j],
-                    z[order, i],
-                    c=colour,
-                    s=4,
-                    cmap=DENSITY_MAP,
-                    vmin=lowest,
-                    linewidths=0,
-                    rasterized=True,
-                )
+                points = ax.scatter(z[order, j], z[order, i], s=4, linewidths=0, rasterized=True, **colour)
                 ax.scatter(modes[:, j], modes[:, i], marker="*", s=90, color=COLOURS[1], edgecolor="white", zorder=3)
                 ax.set_ylim(limits[row])
             ax.set_xlim(limits[column])
@@ -78,6 +69,12 @@ def pairs(z, log_density=None, names=None, support=None, modes=None, parameters=
         bar = figure.colorbar(points, ax=[a for a in axes.ravel() if a is not None], shrink=0.5, pad=0.02, extend="min")
         bar.set_label("log density (nats)")
     return figure, axes
+
+
+def _index(parameter, names):
+    if isinstance(parameter, str) and parameter not in names:
+        raise ValueError(f"parameters names {parameter!r}: choose from {', '.join(names)}")
+    return names.index(parameter) if isinstance(parameter, str) else parameter
 
 
 def _limits(values, support, index):
