@@ -47,7 +47,10 @@ def _run(options):
     import numepi as ne
 
     circuit = getattr(ne.circuits, CIRCUITS[options.circuit])()
-    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"--out {options.out}: the directory cannot be made ({error}); name another") from error
     target = options.out / f"{options.circuit}.npz"
     ne.storage.check_writable(target, "--out")
     settings = QUICK[options.solver] if options.quick else {}

@@ -54,3 +54,6 @@ def test_unwritable_output_is_reported_without_a_traceback(tmp_path, capsys):
     (tmp_path / "lds.npz").mkdir()
     assert main(["run", "lds", "--quick", "--out", str(tmp_path)]) == 2
     assert "is a directory" in capsys.readouterr().err
+    (tmp_path / "file").touch()
+    assert main(["run", "lds", "--quick", "--out", str(tmp_path / "file")]) == 2
+    assert "the directory cannot be made" in capsys.readouterr().err
