@@ -2,7 +2,7 @@
 
 numepi's simulators draw from a counter-based generator: the numbers are a pure function of a 64-bit *key* and a
 counter (parameter index, trial and task, step, slot), so they do not depend on threads, blocks or batch layout.  The
-key is derived here from whatever the user passes as ``rng`` (SPEC 7) with `numpy.random.SeedSequence`.
+key is derived here from whatever the user passes as ``rng`` with `numpy.random.SeedSequence`.
 """
 
 import numpy as np

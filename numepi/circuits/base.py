@@ -64,7 +64,9 @@ class Circuit:
         }
 
     def __repr__(self):
-        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.settings.items())})"
+        arguments = inspect.signature(type(self).__init__).parameters
+        changed = [f"{k}={v!r}" for k, v in self.settings.items() if not np.array_equal(v, arguments[k].default)]
+        return f"{type(self).__name__}({', '.join(changed)})"
 
     def statistics(self, z, rng=0, first_index=0, noise=None, precision="float64"):
         """Statistics of the activity at each parameter.
@@ -119,6 +121,8 @@ class Circuit:
         noise = self._check_noise(noise, len(z))
         z = np.ascontiguousarray(z, dtype=_PRECISIONS[precision])
         f, jacobian = self._evaluate(z, stream_key(rng), int(first_index), noise, with_jacobian)
+        if np.iscomplexobj(f):
+            raise TypeError(f"{self!r} returned statistics of dtype {np.asarray(f).dtype}: expected real floats")
         return np.asarray(f, np.float64), None if jacobian is None else np.asarray(jacobian, np.float64)
 
     def _check_parameters(self, z):

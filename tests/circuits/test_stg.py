@@ -168,4 +168,4 @@ def test_property_and_settings(stg):
     np.testing.assert_allclose(stg.emergent_property().mean, [0.55])
     settings = stg.paper_settings()
     assert settings["flow"].dim == 2 and settings["batch_size"] == 400
-    assert repr(stg) == "STG(steps=300, dt=0.025, softmax_slope=100.0, noise=1e-12, physiology=None)"
+    assert repr(stg) == "STG()" and repr(ne.circuits.STG(steps=40)) == "STG(steps=40)"
