@@ -61,8 +61,8 @@ class EmergentProperty:
     Raises
     ------
     ValueError
-        For lengths that differ, a variance that is zero, negative or not finite, a target that is not finite, a moment
-        about a free mean, or a covariance that no distribution with these variances has.
+        For lengths that differ, a variance that is zero, negative or not finite, a target that is not finite, or a
+        variance about a free mean.  What needs the names of the statistics is checked by `constraints`.
 
     Examples
     --------
@@ -95,8 +95,10 @@ class EmergentProperty:
                 raise ValueError(f"functions holds a {type(moment).__name__}: each must be a numepi.Moment")
             if not np.isfinite(moment.target):
                 raise ValueError(f"Moment {moment.name!r} has target {moment.target}: it must be finite")
+            if moment.scale is not None and not 0 < moment.scale < np.inf:
+                raise ValueError(f"Moment {moment.name!r} has scale {moment.scale}: it must be positive and finite")
         for name, power in self.moments:
-            if int(power) != power or power < 3:
+            if not isinstance(power, (int, float, np.number)) or power < 3 or power % 1 != 0:
                 raise ValueError(f"moments[{name!r}, {power}]: powers are integers from 3 (use variance for 2)")
 
     def constraints(self, statistic_names):
@@ -105,7 +107,8 @@ class EmergentProperty:
         Raises
         ------
         ValueError
-            If the number of targets is not the number of statistics, or a name is unknown.
+            If the number of targets is not the number of statistics, a name is unknown or given twice, a moment is
+            about a free mean, or no distribution with these variances has the covariance or the even moment.
         """
         return Constraints(self, tuple(statistic_names))
 
@@ -126,6 +129,12 @@ class EmergentProperty:
         missing = [name for name, *_ in description["functions"] if name not in named]
         if missing:
             raise ValueError(f"functions: the stored property uses {missing}; pass those Moment objects again")
+        for name, target, scale in description["functions"]:
+            if (named[name].target, named[name].scale) != (target, scale):
+                raise ValueError(
+                    f"functions: the stored Moment {name!r} has target {target} and scale {scale}, the one given "
+                    f"{named[name].target} and {named[name].scale}; pass the same"
+                )
         return cls(
             mean=description["mean"],
             variance=description["variance"],
@@ -145,7 +154,7 @@ class Constraints:
         mu_opt.
     scale : ndarray (m,)
         The size of a natural fluctuation of each T: sigma for a mean, sqrt(2) sigma^2 for a variance (the spread of a
-        squared normal), and so on; |target| or 1 where no variance is given.
+        squared normal), and so on.  Where no variance is given, |target| or 1 for a mean, and sigma = 1 in the others.
     tolerance : ndarray (m,)
         How far E[T] may be from its target for the constraint to count as met: 0.1 sigma for a mean, 10 % for a
         variance, 0.1 of the scale for the others.
@@ -169,7 +178,7 @@ class Constraints:
         for moment in prop.functions:
             names.append(moment.name)
             target.append(moment.target)
-            scale.append(moment.scale or abs(moment.target) or 1.0)
+            scale.append(abs(moment.target) or 1.0 if moment.scale is None else moment.scale)
         if not names:
             raise ValueError("the emergent property is empty: give at least one target")
         if len(set(names)) != len(names):
@@ -201,6 +210,8 @@ class Constraints:
             i, j = self._index(a, "covariance"), self._index(b, "covariance")
             if i == j:
                 raise ValueError(f"covariance of {a!r} with itself: use variance")
+            if (b, a) in prop.covariance:
+                raise ValueError(f"covariance of {a!r} and {b!r} is given in both orders: give it once")
             if None not in (prop.variance[i], prop.variance[j]) and abs(value) >= sigma[i] * sigma[j]:
                 raise ValueError(
                     f"covariance[{a!r}, {b!r}] = {value}: its size must be below {sigma[i] * sigma[j]:.6g}, "
@@ -209,6 +220,9 @@ class Constraints:
             yield f"covariance {a}, {b}", unit[i] + unit[j], value, sigma[i] * sigma[j]
         for (name, power), value in prop.moments.items():
             i = self._index(name, "moments")
+            least = 0.0 if prop.variance[i] is None else sigma[i] ** power
+            if power % 2 == 0 and value <= least:
+                raise ValueError(f"moments[{name!r}, {int(power)}] = {value}: an even moment must exceed {least:.6g}")
             # Standard deviation of the power of a normal variable.
             size = sigma[i] ** power * np.sqrt(float(prod(range(1, 2 * power, 2))))
             yield f"moment {int(power)} {name}", int(power) * unit[i], value, size
@@ -273,6 +287,8 @@ class Constraints:
 
 
 def _targets(values, argument):
+    if np.ndim(values) != 1:
+        raise ValueError(f"{argument} = {values!r}: expected a sequence with one entry for each statistic")
     values = tuple(None if v is None else float(v) for v in values)
     for i, v in enumerate(values):
         if v is not None and not np.isfinite(v):
@@ -281,13 +297,12 @@ def _targets(values, argument):
 
 
 def _named_targets(targets, argument):
-    targets = {tuple(key): float(value) for key, value in dict(targets).items()}
-    for key, value in targets.items():
-        if len(key) != 2:
+    for key, value in dict(targets).items():
+        if not isinstance(key, tuple) or len(key) != 2:
             raise ValueError(f"{argument} has the key {key!r}: expected a pair")
         if not np.isfinite(value):
             raise ValueError(f"{argument}[{key!r}] = {value}: targets must be finite")
-    return targets
+    return {key: float(value) for key, value in dict(targets).items()}
 
 
 def _user_values(moment, f):
@@ -304,7 +319,13 @@ def _user_derivative(moment, f):
     if moment.jacobian is None:
         from autograd import elementwise_grad
 
-        derivative = elementwise_grad(moment.function)(f)
+        try:
+            derivative = elementwise_grad(moment.function)(f)
+        except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
+            raise TypeError(
+                f"autograd cannot differentiate Moment {moment.name!r} ({type(error).__name__}: {error}): write its "
+                "function with autograd.numpy, give a jacobian, or use gradient='none'"
+            ) from error
     else:
         derivative = moment.jacobian(f)
     derivative = np.asarray(derivative, float)

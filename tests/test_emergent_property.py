@@ -74,6 +74,9 @@ def test_description_round_trip():
     assert again == prop
     with pytest.raises(ValueError, match="ratio"):
         ne.EmergentProperty.from_description(prop.description())
+    other = ne.Moment("ratio", prop.functions[0].function, 0.3)
+    with pytest.raises(ValueError, match=r"'ratio' has target 0\.2 .* the one given 0\.3"):
+        ne.EmergentProperty.from_description(prop.description(), [other])
 
 
 @pytest.mark.parametrize(
@@ -87,6 +90,9 @@ def test_description_round_trip():
         ({"mean": [None, 1], "variance": [1, 1]}, r"variance\[0\] is set but mean\[0\] is None"),
         ({"mean": [0, 1], "moments": {("a", 2): 1.0}}, "powers are integers from 3"),
         ({"mean": [0, 1], "functions": [abs]}, "must be a numepi.Moment"),
+        ({"mean": 0.5}, "mean = 0.5: expected a sequence"),
+        ({"mean": [0, 1], "covariance": {"ab": 0.0}}, "covariance has the key 'ab': expected a pair"),
+        ({"mean": [0], "functions": [ne.Moment("m", abs, 0.0, scale=-1.0)]}, "Moment 'm' has scale -1.0"),
     ],
 )
 def test_bad_targets_are_refused(arguments, message):
@@ -102,6 +108,9 @@ def test_bad_targets_are_refused(arguments, message):
         ({"mean": [0, None], "covariance": {("a", "b"): 0.0}}, "covariance of 'b' needs its mean target"),
         ({"mean": [0, 1], "variance": [1, 1], "covariance": {("a", "b"): 1.5}}, "must be below 1"),
         ({"mean": [None, None]}, "empty"),
+        ({"mean": [0, 1], "covariance": {("a", "b"): 0.1, ("b", "a"): 0.2}}, "in both orders: give it once"),
+        ({"mean": [0, 1], "variance": [2, 1], "moments": {("a", 4): 3.9}}, "an even moment must exceed 4"),
+        ({"mean": [0, 1], "moments": {("a", 4): -1.0}}, "an even moment must exceed 0"),
     ],
 )
 def test_bad_properties_are_refused_when_bound(arguments, message):
@@ -113,6 +122,13 @@ def test_wrong_user_function_shape_is_refused(rng):
     c = ne.EmergentProperty(mean=[0, 0], functions=[ne.Moment("bad", lambda f: f, 0.0)]).constraints(NAMES)
     with pytest.raises(ValueError, match=r"'bad' returned float64 of shape \(3, 2\): expected real numbers of shape"):
         c.sufficient_statistics(rng.normal(size=(3, 2)))
+
+
+def test_a_user_function_that_autograd_cannot_differentiate_is_named(rng):
+    moment = ne.Moment("bad", lambda f: np.asarray([float(row[0]) for row in f]), 0.0)
+    c = ne.EmergentProperty(mean=[0, 0], functions=[moment]).constraints(NAMES)
+    with pytest.raises(TypeError, match=r"cannot differentiate Moment 'bad'.*give a jacobian"):
+        c.derivative(rng.normal(size=(3, 2)))
 
 
 def test_badly_conditioned_constraints_are_named():
