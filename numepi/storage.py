@@ -1,5 +1,6 @@
 """Files: arrays and JSON metadata in one `.npz`, written atomically and read without pickle."""
 
+import glob
 import json
 import os
 import tempfile
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["check_writable", "plain", "read_archive", "write_archive"]
+__all__ = ["check_writable", "plain", "qualified_name", "read_archive", "remove_partial", "write_archive"]
 
 _SCHEMA = 1
 
@@ -16,7 +17,8 @@ _SCHEMA = 1
 def write_archive(path, kind, metadata, arrays):
     """Write ``arrays`` (dict) and ``metadata`` (JSON-able dict) to ``path``, replacing it in one step.
 
-    A process killed while it writes leaves the old file, or none, never half a one.
+    A process killed while it writes leaves the old file, or none, never half a one; what it had written stays behind
+    under a hidden name, for `remove_partial`.
     """
     path = Path(path)
     header = json.dumps({"numepi": kind, "schema": _SCHEMA, **metadata})
@@ -31,6 +33,13 @@ def write_archive(path, kind, metadata, arrays):
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def remove_partial(path):
+    """Remove what processes killed in `write_archive` left beside ``path``; no other may be writing it now."""
+    path = Path(path)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        left.unlink(missing_ok=True)
 
 
 def read_archive(path, kind):
@@ -49,12 +58,12 @@ def read_archive(path, kind):
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         metadata = json.loads(str(arrays.pop("metadata")))
-        found = metadata.pop("numepi")
-    except (zipfile.BadZipFile, ValueError, KeyError, EOFError, OSError) as error:
+        found, schema = metadata.pop("numepi"), metadata.pop("schema")
+    except (zipfile.BadZipFile, ValueError, LookupError, TypeError, AttributeError, EOFError, OSError) as error:
         raise ValueError(f"{path} is truncated or not a numepi {kind} file ({error})") from error
     if found != kind:
         raise ValueError(f"{path} holds a {found}, expected a {kind}")
-    if metadata.pop("schema") > _SCHEMA:
+    if schema > _SCHEMA:
         raise ValueError(f"{path} was written by a newer numepi: upgrade to read it")
     return metadata, arrays
 
@@ -88,8 +97,13 @@ def plain(value):
         description = value.description
         return plain(description() if callable(description) else description)
     if callable(value):
-        return f"{value.__module__}.{value.__qualname__}"
+        return qualified_name(value)
     return value if value is None or isinstance(value, (bool, int, float, str)) else repr(value)
+
+
+def qualified_name(value):
+    """Module and name of a function or class."""
+    return f"{value.__module__}.{value.__qualname__}"
 
 
 def _umask():

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from numepi.storage import check_writable, plain, read_archive, write_archive
+from numepi.storage import check_writable, plain, read_archive, remove_partial, write_archive
 
 
 def test_round_trip_without_pickle(tmp_path):
@@ -43,6 +43,13 @@ def test_truncated_and_foreign_files_are_refused(tmp_path):
     np.savez(path, v=np.zeros(1))
     with pytest.raises(ValueError, match="not a numepi result"):
         read_archive(path, "result")
+    np.savez(path, metadata=np.array('["numepi"]'))
+    with pytest.raises(ValueError, match="not a numepi result"):
+        read_archive(path, "result")
+    with open(path, "wb") as file:
+        np.save(file, np.zeros(1))
+    with pytest.raises(ValueError, match="not a numepi result"):
+        read_archive(path, "result")
     write_archive(path, "checkpoint", {}, {})
     with pytest.raises(ValueError, match="holds a checkpoint, expected a result"):
         read_archive(path, "result")
@@ -70,3 +77,10 @@ def test_plain_gives_json_types():
         "b": [1, [0, 1]],
         "f": "numepi.storage.plain",
     }
+
+
+def test_leftovers_of_killed_writers_are_removed_and_nothing_else(tmp_path):
+    for name in (".a[1].npz.x8k2", ".a.npz.x8k2", "a[1].npz", ".other"):
+        (tmp_path / name).touch()
+    remove_partial(tmp_path / "a[1].npz")
+    assert sorted(os.listdir(tmp_path)) == [".a.npz.x8k2", ".other", "a[1].npz"]

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from numepi.storage import check_writable, read_archive, write_archive
+from numepi.storage import check_writable, read_archive, remove_partial, write_archive
 
 __all__ = ["Checkpoint"]
 
@@ -13,7 +13,7 @@ _INTERVAL = 20.0  # seconds between saves
 class Checkpoint:
     """Saves and restores one run; without a path it does nothing.
 
-    Use `Checkpoint.of`, which checks the path, and the stored configuration before any work.
+    Use `Checkpoint.of`, which checks the path and the stored configuration before any work.
     """
 
     def __init__(self, path=None, configuration=None, arrays=None):
@@ -40,6 +40,7 @@ class Checkpoint:
         if n_seeds > 1:
             path = path.with_name(f"{path.stem}.{index}{path.suffix}")
         check_writable(path, "checkpoint")
+        remove_partial(path)
         arrays = None
         if path.exists():
             if not resume:
