@@ -63,9 +63,8 @@ class Replay:
     @property
     def log_base(self):
         """log p0 - log g of each sample (n,), g the mixture of the window's proposals."""
-        counts = np.array([np.sum(self.round == r) for r in np.unique(self.round)])
-        shares = np.log(counts / counts.sum())
-        log_flow = logsumexp(self.log_flows + shares, axis=1) + np.log1p(-self.defensive)
+        # Every round *drew* the same number; rows that failed are missing, and do not change its share.
+        log_flow = logsumexp(self.log_flows + np.log(1 / len(self.thetas)), axis=1) + np.log1p(-self.defensive)
         return self.log_prior - np.logaddexp(log_flow, self.log_start + np.log(self.defensive))
 
     def state(self):

@@ -48,3 +48,16 @@ def test_state_round_trip(flow, rng):
     for r in (replay, again):
         r.add(flow, thetas[0], start, z, z[:, :1], np.zeros((10, 1, 1)), np.zeros(10))
     np.testing.assert_array_equal(replay.log_base, again.log_base)
+
+
+def test_rows_that_failed_do_not_bias_the_weights(flow, rng):
+    # The second of two rounds lost its rows on the right: what is left still estimates areas on the left.
+    replay = Replay(3, 0.25, 2, 1)
+    start = flow.initial_parameters(0)
+    for theta, share in ((start, 1.0), (start + 0.5 * rng.normal(size=start.shape), 0.3)):
+        base = rng.normal(size=(8000, 2))
+        z = np.concatenate([flow.sample(start, base[:2000])[0], flow.sample(theta, base[2000:])[0]])
+        z = z[z[:, 0] < share]
+        replay.add(flow, theta, start, z, z[:, :1], np.zeros((len(z), 1, 1)), np.zeros(len(z)))
+    area = np.exp(replay.log_base) * (replay.z[:, 0] < 0.3)
+    assert area.sum() / 16_000 == pytest.approx(0.3, abs=5 * np.sqrt(area.var() * len(area)) / 16_000)
