@@ -6,22 +6,22 @@ import numpy as np
 
 from numepi.emergent_property import EmergentProperty
 from numepi.random_streams import seed_sequence
-from numepi.storage import check_writable, read_archive, write_archive
+from numepi.storage import check_writable, qualified_name, read_archive, write_archive
 
 __all__ = ["Result", "load"]
 
 _NEAR = 0.3  # nats from the exact solution
+_MANY_FAILED = 0.01  # share of failed draws that the message mentions
 
 _REMEDIES = {
     "finished": "the constraints are not met: give the solver a larger budget (more or longer rounds), or another seed",
     "budget": "give a larger budget, or resume from a checkpoint",
     "interrupted": "resume from a checkpoint to go on",
-    "stopped": "the callback ended the run",
-    "failed": "see above",
+    "stopped": "resume from a checkpoint to go on",
 }
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Result:
     """What `numepi.infer` found.
 
@@ -96,8 +96,8 @@ class Result:
     prior: object = None
 
     @classmethod
-    def of_run(cls, engine, theta, met, outcome, score, certificate, n_simulations, configuration):
-        """Assemble the result of a solver's run."""
+    def of_run(cls, engine, theta, met, outcome, score, certificate, account, configuration):
+        """Assemble the result of a solver's run; ``account`` is `Problem.account` at the end of the fit."""
         from numepi.flow import FlowDistribution
 
         problem = engine.problem
@@ -110,7 +110,7 @@ class Result:
             property=problem.constraints.prop,
             success=bool(met),
             status=status,
-            message=_message(status, met, outcome, problem, certificate, n_simulations),
+            message=_message(status, met, outcome, account, score, certificate),
             entropy=score.entropy,
             entropy_stderr=score.entropy_stderr,
             relative_entropy=score.relative_entropy,
@@ -123,9 +123,7 @@ class Result:
             constraint_stderr=score.constraint_stderr,
             p_values=score.p_values,
             multipliers=engine.multipliers,
-            n_simulations=n_simulations,
-            n_failed=problem.n_failed,
-            failed_examples=problem.failed_examples,
+            **account,
             elapsed=outcome.elapsed,
             parameter_names=tuple(problem.circuit.parameter_names),
             statistic_names=tuple(problem.circuit.statistic_names),
@@ -139,8 +137,9 @@ class Result:
     def sample(self, n, rng=0, corrected=False):
         """Draw ``n`` parameters (n, D) from the inferred distribution.
 
-        With ``corrected`` they come from the exact maximum-entropy solution p* ~ p0 exp(multipliers . T), by importance
-        resampling of proposals from the flow, which are simulated; `sample_corrected` also says how efficiently.
+        With ``corrected`` they come from the exact maximum-entropy solution p* ~ p0 exp(eta . T), eta the certificate's
+        multipliers, by importance resampling of proposals from the flow, which are simulated; `sample_corrected` also
+        says how efficiently.
         """
         if corrected:
             return self.sample_corrected(n, rng=rng)[0]
@@ -152,13 +151,15 @@ class Result:
         Raises
         ------
         ValueError
-            If the result was loaded without its circuit.
+            If the result was loaded without its circuit or its prior.
         """
         from numepi.inference.correction import corrected_sample
         from numepi.inference.problem import Problem
 
         if self.circuit is None:
             raise ValueError("corrected samples need simulations: load the result with circuit=...")
+        if self.prior is None and self.configuration["prior"] is not None:
+            raise ValueError("corrected samples need the prior's density: load the result with prior=...")
         problem = Problem(self.circuit, self.property, seed_sequence(rng), self.prior)
         flow, theta = self.distribution.flow, self.distribution.theta
         start = flow.initial_parameters(0)
@@ -177,6 +178,7 @@ class Result:
             "flow": self.distribution.flow.description,
             "configuration": self.configuration,
             "certificate": self.certificate.description(),
+            "circuit_class": None if self.circuit is None else qualified_name(type(self.circuit)),
         }
         arrays = {name: getattr(self, name) for name in _ARRAYS} | {"theta": self.distribution.theta}
         arrays |= {f"history_{name}": value for name, value in self.history.items()}
@@ -190,6 +192,8 @@ class Result:
         for name, target, achieved, stderr, tolerance in zip(self.constraint_names, *columns):
             lines.append(f"{name:<{width}}  {target:>10.4g}  {achieved:>10.4g}  {stderr:>10.2g}  {tolerance:>10.2g}")
         lines.append(f"entropy {self.entropy:.3f} +- {self.entropy_stderr:.3f} nats")
+        if self.configuration["prior"] is not None:
+            lines.append(f"entropy relative to the prior {-self.relative_entropy:.3f} nats")
         lines.append(str(self.certificate))
         alpha = 0.05 / len(self.p_values)
         lines.append(f"the paper's test: least p = {self.p_values.min():.3f} (accepted above {alpha:.3f})")
@@ -227,7 +231,8 @@ def load(path, functions=(), circuit=None, prior=None):
     ------
     FileNotFoundError
     ValueError
-        If the file is truncated, is not a numepi result, or needs ``functions`` that are not given.
+        If the file is truncated, is not a numepi result, needs ``functions`` that are not given, or is of another
+        circuit than the one given.
     """
     from numepi.flow import FlowDistribution, flow_from_description
     from numepi.inference.certificate import Certificate
@@ -236,28 +241,35 @@ def load(path, functions=(), circuit=None, prior=None):
     values = {name: metadata[name] for name in _SCALARS} | {name: arrays[name] for name in _ARRAYS}
     for name in ("constraint_names", "parameter_names", "statistic_names"):
         values[name] = tuple(values[name])
+    if circuit is None:
+        circuit = _circuit(metadata)
+    for name in ("parameter_names", "statistic_names"):
+        if circuit is not None and tuple(getattr(circuit, name)) != values[name]:
+            raise ValueError(
+                f"circuit has {name} {getattr(circuit, name)}, the stored one {values[name]}: give that one"
+            )
     return Result(
         distribution=FlowDistribution(flow_from_description(metadata["flow"]), arrays["theta"]),
         property=EmergentProperty.from_description(metadata["property"], functions),
         configuration=metadata["configuration"],
         certificate=Certificate.from_description(metadata["certificate"]),
-        circuit=_circuit(metadata["configuration"]) if circuit is None else circuit,
+        circuit=circuit,
         prior=prior,
         history={k.removeprefix("history_"): v for k, v in arrays.items() if k.startswith("history_")},
         **values,
     )
 
 
-def _circuit(configuration):
+def _circuit(metadata):
     """numepi's own circuit with the stored settings, or None for a user's."""
     from numepi import circuits
 
-    own = {getattr(circuits, name).name: getattr(circuits, name) for name in circuits.MODELS}
-    model = own.get(configuration["circuit"])
-    return None if model is None else model(**configuration["circuit_settings"])
+    own = {qualified_name(getattr(circuits, name)): getattr(circuits, name) for name in circuits.MODELS}
+    model = own.get(metadata["circuit_class"])
+    return None if model is None else model(**metadata["configuration"]["circuit_settings"])
 
 
-def _message(status, met, outcome, problem, certificate, n_simulations):
+def _message(status, met, outcome, account, score, certificate):
     if met:
         text = "the constraints are met"
         if status == "near the optimum":
@@ -272,7 +284,9 @@ def _message(status, met, outcome, problem, certificate, n_simulations):
         text = _REMEDIES["finished"]
     else:
         text = f"{outcome.detail}; {_REMEDIES[outcome.status]}" if outcome.status != "failed" else outcome.detail
-    text += f" [{n_simulations:,} simulations, {outcome.elapsed:.1f} s]"
-    if problem.n_failed:
-        text += f"; {problem.n_failed:,} simulations were not finite and were left out (see failed_examples)"
+    text += f" [{account['n_simulations']:,} simulations, {outcome.elapsed:.1f} s]"
+    if account["n_failed"]:
+        text += f"; {account['n_failed']:,} simulations were not finite and were left out (see failed_examples)"
+    if score.n_failed > _MANY_FAILED * score.n:
+        text += f"; {score.n_failed / score.n:.0%} of the distribution's own draws fail: what is scored are the others"
     return text

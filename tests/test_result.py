@@ -1,5 +1,7 @@
 """Results: save, load, tables."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -64,3 +66,20 @@ def test_unwritable_and_foreign_files_are_refused(result, tmp_path):
     np.savez(tmp_path / "f.npz", x=1)
     with pytest.raises(ValueError, match="not a numepi result"):
         ne.load(tmp_path / "f.npz")
+
+
+def test_another_circuit_or_a_missing_prior_is_refused(result, tmp_path):
+    result.save(tmp_path / "r.npz")
+    with pytest.raises(ValueError, match="circuit has parameter_names"):
+        ne.load(tmp_path / "r.npz", functions=result.property.functions, circuit=ne.circuits.STG())
+    without = dataclasses.replace(result, configuration=result.configuration | {"prior": "Normal"})
+    with pytest.raises(ValueError, match="load the result with prior="):
+        without.sample(3, corrected=True)
+
+
+def test_a_users_circuit_is_not_taken_for_numepis_of_the_same_name(result, tmp_path):
+    class Mine(ne.circuits.LDS):
+        pass
+
+    dataclasses.replace(result, circuit=Mine()).save(tmp_path / "r.npz")
+    assert ne.load(tmp_path / "r.npz", functions=result.property.functions).circuit is None

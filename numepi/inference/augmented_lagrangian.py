@@ -13,6 +13,7 @@ import numpy as np
 from numepi.inference.convergence import null_accepted, null_p_values, penalty_grows
 from numepi.inference.optimiser import Adam
 from numepi.inference.problem import Stream
+from numepi.inference.settings_checks import require_between, require_integers
 
 __all__ = ["AugmentedLagrangian", "Settings", "penalty_weights"]
 
@@ -74,14 +75,14 @@ class Settings:
             raise ValueError(
                 f"batch_size = {self.batch_size}: it must be even (the penalty's gradient needs two halves)"
             )
-        for name in ("epochs", "iterations_per_epoch", "test_batch_size", "n_tests"):
-            if getattr(self, name) < 1 or int(getattr(self, name)) != getattr(self, name):
-                raise ValueError(f"{name} = {getattr(self, name)}: it must be a positive integer")
-        for name in ("learning_rate", "learning_rate_decay", "penalty", "norm_reduction", "significance"):
-            if not 0 < getattr(self, name) < np.inf:
-                raise ValueError(f"{name} = {getattr(self, name)}: it must be positive and finite")
-        if self.penalty_growth < 1:
+        require_integers(self, ("batch_size", "epochs", "iterations_per_epoch", "test_batch_size"))
+        require_integers(self, ("n_tests",), least=2)
+        require_between(self, ("learning_rate", "learning_rate_decay", "penalty", "norm_reduction"), 0, np.inf)
+        require_between(self, ("significance",), 0, 1)
+        if not 1 <= self.penalty_growth < np.inf:
             raise ValueError(f"penalty_growth = {self.penalty_growth}: it must be at least 1")
+        if not 0 <= self.max_failed_fraction < 1:
+            raise ValueError(f"max_failed_fraction = {self.max_failed_fraction}: it must lie in [0, 1)")
 
 
 def penalty_weights(violation, valid_halves, c):
@@ -241,14 +242,8 @@ class AugmentedLagrangian:
         self.epochs["violation"].append(violation * self.scale)
 
     def _fails(self, n_valid, n):
-        if n_valid >= max(2, (1 - self.settings.max_failed_fraction) * n):
-            return False
-        example = np.array2string(self.problem.failed_examples[-1], precision=4)
-        self.failure = (
-            f"{n - n_valid} of {n} simulations failed (not finite), for example at z = {example}: "
-            "narrow the support, or raise max_failed_fraction"
-        )
-        return True
+        self.failure = self.problem.too_many_failures(n_valid, n, self.settings.max_failed_fraction)
+        return self.failure is not None
 
     @property
     def multipliers(self):
@@ -283,7 +278,7 @@ class AugmentedLagrangian:
     def state(self):
         """Everything that `restore` needs to continue to the same bits, as arrays."""
         arrays = {"theta": self.theta, "eta": self.eta, "last_spread": self._last_spread}
-        arrays |= {"counters": np.array([self.epoch, self.iteration])}
+        arrays |= {"counters": np.array([self.epoch, self.iteration]), "failure": np.array(self.failure or "")}
         arrays["c"] = np.array([self.c, self.best_entropy])
         arrays |= {f"adam_{k}": np.asarray(v) for k, v in self.optimiser.state().items()}
         arrays |= {f"trace_{k}": np.array(v, float) for k, v in self.trace.items()}
@@ -301,3 +296,4 @@ class AugmentedLagrangian:
         self.epochs = {k: list(arrays[f"epochs_{k}"]) for k in self.epochs}
         self.norms, self.best_theta = arrays.get("norms"), arrays.get("best_theta")
         self._last_spread = arrays["last_spread"]
+        self.failure = str(arrays["failure"]) or None

@@ -26,6 +26,8 @@ _CORRECTIONS = 4
 class Certificate:
     """Distance to the exact maximum-entropy solution.
 
+    Parameters whose simulations fail are outside of the support of p*: the KL is then that of q given success.
+
     Attributes
     ----------
     kl, kl_stderr : float
@@ -79,7 +81,7 @@ class Certificate:
         )
 
 
-def certify(problem, flow, theta, theta_start, n=20_000, replicates=1):
+def certify(problem, flow, theta, theta_start, n=20_000, replicates=1, multipliers=None):
     """Estimate the `Certificate` of the flow at ``theta`` from ``n`` fresh parameters.
 
     Parameters
@@ -89,12 +91,17 @@ def certify(problem, flow, theta, theta_start, n=20_000, replicates=1):
         Flow parameters of the broad start (the identity flow).
     replicates : int
         Simulations of each parameter; more than one where the statistics are noisy given z.
+    multipliers : array (m,), optional
+        Where to start when the sample says too little of the prior (an unbounded support, say) to start from there.
     """
     start_size = int(_DEFENSIVE * n)
     base = problem.normals(Stream.CERTIFICATE_BASE, 0, n)
     z = np.concatenate([flow.sample(theta, base[start_size:])[0], flow.sample(theta_start, base[:start_size])[0]])
     valid, T, covariance = averaged_statistics(problem, z, Stream.CERTIFICATE_NOISE, 0, replicates)
-    z, own = z[valid], np.arange(n)[valid] < n - start_size
+    own = np.arange(n) < n - start_size
+    if valid.sum() < _FLOOR or not valid[own].any():
+        return _nothing(len(problem.constraints), n, replicates)
+    z = z[valid]
     scale = problem.constraints.scale
     violation = (T - problem.constraints.target) / scale
     covariance = covariance / np.outer(scale, scale)
@@ -103,25 +110,37 @@ def certify(problem, flow, theta, theta_start, n=20_000, replicates=1):
     log_start = flow.log_prob(theta_start, z) + np.log(_DEFENSIVE)
     log_base = log_prior - np.logaddexp(log_q + np.log1p(-_DEFENSIVE), log_start)
     eta = np.zeros(len(scale))
+    if multipliers is not None and effective_sample_size(normalised_weights(log_base)) < _FLOOR:
+        eta = multipliers * scale
     for _ in range(_CORRECTIONS if replicates > 1 else 1):
         corrected, corrected_base = correct_for_noise(violation, covariance, log_base, eta)
         step = minimise_dual(corrected, corrected_base, eta, _FLOOR)
         eta = step.eta
-    log_weights = corrected_base + corrected @ eta
-    log_ratio = log_q - log_prior - violation @ eta
-    return _assemble(log_weights, log_ratio, own, step, eta / scale, replicates)
+    log_weights, log_ratio = np.full(n, -np.inf), np.zeros(n)
+    log_weights[valid] = corrected_base + corrected @ eta
+    log_ratio[valid] = log_q - log_prior - violation @ eta
+    return _assemble(log_weights, log_ratio, valid, own, step, eta / scale, replicates)
 
 
-def _assemble(log_weights, log_ratio, own, step, multipliers, replicates):
+def _nothing(n_constraints, n, replicates):
+    """The certificate of a flow with next to no valid simulation: it certifies nothing."""
+    return Certificate(
+        kl=np.nan, kl_stderr=np.nan, entropy_bound=np.nan, entropy_bound_stderr=np.nan, ess=0.0, pareto_k=np.inf,
+        optimal=False, multipliers=(np.nan,) * n_constraints, n=n, replicates=replicates,
+    )  # fmt: skip
+
+
+def _assemble(log_weights, log_ratio, valid, own, step, multipliers, replicates):
     shift = log_weights.max()
     ratios = np.exp(log_weights - shift)
     mean = ratios.mean()
     bound = float(np.log(mean) + shift)
     # Influence of each draw on log Z, and on E_q[...] + log Z; the two parts of the mixture are independent strata.
     log_z_influence = ratios / mean
-    n, n_own = len(own), own.sum()
-    kl = float(log_ratio[own].mean()) + bound
-    own_part = log_ratio[own] * (n / n_own) + log_z_influence[own]
+    n, n_own, n_valid = len(own), own.sum(), (own & valid).sum()
+    mean_ratio = log_ratio[own & valid].mean()
+    kl = float(mean_ratio) + bound - float(np.log(n_valid / n_own))
+    own_part = valid[own] * (log_ratio[own] - mean_ratio - 1) * (n / n_valid) + log_z_influence[own]
     variance = own_part.var() * n_own / n**2 + log_z_influence[~own].var() * (n - n_own) / n**2
     bound_variance = (log_z_influence[own].var() * n_own + log_z_influence[~own].var() * (n - n_own)) / n**2
     weights = normalised_weights(log_weights)

@@ -9,21 +9,21 @@ size allows: the target is annealed from the prior to p*.  Fit the flow by maxim
 This needs no gradient of T, reuses every simulation, and does not lose a mode that it has seen.
 
 *Refinement.*  Maximum likelihood covers p* and leaks beyond it, so that the flow's own moments are off a little.  The
-last phase steps along the gradient of KL(q || p_eta) + KL(p_eta || q) (the first term through the simulator's Jacobian,
-by path gradients, where there is one), while eta follows the violation of the flow's own constraints.
+last phase steps along the gradient of KL(q || p_eta) + KL(p_eta || q) / 2 (the first term through the simulator's
+Jacobian, by path gradients, where there is one), while eta follows the violation of the flow's own constraints.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 
-from numepi.inference.dual_problem import minimise_dual, normalised_weights
-from numepi.inference.noise import averaged_statistics, correct_for_noise
+from numepi.inference.dual_problem import normalised_weights
+from numepi.inference.dual_settings import Settings
+from numepi.inference.multipliers import Multipliers
+from numepi.inference.noise import averaged_statistics
 from numepi.inference.optimiser import Adam
 from numepi.inference.problem import Stream
 from numepi.inference.replay import Replay
 
-__all__ = ["Dual", "Settings"]
+__all__ = ["Dual"]
 
 _CLIP_NORM = 5.0
 _STEPS_PER_CALL = 50  # fitting steps between looks at the budget, the callback and Ctrl-C
@@ -31,72 +31,12 @@ _DECAY = 0.03  # of the learning rate, over the last third of the final rounds a
 _REFINE_RATE = 0.25  # of the learning rate, at the start of the refinement
 _MULTIPLIER_RATE = 0.02  # share of a Newton step that the refinement's multipliers take at each of its steps
 _MAX_REPLICATES = 8
-_STALLED_ROUNDS = 5  # annealing rounds in which the distance to the targets must have fallen by _PROGRESS
-_PROGRESS = 0.9
 _HELD_OUT = 5  # every fifth row of the replay tells whether a fit goes too far
 _CLOSE = 0.2  # effective share of the flow's samples under the target, for the refinement to correct the multipliers
 _TRIFLE = 0.05  # nats of held-out likelihood
+_NO_NOISE = 1e-3  # variance of a log-weight from one draw, below which one draw will do
 _NOISE_PER_WEIGHT = 0.05  # variance of a log-weight that is left to the second-order correction
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Settings of the dual solver; the defaults serve every circuit, only the budget is the user's.
-
-    Parameters
-    ----------
-    max_annealing_rounds : int
-        Rounds that the multipliers may take to reach the optimum of the dual.
-    final_rounds : int
-        Rounds of simulation and fitting from there.
-    round_size : int
-        Parameters simulated in a round.
-    fit_steps : int
-        Adam steps of maximum likelihood in a round.
-    batch_size : int
-        Samples in a fitting step.
-    refine_steps, refine_size : int
-        Steps of the refinement, and parameters simulated in each.
-    learning_rate : float
-        Adam's, before it decays in the last rounds.
-    window : int
-        Rounds that the replay keeps.
-    defensive : float
-        Share of a round drawn from the starting flow.
-    ess_floor : float
-        Least effective share of the replay: the trust region of the multipliers.
-    max_failed_fraction : float
-        Stop when more of a round's simulations fail.
-    """
-
-    max_annealing_rounds: int = 40
-    final_rounds: int = 10
-    round_size: int = 10_000
-    fit_steps: int = 200
-    batch_size: int = 500
-    refine_steps: int = 600
-    refine_size: int = 300
-    learning_rate: float = 2e-3
-    window: int = 6
-    defensive: float = 0.1
-    ess_floor: float = 0.05
-    max_failed_fraction: float = 0.5
-
-    def __post_init__(self):
-        for name in (
-            "max_annealing_rounds",
-            "final_rounds",
-            "round_size",
-            "fit_steps",
-            "batch_size",
-            "refine_size",
-            "window",
-        ):
-            if getattr(self, name) < 1 or int(getattr(self, name)) != getattr(self, name):
-                raise ValueError(f"{name} = {getattr(self, name)}: it must be a positive integer")
-        for name in ("learning_rate", "defensive", "ess_floor"):
-            if not 0 < getattr(self, name) < 1:
-                raise ValueError(f"{name} = {getattr(self, name)}: it must lie between 0 and 1")
+_NOT_FINITE = "the gradient is not finite: lower learning_rate, or use precision='float64'"
 
 
 class Dual:
@@ -116,15 +56,14 @@ class Dual:
         self.optimiser = Adam(flow.n_parameters, settings.learning_rate, clip_norm=_CLIP_NORM)
         self.replay = Replay(settings.window, settings.defensive, flow.dim, m)
         self.theta = self.theta_start = None
-        self.eta = np.zeros(m)  # of the scaled constraints, centred on the targets
-        self.eta_optimal = np.zeros(m)
+        self.dual = Multipliers(constraints, problem.prior is not None or problem.circuit.support.is_box)
         self.replicates = 2
         self.round = 0
         self.chunk = 0  # of the round's fit, or of the refinement
         self.rounds_left = -1  # until the dual's optimum has been reached
         self.refining = False
         self.failure = None
-        self.gaps = []  # of the dual's gradient, one a round while the multipliers are annealed
+        self._spread = np.full(m, np.nan)
         self.trace = {"entropy": [], "violation": [], "ess": [], "multipliers": []}
 
     def initialise(self):
@@ -149,32 +88,29 @@ class Dual:
     def n_steps(self):
         """Number of steps of a full run; a guess while the multipliers are being annealed."""
         left = self.settings.final_rounds + 1 if self.rounds_left < 0 else self.rounds_left
-        done = self.round if self.refining or self.chunk == 0 else self.round - 1
-        return (done + left) * (self._fit_chunks + 1) + self._refine_chunks
+        return (self.round + left) * (self._fit_chunks + 1) + self._refine_chunks
 
     @property
     def steps_done(self):
         """Number of steps taken."""
-        if self.refining:
-            return self.round * (self._fit_chunks + 1) + self.chunk
-        return max(self.round - 1, 0) * (self._fit_chunks + 1) + self.chunk
+        return self.epoch * (self._fit_chunks + 1) + self.chunk
 
     @property
     def simulations_per_step(self):
         """Simulations that the next step makes at the most."""
         if self.refining:
-            return _STEPS_PER_CALL * self.settings.refine_size
+            return len(self._steps(self.chunk, self.settings.refine_steps)) * self.settings.refine_size
         return self.settings.round_size * self.replicates if self.chunk == 0 else 0
 
     @property
     def epoch(self):
-        """The round, for progress reports."""
-        return self.round
+        """Rounds that are done, for progress reports."""
+        return self.round if self.refining or self.chunk == 0 else self.round - 1
 
     @property
     def iteration(self):
-        """Fitting steps within the round or the refinement."""
-        return self.chunk * _STEPS_PER_CALL
+        """Steps of the fit in the round, or of the refinement, before the next call."""
+        return _STEPS_PER_CALL * (self.chunk if self.refining else max(self.chunk - 1, 0))
 
     def step(self):
         """One of: a round's simulations and multipliers; a few steps of its fit; a few steps of the refinement."""
@@ -193,12 +129,12 @@ class Dual:
         own, log_own = self.flow.sample(self.theta, base[n_start:])
         z = np.concatenate([start, own])
         valid, T, covariance = averaged_statistics(problem, z, Stream.NOISE, self.round, self.replicates)
-        if valid.sum() < max(2, (1 - settings.max_failed_fraction) * len(z)):
-            self.failure = (
-                f"{len(z) - valid.sum()} of {len(z)} simulations failed (not finite), for example at z = "
-                f"{np.array2string(problem.failed_examples[-1], precision=4)}: narrow the support, or raise "
-                "max_failed_fraction"
+        own_rows = valid[n_start:]
+        for rows in (valid, own_rows):
+            self.failure = self.failure or problem.too_many_failures(
+                int(rows.sum()), len(rows), settings.max_failed_fraction
             )
+        if self.failure:
             return
         violation = (T - problem.constraints.target) / self.scale
         covariance = covariance / np.outer(self.scale, self.scale)
@@ -207,60 +143,33 @@ class Dual:
         )
         optimal = self._move_multipliers()
         self._choose_replicates()
-        own_rows = valid[n_start:]
-        own_violation = violation[-own_rows.sum() :]
-        self._record(log_own[own_rows], problem.log_prior(own[own_rows]), own_violation)
+        self._record(log_own[own_rows], problem.log_prior(own[own_rows]), violation[-own_rows.sum() :])
         self.round += 1
         self.chunk = 1
         if self.rounds_left > 0:
             self.rounds_left -= 1
         elif optimal or self.round >= settings.max_annealing_rounds:
             self.rounds_left = settings.final_rounds
+            self.dual.out_of_rounds()
+        self.failure = self.dual.failure
 
     def _move_multipliers(self):
-        """Newton on the dual within the trust region; the noise correction is renewed twice at the new multipliers."""
-        log_base = self.replay.log_base
+        """Towards the optimum of the dual, within the trust region; return whether it was reached."""
         floor = self.settings.ess_floor * len(self.replay)
-        for _ in range(3 if self.replicates > 1 else 1):
-            corrected = correct_for_noise(self.replay.violation, self.replay.covariance, log_base, self.eta)
-            step = minimise_dual(*corrected, self.eta, floor)
-            self.eta = step.eta
-        self.eta_optimal = self.eta.copy()
-        if self.rounds_left < 0 and not step.optimal:
-            self._check_progress(step.gradient)
-        return step.optimal
-
-    def _check_progress(self, gradient):
-        """Fail when the targets come no nearer: they are out of the circuit's reach, and the dual diverges."""
-        self.gaps.append(np.max(np.abs(gradient)))
-        recent, before = self.gaps[-_STALLED_ROUNDS:], self.gaps[:-_STALLED_ROUNDS]
-        # A flow that lags behind its target stalls too: then more rounds, or a richer flow, may still get there.
-        follows = bool(self.trace["ess"]) and self.trace["ess"][-1] >= _CLOSE
-        if follows and before and min(recent) > _PROGRESS * min(before):
-            constraints = self.problem.constraints
-            own = gradient * self.scale
-            worst = int(np.argmax(np.abs(own) / constraints.tolerance))
-            self.failure = (
-                f"the property cannot be met on this support (the dual diverges): the constraint "
-                f"{constraints.names[worst]!r} gets no closer than {constraints.target[worst] + own[worst]:.4g} to its "
-                f"target {constraints.target[worst]:.4g}; change the target, or widen the support"
-            )
+        follows = self.rounds_left < 0 and bool(self.trace["ess"]) and self.trace["ess"][-1] >= _CLOSE
+        return self.dual.move(self.replay, floor, self.replicates > 1, follows)
 
     def _choose_replicates(self):
         """Enough draws for each z that the noise left in a log-weight is small where the weight sits."""
-        noise = np.einsum("nij,i,j->n", self.replay.covariance, self.eta, self.eta) * self.replicates
+        if self.replicates == 1:
+            return
+        eta = self.dual.eta
+        noise = np.einsum("nij,i,j->n", self.replay.covariance, eta, eta) * self.replicates
         newest = self.replay.round == self.replay.round[-1]
-        weights = self._weights() * newest
+        weights = self.dual.weights(self.replay) * newest
         per_draw = float(weights @ noise / weights.sum())
-        if self.replicates > 1:
-            wanted = int(np.ceil(per_draw / _NOISE_PER_WEIGHT))
-            self.replicates = 1 if per_draw < 1e-3 else int(np.clip(wanted, 2, _MAX_REPLICATES))
-
-    def _weights(self):
-        violation, log_base = correct_for_noise(
-            self.replay.violation, self.replay.covariance, self.replay.log_base, self.eta
-        )
-        return normalised_weights(log_base + violation @ self.eta)
+        wanted = int(np.ceil(per_draw / _NOISE_PER_WEIGHT))
+        self.replicates = 1 if per_draw < _NO_NOISE else int(np.clip(wanted, 2, _MAX_REPLICATES))
 
     def _resampler(self, weights, generator):
         """Draws batches of replay rows in proportion to ``weights``, stratified."""
@@ -273,6 +182,11 @@ class Dual:
 
         return draw
 
+    @staticmethod
+    def _steps(call, n_steps):
+        """Numbers of the steps that a call takes, of ``n_steps`` in all."""
+        return range(call * _STEPS_PER_CALL, min((call + 1) * _STEPS_PER_CALL, n_steps))
+
     def _generator(self, purpose, counter):
         return np.random.Generator(np.random.Philox(self.problem.seed(purpose, counter)))
 
@@ -283,16 +197,17 @@ class Dual:
 
     def _fit(self):
         counter = self.round * self._fit_chunks + self.chunk
-        weights = self._weights()
+        weights = self.dual.weights(self.replay)
         held_out = np.arange(len(weights)) % _HELD_OUT == 0
         draw = self._resampler(np.where(held_out, 0.0, weights), self._generator(Stream.FIT, counter))
         before = self.theta
-        for step in range(_STEPS_PER_CALL):
-            progress = ((self.chunk - 1) * _STEPS_PER_CALL + step) / (self._fit_chunks * _STEPS_PER_CALL)
+        for step in self._steps(self.chunk - 1, self.settings.fit_steps):
+            progress = step / self.settings.fit_steps
             self.optimiser.learning_rate = self.settings.learning_rate * _DECAY ** self._decay(progress)
             self.theta = self.optimiser.step(self.theta, self._likelihood_gradient(draw()))
         if not np.isfinite(self.theta).all():
-            self.failure = "the flow's parameters are not finite: lower learning_rate, or use precision='float64'"
+            self.theta, self.failure = before, _NOT_FINITE
+            return
         self.chunk += 1
         if self._overfitted(before, self.replay.z[held_out], weights[held_out]):
             self.theta = before
@@ -320,21 +235,20 @@ class Dual:
 
     def _refine(self):
         settings, problem, constraints = self.settings, self.problem, self.problem.constraints
-        weights = self._weights()
+        weights = self.dual.weights(self.replay)
         draw = self._resampler(weights, self._generator(Stream.REFINE, self.chunk))
         # A flow far from its target (in many dimensions, say) follows the path gradient alone, towards the multipliers
         # that the dual found: its own violation is too large to correct them by, and would wind them up.
         close = self.trace["ess"][self.round - 1] >= _CLOSE
         newton = np.linalg.pinv(np.atleast_2d(np.cov(self.replay.violation.T, aweights=weights, ddof=0)))
-        for step in range(_STEPS_PER_CALL):
-            counter = self.chunk * _STEPS_PER_CALL + step
+        for counter in self._steps(self.chunk, settings.refine_steps):
             z, log_q, pullback = self.flow.sample_with_pullback(
                 self.theta, problem.normals(Stream.EPOCH_BASE, counter, settings.refine_size)
             )
             batch = problem.simulate(z, Stream.EPOCH_NOISE, counter, with_jacobian=problem.with_gradient)
             n = int(batch.valid.sum())
-            if n < max(2, (1 - settings.max_failed_fraction) * len(z)):
-                self.failure = f"{len(z) - n} of {len(z)} simulations failed (not finite): narrow the support"
+            self.failure = problem.too_many_failures(n, len(z), settings.max_failed_fraction)
+            if self.failure:
                 return
             violation = (batch.T - constraints.target) / self.scale
             gradient = self._likelihood_gradient(draw()) if close or not problem.with_gradient else 0.0
@@ -344,31 +258,34 @@ class Dual:
                 grad_z[batch.valid] = (
                     self.flow.log_prob_gradient(self.theta, z)[batch.valid]
                     - problem.log_prior_gradient(z[batch.valid])
-                    - constraints.pullback(batch.f, batch.jacobian, self.eta / self.scale)
+                    - constraints.pullback(batch.f, batch.jacobian, self.dual.eta / self.scale)
                 ) / n
-                gradient = 0.5 * gradient + pullback(np.nan_to_num(grad_z), np.zeros(len(z)))
-            progress = counter / (self._refine_chunks * _STEPS_PER_CALL)
+                gradient = 0.5 * gradient + pullback(grad_z, np.zeros(len(z)))
+            if not np.isfinite(gradient).all():
+                self.failure = _NOT_FINITE
+                return
+            progress = counter / settings.refine_steps
             rate = _REFINE_RATE if close else 1.0
             self.optimiser.learning_rate = settings.learning_rate * rate * _DECAY**progress
             self.theta = self.optimiser.step(self.theta, gradient)
             if close:
-                self.eta = self.eta - _MULTIPLIER_RATE * newton @ violation.mean(axis=0)
+                self.dual.eta = self.dual.eta - _MULTIPLIER_RATE * newton @ violation.mean(axis=0)
             self._record(log_q[batch.valid], problem.log_prior(z[batch.valid]), violation)
         self.chunk += 1
 
     def _record(self, log_q, log_prior, violation):
-        log_weights = log_prior + violation @ self.eta - log_q
+        log_weights = log_prior + violation @ self.dual.eta - log_q
         weights = normalised_weights(log_weights)
         self._spread = violation.std(axis=0) / np.sqrt(len(violation))
         self.trace["entropy"].append(float((log_prior - log_q).mean()))
         self.trace["violation"].append(violation.mean(axis=0))
         self.trace["ess"].append(float(1 / (np.sum(weights**2) * len(weights))))
-        self.trace["multipliers"].append(self.eta / self.scale)
+        self.trace["multipliers"].append(self.dual.eta / self.scale)
 
     @property
     def multipliers(self):
         """Natural parameters of p ~ exp(eta . T), at the optimum of the dual."""
-        return self.eta_optimal / self.scale
+        return self.dual.optimal_eta / self.scale
 
     @property
     def violation_in_stderr(self):
@@ -393,26 +310,21 @@ class Dual:
 
     def state(self):
         """Everything that `restore` needs to continue to the same bits, as arrays."""
-        arrays = {
-            "theta": self.theta,
-            "theta_start": self.theta_start,
-            "eta": self.eta,
-            "eta_optimal": self.eta_optimal,
-        }
+        arrays = {"theta": self.theta, "theta_start": self.theta_start, "spread": self._spread}
+        arrays["failure"] = np.array(self.failure or "")
         arrays["counters"] = np.array([self.replicates, self.round, self.chunk, self.rounds_left, self.refining])
-        arrays["gaps"] = np.array(self.gaps)
-        arrays["spread"] = getattr(self, "_spread", np.zeros(len(self.scale)))
         arrays |= {f"adam_{k}": np.asarray(v) for k, v in self.optimiser.state().items()}
+        arrays |= {f"dual_{k}": v for k, v in self.dual.state().items()}
         arrays |= {f"replay_{k}": v for k, v in self.replay.state().items()}
         return arrays | {f"trace_{k}": np.array(v, float) for k, v in self.trace.items()}
 
     def restore(self, arrays):
         """Continue from what `state` returned."""
-        self.theta, self.theta_start = arrays["theta"], arrays["theta_start"]
-        self.eta, self.eta_optimal, self._spread = arrays["eta"], arrays["eta_optimal"], arrays["spread"]
+        self.theta, self.theta_start, self._spread = arrays["theta"], arrays["theta_start"], arrays["spread"]
+        self.failure = str(arrays["failure"]) or None
         self.replicates, self.round, self.chunk, self.rounds_left, refining = (int(v) for v in arrays["counters"])
         self.refining = bool(refining)
-        self.gaps = list(arrays["gaps"])
+        self.dual.restore({k: arrays[f"dual_{k}"] for k in self.dual.state()})
         self.optimiser.restore({k: arrays[f"adam_{k}"] for k in self.optimiser.state()})
         self.replay.restore({k: arrays[f"replay_{k}"] for k in self.replay.state()})
         self.trace = {k: list(arrays[f"trace_{k}"]) for k in self.trace}

@@ -4,6 +4,7 @@ from dataclasses import fields
 
 import numpy as np
 
+from numepi.circuits.base import Circuit
 from numepi.emergent_property import EmergentProperty
 from numepi.inference.augmented_lagrangian import AugmentedLagrangian
 from numepi.inference.certificate import certify
@@ -57,11 +58,13 @@ def infer(
         ``"dual"`` anneals the multipliers of the convex dual and fits the flow by weighted maximum likelihood;
         ``"augmented-lagrangian"`` is the paper's Algorithm 1.
     flow : flow, optional
-        The variational family, e.g. ``numepi.RealNVP(circuit.support, stages=3, hidden=(50, 50))``.
+        The variational family; by default a ``numepi.RealNVP`` of six stages for the dual solver, and of the paper's
+        three for the augmented Lagrangian.
     gradient : "auto", "exact" or "none"
         ``"exact"`` uses the circuit's Jacobian, ``"none"`` does without; ``"auto"`` uses it where there is one.
     prior : object, optional
-        Density with ``log_prob(z)`` (n,) and ``gradient(z)`` (n, D); the entropy is then taken relative to it.
+        Density with ``log_prob(z)`` (n,) and ``gradient(z)`` (n, D); the entropy is then taken relative to it.  A
+        ``description`` (JSON-able), where it has one, tells a checkpoint one prior from another.
     max_simulations : int, optional
         Simulations (rows of z) that each run may spend on fitting; the final score on fresh noise comes on top.
     max_time : float, optional
@@ -80,7 +83,7 @@ def infer(
     precision : "float64" or "float32"
         What the circuit and the default flow compute in.
     **solver_settings
-        See `numepi.inference.dual.Settings` and `numepi.inference.augmented_lagrangian.Settings`.
+        See `numepi.inference.dual_settings.Settings` and `numepi.inference.augmented_lagrangian.Settings`.
 
     Returns
     -------
@@ -96,8 +99,8 @@ def infer(
     flow, settings = _check(circuit, prop, solver, flow, prior, precision, solver_settings)
     with_gradient = _use_gradient(circuit, solver, gradient)
     budget = Budget(max_simulations, max_time)
-    if n_seeds < 1:
-        raise ValueError(f"n_seeds = {n_seeds}: at least one run is needed")
+    if not isinstance(n_seeds, (int, np.integer)) or n_seeds < 1:
+        raise ValueError(f"n_seeds = {n_seeds}: the number of runs is a positive integer")
     root = seed_sequence(rng)
     configuration = {
         "circuit": circuit.name,
@@ -107,7 +110,7 @@ def infer(
         "solver": solver,
         "solver_settings": {f.name: getattr(settings, f.name) for f in fields(settings)},
         "flow": flow,
-        "prior": None if prior is None else type(prior).__qualname__,
+        "prior": prior if prior is None or hasattr(prior, "description") else type(prior).__qualname__,
         "precision": precision,
         "gradient": with_gradient,
         "seed": [root.entropy, list(root.spawn_key)],
@@ -146,9 +149,15 @@ def _check(circuit, prop, solver, flow, prior, precision, solver_settings):
         raise ValueError(f"solver = {solver!r}: choose from {', '.join(map(repr, SOLVERS))}")
     if not isinstance(prop, EmergentProperty):
         raise TypeError(f"prop is a {type(prop).__name__}: expected a numepi.EmergentProperty")
+    if not isinstance(circuit, Circuit):
+        raise TypeError(f"circuit is a {type(circuit).__name__}: wrap a function in numepi.circuits.FunctionCircuit")
     dim = len(circuit.parameter_names)
     if dim < 2:
         raise ValueError(f"the circuit has {dim} parameter: a coupling flow needs at least 2")
+    if getattr(circuit.support, "dim", None) != dim:
+        raise ValueError(
+            f"the circuit has {dim} parameters and the support {circuit.support}: give it {dim} dimensions"
+        )
     if prior is not None and not (hasattr(prior, "log_prob") and hasattr(prior, "gradient")):
         raise TypeError(f"prior is a {type(prior).__name__}: it needs the methods log_prob(z) and gradient(z)")
     if flow is None:
@@ -169,7 +178,7 @@ def _check(circuit, prop, solver, flow, prior, precision, solver_settings):
 
 
 def _check_statistics(problem):
-    """Simulate two parameters, so that a statistics function of wrong shape or type fails before any work."""
+    """Simulate two parameters, so that functions of wrong shape, type or derivative fail before any work."""
     circuit = problem.circuit
     z, _ = circuit.support.from_line(problem.normals(Stream.INITIAL, 0, 2))
     n, k, dim = 2, len(circuit.statistic_names), len(circuit.parameter_names)
@@ -180,14 +189,17 @@ def _check_statistics(problem):
     for name, value, shape in (("statistics", f, (n, k)), ("their Jacobian", jacobian, (n, k, dim))):
         if np.shape(value) != shape:
             raise ValueError(f"{circuit!r} returned {name} of shape {np.shape(value)}: expected {shape}")
-        if np.asarray(value).dtype.kind != "f":
-            raise ValueError(f"{circuit!r} returned {name} of dtype {np.asarray(value).dtype}: expected real floats")
+    finite = f[np.isfinite(f).all(axis=1)]
+    with np.errstate(all="ignore"):
+        problem.constraints.sufficient_statistics(finite)
+        if problem.with_gradient:
+            problem.constraints.derivative(finite)
 
 
 def _result(engine, outcome, configuration):
     theta, met = engine.answer()
     problem = engine.problem
-    spent = problem.n_simulations
+    account = problem.account
     final = score(problem, engine.flow, theta)
     if met is None:
         constraints = problem.constraints
@@ -195,5 +207,7 @@ def _result(engine, outcome, configuration):
     theta_start = engine.flow.initial_parameters(problem.seed(Stream.INITIAL))
     z, _ = engine.flow.sample(theta, problem.normals(Stream.NOISE_CHECK, 1, _NOISE_CHECK_SIZE))
     replicates = _NOISY_REPLICATES if is_noisy(problem, z, Stream.NOISE_CHECK) else 1
-    certificate = certify(problem, engine.flow, theta, theta_start, replicates=replicates)
-    return Result.of_run(engine, theta, met, outcome, final, certificate, spent, configuration)
+    certificate = certify(
+        problem, engine.flow, theta, theta_start, replicates=replicates, multipliers=engine.multipliers
+    )
+    return Result.of_run(engine, theta, met, outcome, final, certificate, account, configuration)

@@ -20,7 +20,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Batch:
-    """Simulated parameters whose statistics are finite.
+    """Simulated parameters whose statistics, and their powers and functions in T, are finite.
 
     Attributes
     ----------
@@ -83,11 +83,22 @@ class Problem:
         valid = np.isfinite(f).all(axis=1)
         if with_jacobian:
             valid &= np.isfinite(jacobian).all(axis=(1, 2))
+        T = np.full((len(f), len(self.constraints)), np.nan)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            T[valid] = self.constraints.sufficient_statistics(f[valid])
+        valid &= np.isfinite(T).all(axis=1)
         self._account(z, valid)
-        if not valid.all():
-            f = f[valid]
-            jacobian = jacobian[valid] if with_jacobian else None
-        return Batch(valid, f, self.constraints.sufficient_statistics(f), jacobian)
+        return Batch(valid, f[valid], T[valid], jacobian[valid] if with_jacobian else None)
+
+    def too_many_failures(self, n_valid, n, max_failed_fraction):
+        """Why a run must stop when ``n_valid`` of the last ``n`` simulations are left, or None if it need not."""
+        if n_valid >= max(2, (1 - max_failed_fraction) * n):
+            return None
+        example = np.array2string(self.failed_examples[-1], precision=4)
+        return (
+            f"{n - n_valid} of {n} simulations failed (not finite), for example at z = {example}: "
+            "narrow the support, or raise max_failed_fraction"
+        )
 
     def log_prior(self, z):
         """log p0 (n,): zero for the uniform prior."""
@@ -104,6 +115,15 @@ class Problem:
             self.n_failed += failed
             room = _MAX_EXAMPLES - len(self.failed_examples)
             self.failed_examples = np.concatenate([self.failed_examples, z[~valid][:room]])
+
+    @property
+    def account(self):
+        """What was simulated so far, and what of it failed."""
+        return {
+            "n_simulations": self.n_simulations,
+            "n_failed": self.n_failed,
+            "failed_examples": self.failed_examples,
+        }
 
     def state(self):
         """The account, for checkpoints."""

@@ -30,6 +30,8 @@ class Score:
     p_values : ndarray (m,)
         Of the paper's two-tailed test, on means of n / 200 draws.
     n, n_failed : int
+        Draws, and how many of their simulations were not finite; with fewer than two left, what needs simulations is
+        NaN.
     """
 
     entropy: float
@@ -56,12 +58,13 @@ def score(problem, flow, theta, n=20_000):
         f.append(batch.f)
         T.append(batch.T)
     log_q, log_prior, f, T = (np.concatenate(parts) for parts in (log_q, log_prior, f, T))
+    n_failed = n - len(f)
     if len(f) < 2:
-        raise RuntimeError("every simulation of the final score failed: the fitted distribution holds no valid circuit")
+        f, T = np.full((2, f.shape[1]), np.nan), np.full((2, T.shape[1]), np.nan)
     mean = f.mean(axis=0)
     targets = problem.constraints.prop.mean
-    share = len(T) // _N_TESTS
-    groups = (T - problem.constraints.target)[: share * _N_TESTS].reshape(-1, max(share, 1), T.shape[1])
+    share = max(1, len(T) // _N_TESTS)
+    groups = (T - problem.constraints.target)[: share * _N_TESTS].reshape(-1, share, T.shape[1])
     centre = np.array([m if target is None else target for m, target in zip(mean, targets)])
     return Score(
         entropy=float(-log_q.mean()),
@@ -73,5 +76,5 @@ def score(problem, flow, theta, n=20_000):
         constraint_stderr=T.std(axis=0, ddof=1) / np.sqrt(len(T)),
         p_values=null_p_values(groups.mean(axis=1)),
         n=n,
-        n_failed=n - len(f),
+        n_failed=n_failed,
     )

@@ -69,3 +69,18 @@ def test_pareto_k_recovers_the_shape_of_a_pareto_tail(rng):
         estimates = [pareto_k((1 - rng.random(20_000)) ** -k) for _ in range(20)]
         assert np.mean(estimates) == pytest.approx(k, abs=0.08)
     assert pareto_k(np.ones(1000)) == -np.inf
+
+
+def test_failed_simulations_are_outside_of_the_solutions_support():
+    # Uniform q on the unit square, of which the left quarter fails; with T = y free of bias p* is uniform on the rest.
+    support = ne.Support([0.0, 0.0], [1.0, 1.0])
+    circuit = ne.circuits.FunctionCircuit(
+        lambda z: np.where(z[:, :1] < 0.25, np.nan, z[:, 1:]), support, statistic_names=("y",)
+    )
+    p = Problem(circuit, ne.EmergentProperty(mean=[0.5]), np.random.SeedSequence(0))
+    flow = ne.RealNVP(support, stages=2, hidden=(8,))
+    theta = flow.initial_parameters(0)
+    certificate = certify(p, flow, theta, theta, n=8000)
+    assert certificate.entropy_bound == pytest.approx(np.log(0.75), abs=0.02)
+    assert certificate.entropy_bound_stderr == pytest.approx(np.sqrt(0.25 / 0.75 / 8000), rel=0.1)
+    assert certificate.kl == pytest.approx(0.0, abs=0.01)

@@ -91,16 +91,20 @@ def test_resume_gives_the_same_bits_in_every_phase(gaussian_property, tmp_path):
         )
 
     whole = run()
-    for number, stop_after in enumerate((1, 3, 12)):
-        path = tmp_path / f"{number}.npz"
-        calls = []
+    phases = {
+        "first round": lambda solver: solver.round == 1,
+        "fit": lambda solver: solver.chunk == 2 and solver.round == 2,
+        "final rounds": lambda solver: solver.rounds_left == 1 and solver.chunk == 1,
+        "refinement": lambda solver: solver.refining and solver.chunk == 1,
+    }
+    for phase, reached in phases.items():
+        path = tmp_path / f"{phase}.npz"
 
-        def stop(state, calls=calls, stop_after=stop_after):
-            calls.append(state)
-            if len(calls) == stop_after:
+        def stop(state, reached=reached):
+            if reached(state.solver):
                 raise StopIteration
 
-        run(checkpoint=path, callback=stop)
+        assert "stopped by the callback" in run(checkpoint=path, callback=stop).message, phase
         resumed = run(checkpoint=path, resume=True)
         np.testing.assert_array_equal(whole.distribution.theta, resumed.distribution.theta)
         np.testing.assert_array_equal(whole.history["violation"], resumed.history["violation"])
@@ -133,3 +137,83 @@ def test_budget_is_never_exceeded(gaussian_property):
 def test_bad_settings_are_refused(gaussian_property, settings, message):
     with pytest.raises(ValueError, match=message):
         ne.infer(plane(), gaussian_property, progress=False, **settings)
+
+
+OPEN = ne.Support([-np.inf, -np.inf], [np.inf, np.inf])
+
+
+def test_an_unbounded_support_is_crossed_to_a_target_far_from_the_start():
+    # The start is N(0, I), the answer N((10, 0), diag(4, 1)); no uniform distribution on the plane leads there.
+    circuit = ne.circuits.FunctionCircuit(lambda z: z, OPEN, statistic_names=("x", "y"))
+    prop = ne.EmergentProperty(mean=[10.0, 0.0], variance=[4.0, 1.0])
+    result = ne.infer(circuit, prop, rng=1, flow=small_flow(OPEN), **SMALL)
+    assert result.status == "near the optimum"
+    assert result.entropy == pytest.approx(np.log(2 * np.pi * np.e * 2), abs=0.1)
+
+
+def test_an_unbounded_problem_is_refused_with_the_remedy():
+    circuit = ne.circuits.FunctionCircuit(lambda z: z[:, :1], OPEN, statistic_names=("x",))  # nothing holds z2
+    prop = ne.EmergentProperty(mean=[0.0], variance=[1.0])
+    result = ne.infer(circuit, prop, rng=1, flow=small_flow(OPEN), **SMALL)
+    assert result.status == "failed" and not result.success
+    assert "entropy grows without end" in result.message and "bound the support" in result.message
+
+
+def test_a_prior_far_narrower_than_the_start_is_reached():
+    class Narrow:
+        def log_prob(self, z):
+            return -0.5 * ((z - 6) ** 2).sum(1) / 0.05**2
+
+        def gradient(self, z):
+            return -(z - 6) / 0.05**2
+
+    prop = ne.EmergentProperty(mean=[6.05, None])  # one standard deviation away
+    result = ne.infer(plane(), prop, rng=1, prior=Narrow(), flow=small_flow(), **SMALL)
+    np.testing.assert_allclose(result.sample(5000).mean(0), [6.05, 6.0], atol=0.01)
+    np.testing.assert_allclose(result.sample(5000).std(0), [0.05, 0.05], rtol=0.2)
+
+
+def test_steps_are_as_many_as_asked_for(gaussian_property):
+    settings = SMALL | {"fit_steps": 70, "refine_steps": 60}
+    seen = []
+    result = ne.infer(plane(), gaussian_property, rng=1, flow=small_flow(), callback=seen.append, **settings)
+    rounds = seen[-1].solver.round
+    assert len(result.history["entropy"]) == rounds + 60
+    assert result.n_simulations == (rounds + 1) * 1500 + 60 * 100  # the first round draws twice
+    assert all(s.remaining > 0 for s in seen[:-1]) and seen[-1].remaining == 0
+    assert [s.iteration for s in seen[:4]] == [0, 50, 0, 0] and [s.epoch for s in seen[:4]] == [0, 0, 1, 1]
+
+
+def test_functions_of_the_statistics_that_are_not_finite_are_left_out():
+    # log(x) has no value on half of the box: those rows fail, the others go on.
+    moment = ne.Moment(
+        "log x", lambda f: np.log(f[:, 0]), 1.5, jacobian=lambda f: np.stack([1 / f[:, 0], 0 * f[:, 0]], 1)
+    )
+    prop = ne.EmergentProperty(mean=[None, 0.0], variance=[None, 1.0], functions=[moment])
+    settings = SMALL | {"max_failed_fraction": 0.8}
+    with np.errstate(invalid="raise"):
+        result = ne.infer(plane(), prop, rng=1, flow=small_flow(), **settings)
+    # p* ~ x^a on x > 0 with E[log x] = log 10 - 1 / (a + 1); whose own draws fail, the message says
+    assert result.success and 0 < result.n_failed < result.n_simulations
+    assert result.multipliers[2] == pytest.approx(1 / (np.log(10) - 1.5) - 1, abs=0.1)
+    failing = np.mean(result.sample(2000)[:, 0] <= 0)
+    assert failing < 0.3 and ("own draws fail" in result.message) == (failing > 0.01)
+
+
+def test_a_circuit_without_a_valid_simulation_ends_with_a_status():
+    circuit = ne.circuits.FunctionCircuit(lambda z: np.nan * z, BOX, statistic_names=("x", "y"), differentiable=False)
+    result = ne.infer(circuit, ne.EmergentProperty(mean=[0.0, 0.0]), rng=1, flow=small_flow(), **SMALL)
+    assert result.status == "failed"
+    assert "1500 of 1500 simulations failed" in result.message and "narrow the support" in result.message
+    assert result.n_failed == result.n_simulations and not result.certificate.reliable
+    assert "NOT RELIABLE" in result.summary()
+
+
+def test_a_failed_run_is_resumed_as_failed(tmp_path):
+    def run(**keywords):
+        return ne.infer(plane(), ne.EmergentProperty(mean=[14.0, 0.0]), rng=1, flow=small_flow(), **SMALL, **keywords)
+
+    first = run(checkpoint=tmp_path / "run.npz")
+    again = run(checkpoint=tmp_path / "run.npz", resume=True)
+    assert first.status == again.status == "failed" and first.n_simulations == again.n_simulations
+    np.testing.assert_array_equal(first.distribution.theta, again.distribution.theta)

@@ -130,7 +130,9 @@ def test_a_killed_run_resumes_to_the_same_bits(lds, tmp_path):
     assert process.wait() == -signal.SIGKILL
     left = [name for name in os.listdir(tmp_path) if not name.startswith(".")]
     assert left == ["run.npz"]
-    resumed = quick(lds, checkpoint=path, resume=True, **{k: settings[k] for k in ("iterations_per_epoch",)})
+    (tmp_path / ".run.npz.half-written").touch()  # what a process killed while it saves leaves
+    resumed = quick(lds, checkpoint=path, resume=True, iterations_per_epoch=2000)
+    assert os.listdir(tmp_path) == ["run.npz"]
     assert same_bits(resumed, quick(lds, iterations_per_epoch=2000))
 
 
@@ -177,6 +179,9 @@ class WrongShape(ne.circuits.Circuit):
         ({"gradient": "maybe"}, ValueError, "gradient = 'maybe': choose"),
         ({"batch": 3}, TypeError, r"unknown settings \['batch'\].*choose from initial"),
         ({"n_seeds": 0}, ValueError, "n_seeds = 0"),
+        ({"n_seeds": 1.5}, ValueError, "n_seeds = 1.5"),
+        ({"iterations_per_epoch": 5.0}, ValueError, "iterations_per_epoch = 5.0: it must be a positive integer"),
+        ({"max_failed_fraction": 1.0}, ValueError, "max_failed_fraction = 1.0"),
         ({"max_time": -1}, ValueError, "max_time = -1"),
         ({"resume": True}, ValueError, "resume = True needs a checkpoint"),
         ({"checkpoint": "/nowhere/at/all.npz"}, ValueError, "checkpoint = .*does not exist"),
@@ -199,6 +204,11 @@ def test_bad_problems_are_refused_before_work(lds):
         ne.infer(Line(), ne.EmergentProperty(mean=[0.0]), **QUICK)
     with pytest.raises(ValueError, match=r"returned statistics of shape \(2, 1\): expected \(2, 2\)"):
         ne.infer(WrongShape(), ne.EmergentProperty(mean=[0.0, 0.0]), **QUICK)
+    with pytest.raises(TypeError, match=r"circuit is a function: wrap a function in numepi\.circuits"):
+        ne.infer(lambda z: z, ne.EmergentProperty(mean=[0.0]), **QUICK)
+    bad = ne.EmergentProperty(mean=[0.0, 0.0], functions=[ne.Moment("bad", lambda f: f, 0.0)])
+    with pytest.raises(ValueError, match="Moment 'bad' returned"):
+        ne.infer(lds, bad, **QUICK)
     other = ne.RealNVP(ne.Support([0.0] * 4, [1.0] * 4))
     with pytest.raises(ValueError, match="another support"):
         quick(lds, flow=other)

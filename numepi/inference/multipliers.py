@@ -1,0 +1,149 @@
+"""The multipliers of the dual solver: annealed towards the optimum of the dual on the replay of simulations.
+
+The way starts at eta = 0, the prior p_0.  Where the simulations hold too little of it (without a prior an unbounded
+support has no such distribution, and a prior may be far narrower than the start q_0) the way starts at q_0 instead, and
+crosses a *bridge*: the reference is p_0^b q_0^(1-b), and b grows from 0 to 1.
+"""
+
+import numpy as np
+
+from numepi.inference.certificate import pareto_k
+from numepi.inference.dual_problem import effective_sample_size, minimise_dual, normalised_weights
+from numepi.inference.noise import correct_for_noise
+
+__all__ = ["Multipliers"]
+
+_CORRECTIONS = 3  # Newton runs in a move where the noise correction is renewed, or the bridge crossed
+_STALLED_ROUNDS = 5  # annealing rounds in which the distance to the targets must have fallen by _PROGRESS
+_PROGRESS = 0.9
+_BISECTIONS = 30
+_CROSSING = 0.1  # of the bridge left after a crossing at the least, unless the far side is reached
+_ENDLESS = 1e-6  # of the bridge left: what spreads a thousand times wider than the start has no end
+_HEAVY_TAIL = 0.7  # Pareto k from which the weights have no mean to speak of
+_UNBOUNDED = (
+    "the problem is unbounded: entropy grows without end on this support; bound the support, give a (narrower) prior, "
+    "or fix a variance in every direction"
+)
+
+
+class Multipliers:
+    """eta of the scaled constraints, centred on the targets; ``failure`` says why they cannot get further.
+
+    Parameters
+    ----------
+    constraints : Constraints
+    proper : bool
+        Whether the reference measure is a distribution: a box, or a prior.
+
+    Attributes
+    ----------
+    eta : ndarray (m,)
+    optimal_eta : ndarray (m,)
+        Where the last move ended; a refinement may shift ``eta`` from there.
+    bridge : float
+        b above.
+    """
+
+    def __init__(self, constraints, proper):
+        self.constraints = constraints
+        self.proper = proper
+        self.eta = np.zeros(len(constraints))
+        self.optimal_eta = self.eta
+        self.bridge = np.nan  # until the first move
+        self.gaps = []  # of the dual's gradient, one a round in which nothing else moved
+        self.failure = None
+
+    def weights(self, replay):
+        """Normalised weights (n,) of the replay's rows under p_eta."""
+        violation, log_base = self._corrected(replay)
+        return normalised_weights(log_base + violation @ self.eta)
+
+    def move(self, replay, floor, noisy, follows):
+        """Newton on the dual as far as the effective sample size stays above ``floor``; return whether to its optimum.
+
+        Parameters
+        ----------
+        replay : Replay
+        noisy : bool
+            Whether to renew the noise correction at the new multipliers.
+        follows : bool
+            Whether the flow follows the annealed target, so that standing still means that there is no way on.
+        """
+        if np.isnan(self.bridge):
+            self.bridge = float(effective_sample_size(normalised_weights(replay.log_base)) >= floor)
+        before = self.bridge
+        self._retreat(replay, floor)
+        for _ in range(_CORRECTIONS if noisy or self.bridge < 1 else 1):
+            step = minimise_dual(*self._corrected(replay), self.eta, floor)
+            self.eta = step.eta
+            if self.bridge < 1 and step.optimal:
+                self._cross(replay, floor)
+        self.optimal_eta = self.eta.copy()
+        if self.bridge < 1 and 1 - self.bridge < _ENDLESS:
+            self.failure = _UNBOUNDED
+        elif not step.optimal and self.bridge == before:
+            self._check_progress(step.gradient, follows)
+        return step.optimal and before == 1
+
+    def out_of_rounds(self):
+        """Fail if the rounds for annealing are spent, and no distribution has come in sight."""
+        if self.bridge < 1 and not self.proper:
+            self.failure = _UNBOUNDED
+
+    def _log_base(self, replay):
+        log_base = replay.log_base
+        if self.bridge < 1:
+            log_base = log_base + (1 - self.bridge) * (replay.log_start - replay.log_prior)
+        return log_base
+
+    def _corrected(self, replay):
+        return correct_for_noise(replay.violation, replay.covariance, self._log_base(replay), self.eta)
+
+    def _retreat(self, replay, floor):
+        """Take the bridge back until the effective sample size is enough."""
+        while 0 < self.bridge < 1 and effective_sample_size(self.weights(replay)) < floor:
+            self.bridge = max(0.0, 1 - 2 * (1 - self.bridge))
+
+    def _cross(self, replay, floor):
+        """Take the bridge as far as the effective sample size allows."""
+        low, high = self.bridge, 1 - _CROSSING * (1 - self.bridge)
+        self.bridge = 1.0
+        weights = self.weights(replay)
+        if effective_sample_size(weights) >= floor and (self.proper or pareto_k(weights) < _HEAVY_TAIL):
+            return
+        for _ in range(_BISECTIONS):
+            self.bridge = 0.5 * (low + high)
+            if effective_sample_size(self.weights(replay)) < floor:
+                high = self.bridge
+            else:
+                low = self.bridge
+        self.bridge = low
+
+    def _check_progress(self, gradient, follows):
+        """Fail when the targets come no nearer: they are out of the circuit's reach, and the dual diverges."""
+        self.gaps.append(np.max(np.abs(gradient)))
+        recent, before = self.gaps[-_STALLED_ROUNDS:], self.gaps[:-_STALLED_ROUNDS]
+        # A flow that lags behind its target stalls too: then more rounds, or a richer flow, may still get there.
+        if follows and before and min(recent) > _PROGRESS * min(before):
+            constraints = self.constraints
+            own = gradient * constraints.scale
+            worst = int(np.argmax(np.abs(own) / constraints.tolerance))
+            self.failure = (
+                f"the property cannot be met on this support (the dual diverges): the constraint "
+                f"{constraints.names[worst]!r} gets no closer than {constraints.target[worst] + own[worst]:.4g} to its "
+                f"target {constraints.target[worst]:.4g}; change the target, or widen the support"
+            )
+
+    def state(self):
+        """Everything that `restore` needs, as arrays."""
+        return {
+            "eta": self.eta,
+            "optimal_eta": self.optimal_eta,
+            "bridge": np.array(self.bridge),
+            "gaps": np.array(self.gaps),
+        }
+
+    def restore(self, arrays):
+        """Continue from what `state` returned."""
+        self.eta, self.optimal_eta, self.bridge = arrays["eta"], arrays["optimal_eta"], float(arrays["bridge"])
+        self.gaps = list(arrays["gaps"])
