@@ -9,7 +9,7 @@ from numepi.flow.coupling_kernels import LOG_SCALE_LIMIT
 from numepi.flow.mlp import MLP
 from numepi.flow.transform import Transform
 
-__all__ = ["AffineCoupling", "clamp", "clamp_inverse"]
+__all__ = ["AffineCoupling", "Coupling", "clamp"]
 
 
 def clamp(r):
@@ -22,7 +22,66 @@ def clamp_inverse(s):
     return s / np.sqrt(1 - (s / LOG_SCALE_LIMIT) ** 2)
 
 
-class AffineCoupling(Transform):
+class Coupling(Transform):
+    """What couplings share: the last ``n_moved`` coordinates b change by what an MLP makes of the others, a.
+
+    The network's first 2 n_moved outputs are the shift t and the raw log-scale r of each moved coordinate.
+
+    Parameters
+    ----------
+    dim : int
+        D >= 2.
+    n_moved : int
+    hidden : tuple of int
+        Units of each hidden layer of the MLP.
+    n_outputs : int
+        Of the MLP.
+    precision : "float64" or "float32"
+        What the passes compute in.
+    """
+
+    def __init__(self, dim, n_moved, hidden, n_outputs, precision):
+        super().__init__(dim)
+        self.n_moved = n_moved
+        self.n_kept = dim - n_moved
+        self.network = MLP(self.n_kept, hidden, n_outputs)
+        self.n_parameters = self.network.n_parameters
+        self.dtype = np.dtype(precision)
+
+    def pack(self, theta):
+        """The padded network's parameters, in the precision of the passes."""
+        return self.network.pack(theta, self.dtype)
+
+    def initial_parameters(self, generator):
+        """Identity: the network's last layer is zero."""
+        return self.network.initial_parameters(generator)
+
+    def absorb_affine(self, theta, log_scale, shift):
+        """See `Transform`: the last biases shift the moved coordinates, and scale them as far as the clamp is soft."""
+        moved = np.arange(self.dim) >= self.n_kept
+        limit = 0.8 * LOG_SCALE_LIMIT
+        taken = np.where(moved, np.clip(log_scale, -limit, limit), 0.0)
+        biases = theta[-self.network.widths[-1] :]
+        biases[: 2 * self.n_moved] = np.concatenate([shift[self.n_kept :], clamp_inverse(taken[self.n_kept :])])
+        return log_scale - taken, np.where(moved, 0.0, shift)
+
+    def layout(self):
+        """See `Transform`."""
+        return self.network.layout()
+
+    def new_gradient(self, groups):
+        """See `Transform`: in the padded network's layout and the precision of the passes."""
+        return np.zeros((groups, self.network.packed_size), self.dtype)
+
+    def total_gradient(self, partial):
+        """See `Transform`."""
+        return partial.sum(axis=0, dtype=np.float64)[self.network.packed_index]
+
+    def _buffers(self, count):
+        return np.empty((count, int(self.network.padded_widths.max()), LANES), self.dtype)
+
+
+class AffineCoupling(Coupling):
     """y_a = x_a,  y_b = x_b exp(s) + t  with  [t, r] = MLP(x_a),  s = clamp(r)  (science: section 3).
 
     a are the first floor(D/2) coordinates, b the others.  log|det dy/dx| = sum s.
@@ -38,12 +97,8 @@ class AffineCoupling(Transform):
     """
 
     def __init__(self, dim, hidden, precision):
-        super().__init__(dim)
-        self.n_kept = dim // 2
-        self.n_moved = dim - self.n_kept
-        self.network = MLP(self.n_kept, hidden, 2 * self.n_moved)
-        self.n_parameters = self.network.n_parameters
-        self.dtype = np.dtype(precision)
+        n_moved = dim - dim // 2
+        super().__init__(dim, n_moved, hidden, 2 * n_moved, precision)
         self.tape_size = int(self.network.padded_widths.sum()) + 2 * dim
 
     def forward(self, theta, x):
@@ -60,10 +115,6 @@ class AffineCoupling(Transform):
         kept = x[:, : self.n_kept]
         outputs = self.network(theta, kept)
         return kept, outputs[:, : self.n_moved], clamp(outputs[:, self.n_moved :])
-
-    def pack(self, theta):
-        """The padded network's parameters, in the precision of the passes."""
-        return self.network.pack(theta, self.dtype)
 
     def run(self, parameters, x, log_q, inverse):
         """See `Transform`; the tape holds input, output and the network's activations."""
@@ -83,17 +134,6 @@ class AffineCoupling(Transform):
             partial if group else np.empty((1, 0), self.dtype), self._buffers(2), inverse, group,
         )  # fmt: skip
         return grad_input
-
-    def _buffers(self, count):
-        return np.empty((count, int(self.network.padded_widths.max()), LANES), self.dtype)
-
-    def new_gradient(self, groups):
-        """See `Transform`: in the padded network's layout and the precision of the passes."""
-        return np.zeros((groups, self.network.packed_size), self.dtype)
-
-    def total_gradient(self, partial):
-        """See `Transform`."""
-        return partial.sum(axis=0, dtype=np.float64)[self.network.packed_index]
 
     def tangent(self, parameters, tape, tangent_input):
         """See `Transform`."""
@@ -115,19 +155,3 @@ class AffineCoupling(Transform):
             tangent_grad, grad_log_q.astype(self.dtype, copy=False), grad_input, tangent_grad_input, self._buffers(4),
         )  # fmt: skip
         return grad_input, tangent_grad_input
-
-    def initial_parameters(self, generator):
-        """Identity: the network's last layer is zero."""
-        return self.network.initial_parameters(generator)
-
-    def absorb_affine(self, theta, log_scale, shift):
-        """See `Transform`: the last biases shift the moved coordinates, and scale them as far as the clamp is soft."""
-        moved = np.arange(self.dim) >= self.n_kept
-        limit = 0.8 * LOG_SCALE_LIMIT
-        taken = np.where(moved, np.clip(log_scale, -limit, limit), 0.0)
-        theta[-2 * self.n_moved :] = np.concatenate([shift[self.n_kept :], clamp_inverse(taken[self.n_kept :])])
-        return log_scale - taken, np.where(moved, 0.0, shift)
-
-    def layout(self):
-        """See `Transform`."""
-        return self.network.layout()

@@ -5,16 +5,13 @@ import numpy as np
 
 from numepi.flow import spline_kernels, spline_rows, spline_tangent_kernels
 from numepi.flow.blocks import LANES
-from numepi.flow.coupling import clamp, clamp_inverse
-from numepi.flow.coupling_kernels import LOG_SCALE_LIMIT
-from numepi.flow.mlp import MLP
+from numepi.flow.coupling import Coupling, clamp
 from numepi.flow.spline import spline, spline_inverse
-from numepi.flow.transform import Transform
 
 __all__ = ["SplineCoupling"]
 
 
-class SplineCoupling(Transform):
+class SplineCoupling(Coupling):
     """y_a = x_a,  y_b = spline(x_b; p) exp(s) + t  with  [t, r, p] = MLP(x_a),  s = clamp(r)  (Durkan et al. 2019).
 
     b are the last ``moved`` coordinates, a the others; `numepi.flow.spline` defines the spline and its parameters p.
@@ -36,13 +33,9 @@ class SplineCoupling(Transform):
     """
 
     def __init__(self, dim, hidden, precision, moved=None, bins=8):
-        super().__init__(dim)
-        self.n_moved = dim - dim // 2 if moved is None else moved
-        self.n_kept = dim - self.n_moved
+        n_moved = dim - dim // 2 if moved is None else moved
+        super().__init__(dim, n_moved, hidden, n_moved * (3 * bins + 1), precision)
         self.n_bins = bins
-        self.network = MLP(self.n_kept, hidden, self.n_moved * (3 * bins + 1))
-        self.n_parameters = self.network.n_parameters
-        self.dtype = np.dtype(precision)
         self.tape_size = int(self.network.padded_widths.sum()) + spline_rows.BIN_ROWS * self.n_moved + 2 * dim
 
     def forward(self, theta, x):
@@ -63,10 +56,6 @@ class SplineCoupling(Transform):
         t, r = outputs[:, : self.n_moved], outputs[:, self.n_moved : 2 * self.n_moved]
         raw = anp.reshape(outputs[:, 2 * self.n_moved :], (-1, self.n_moved, 3 * self.n_bins - 1))
         return kept, t, clamp(r), raw
-
-    def pack(self, theta):
-        """The padded network's parameters, in the precision of the passes."""
-        return self.network.pack(theta, self.dtype)
 
     def run(self, parameters, x, log_q, inverse):
         """See `Transform`; the tape holds the network's activations and the bin of each moved coordinate."""
@@ -90,19 +79,8 @@ class SplineCoupling(Transform):
         )  # fmt: skip
         return grad_input
 
-    def _buffers(self, count):
-        return np.empty((count, int(self.network.padded_widths.max()), LANES), self.dtype)
-
     def _work(self):
         return np.empty((spline_rows.WORK_ROWS, LANES), self.dtype)
-
-    def new_gradient(self, groups):
-        """See `Transform`: in the padded network's layout and the precision of the passes."""
-        return np.zeros((groups, self.network.packed_size), self.dtype)
-
-    def total_gradient(self, partial):
-        """See `Transform`."""
-        return partial.sum(axis=0, dtype=np.float64)[self.network.packed_index]
 
     def tangent(self, parameters, tape, tangent_input):
         """See `Transform`."""
@@ -125,20 +103,3 @@ class SplineCoupling(Transform):
             tangent_grad_input, self._buffers(4), np.stack([self._work(), self._work()]),
         )  # fmt: skip
         return grad_input, tangent_grad_input
-
-    def initial_parameters(self, generator):
-        """Identity: the network's last layer is zero."""
-        return self.network.initial_parameters(generator)
-
-    def absorb_affine(self, theta, log_scale, shift):
-        """See `Transform`: the last biases shift the moved coordinates, and scale them as far as the clamp is soft."""
-        moved = np.arange(self.dim) >= self.n_kept
-        limit = 0.8 * LOG_SCALE_LIMIT
-        taken = np.where(moved, np.clip(log_scale, -limit, limit), 0.0)
-        biases = theta[-self.network.widths[-1] :]
-        biases[: 2 * self.n_moved] = np.concatenate([shift[self.n_kept :], clamp_inverse(taken[self.n_kept :])])
-        return log_scale - taken, np.where(moved, 0.0, shift)
-
-    def layout(self):
-        """See `Transform`."""
-        return self.network.layout()
