@@ -235,11 +235,12 @@ class Dual:
 
     def _refine(self):
         settings, problem, constraints = self.settings, self.problem, self.problem.constraints
-        weights = self.dual.weights(self.replay)
-        draw = self._resampler(weights, self._generator(Stream.REFINE, self.chunk))
+        draw = self._resampler(self.dual.weights(self.replay), self._generator(Stream.REFINE, self.chunk))
         # A flow far from its target (in many dimensions, say) follows the path gradient alone, towards the multipliers
         # that the dual found: its own violation is too large to correct them by, and would wind them up.
         close = self.trace["ess"][self.round - 1] >= _CLOSE
+        # At the dual's optimum: at shifted multipliers a small covariance would make the next shift larger yet.
+        weights = self.dual.weights(self.replay, self.dual.optimal_eta)
         newton = np.linalg.pinv(np.atleast_2d(np.cov(self.replay.violation.T, aweights=weights, ddof=0)))
         for counter in self._steps(self.chunk, settings.refine_steps):
             z, log_q, pullback = self.flow.sample_with_pullback(

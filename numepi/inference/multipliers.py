@@ -39,7 +39,7 @@ class Multipliers:
     ----------
     eta : ndarray (m,)
     optimal_eta : ndarray (m,)
-        Where the last move ended; a refinement may shift ``eta`` from there.
+        Where the last move ended, and where noise is corrected; a refinement may shift ``eta`` from there.
     bridge : float
         b above.
     """
@@ -53,10 +53,10 @@ class Multipliers:
         self.gaps = []  # of the dual's gradient, one a round in which nothing else moved
         self.failure = None
 
-    def weights(self, replay):
-        """Normalised weights (n,) of the replay's rows under p_eta."""
+    def weights(self, replay, eta=None):
+        """Normalised weights (n,) of the replay's rows under p_eta, at the present ``eta`` by default."""
         violation, log_base = self._corrected(replay)
-        return normalised_weights(log_base + violation @ self.eta)
+        return normalised_weights(log_base + violation @ (self.eta if eta is None else eta))
 
     def move(self, replay, floor, noisy, follows):
         """Newton on the dual as far as the effective sample size stays above ``floor``; return whether to its optimum.
@@ -75,10 +75,9 @@ class Multipliers:
         self._retreat(replay, floor)
         for _ in range(_CORRECTIONS if noisy or self.bridge < 1 else 1):
             step = minimise_dual(*self._corrected(replay), self.eta, floor)
-            self.eta = step.eta
+            self.eta = self.optimal_eta = step.eta
             if self.bridge < 1 and step.optimal:
                 self._cross(replay, floor)
-        self.optimal_eta = self.eta.copy()
         if self.bridge < 1 and 1 - self.bridge < _ENDLESS:
             self.failure = _UNBOUNDED
         elif not step.optimal and self.bridge == before:
@@ -97,7 +96,8 @@ class Multipliers:
         return log_base
 
     def _corrected(self, replay):
-        return correct_for_noise(replay.violation, replay.covariance, self._log_base(replay), self.eta)
+        # Not at an eta that a refinement has shifted: the correction is quadratic, and would run away with it.
+        return correct_for_noise(replay.violation, replay.covariance, self._log_base(replay), self.optimal_eta)
 
     def _retreat(self, replay, floor):
         """Take the bridge back until the effective sample size is enough."""

@@ -43,7 +43,13 @@ def test_known_solution_is_found_with_and_without_gradients(gaussian_property, g
 def test_both_modes_of_a_symmetric_problem_are_held():
     circuit = ne.circuits.FunctionCircuit(lambda z: z[:, :1] ** 2, BOX, statistic_names=("square",))
     prop = ne.EmergentProperty(mean=[25.0], variance=[16.0])
-    result = ne.infer(circuit, prop, rng=1, flow=small_flow(), **(SMALL | {"final_rounds": 8, "round_size": 3000}))
+    result = ne.infer(
+        circuit,
+        prop,
+        rng=1,
+        flow=small_flow(),
+        **(SMALL | {"final_rounds": 8, "round_size": 3000, "refine_steps": 600}),
+    )
     assert result.success
     # 4,000 draws: binomial standard error 0.008, and the flow's own balance within 0.05
     assert np.mean(result.sample(4000)[:, 0] > 0) == pytest.approx(0.5, abs=0.08)
@@ -217,3 +223,25 @@ def test_a_failed_run_is_resumed_as_failed(tmp_path):
     again = run(checkpoint=tmp_path / "run.npz", resume=True)
     assert first.status == again.status == "failed" and first.n_simulations == again.n_simulations
     np.testing.assert_array_equal(first.distribution.theta, again.distribution.theta)
+
+
+def test_shifted_multipliers_do_not_change_how_noise_is_corrected(rng):
+    # The correction is quadratic in eta: renewed at the multipliers of a refinement it made them run away.
+    from numepi.inference.multipliers import Multipliers
+    from numepi.inference.replay import Replay
+
+    flow = small_flow()
+    start = flow.initial_parameters(0)
+    prop = ne.EmergentProperty(mean=[0.0], variance=[1.0])
+    dual = Multipliers(prop.constraints(("f",)), proper=True)
+    replay = Replay(2, 0.1, 2, 2)
+    z = rng.uniform(-10, 10, (500, 2))
+    violation = np.stack([z[:, 0], z[:, 0] ** 2 - 1], axis=1)
+    covariance = np.eye(2) * rng.uniform(0, 0.1, (500, 1, 1))
+    replay.add(flow, start, start, z, violation, covariance, np.zeros(500))
+    dual.move(replay, floor=20, noisy=True, follows=False)
+    shift = np.array([0.0, -40.0])
+    dual.eta = dual.optimal_eta + shift
+    tilted = np.log(dual.weights(replay, dual.optimal_eta)) + (violation - covariance @ dual.optimal_eta) @ shift
+    expected = np.exp(tilted - tilted.max())
+    np.testing.assert_allclose(dual.weights(replay), expected / expected.sum(), atol=1e-12)
