@@ -19,7 +19,7 @@ _NAMES = {
     "load": "result",
     "check_jacobian": "circuits.check",
 }
-_MODULES = ("circuits", "flow", "inference", "plotting", "storage")
+_MODULES = ("analysis", "circuits", "flow", "inference", "plotting", "storage")
 __all__ = sorted([*_NAMES, *_MODULES])
 
 

@@ -106,7 +106,7 @@ class Result:
         else:
             status = {"finished": "not converged"}.get(outcome.status, outcome.status)
         return cls(
-            distribution=FlowDistribution(engine.flow, theta),
+            distribution=FlowDistribution(engine.flow, theta, problem.circuit.parameter_names),
             property=problem.constraints.prop,
             success=bool(met),
             status=status,
@@ -249,7 +249,9 @@ def load(path, functions=(), circuit=None, prior=None):
                 f"circuit has {name} {getattr(circuit, name)}, the stored one {values[name]}: give that one"
             )
     return Result(
-        distribution=FlowDistribution(flow_from_description(metadata["flow"]), arrays["theta"]),
+        distribution=FlowDistribution(
+            flow_from_description(metadata["flow"]), arrays["theta"], values["parameter_names"]
+        ),
         property=EmergentProperty.from_description(metadata["property"], functions),
         configuration=metadata["configuration"],
         certificate=Certificate.from_description(metadata["certificate"]),

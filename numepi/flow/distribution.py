@@ -18,9 +18,11 @@ class FlowDistribution:
     ----------
     flow : Flow
     theta : array (n_parameters,)
+    parameter_names : sequence of str (D,), optional
+        What the coordinates of z are called; z1, z2, ... by default.
     """
 
-    def __init__(self, flow, theta):
+    def __init__(self, flow, theta, parameter_names=None):
         theta = np.array(theta, dtype=np.float64)
         if theta.shape != (flow.n_parameters,):
             raise ValueError(f"theta has shape {theta.shape}: this flow expects ({flow.n_parameters},)")
@@ -28,6 +30,11 @@ class FlowDistribution:
             raise ValueError(f"theta has {int((~np.isfinite(theta)).sum())} entries that are not finite")
         theta.setflags(write=False)
         self.flow, self.theta = flow, theta
+        if parameter_names is None:
+            parameter_names = [f"z{i + 1}" for i in range(flow.dim)]
+        if len(parameter_names) != flow.dim:
+            raise ValueError(f"parameter_names has {len(parameter_names)} entries: the flow has {flow.dim} dimensions")
+        self.parameter_names = tuple(parameter_names)
 
     @property
     def dim(self):

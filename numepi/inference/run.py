@@ -74,7 +74,7 @@ class RunState:
         """The current flow as a distribution."""
         from numepi.flow import FlowDistribution
 
-        return FlowDistribution(self.solver.flow, self.solver.theta)
+        return FlowDistribution(self.solver.flow, self.solver.theta, self.solver.problem.circuit.parameter_names)
 
 
 def run(solver, budget, checkpoint, progress, callback):

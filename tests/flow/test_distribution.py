@@ -136,3 +136,12 @@ def test_wrong_arguments_are_refused(random_flow):
     for method in (q.log_prob, q.gradient, q.hessian):
         with pytest.raises(ValueError, match=r"\(4,\).*\(n, 4\)"):
             method(np.zeros(4))
+
+
+def test_coordinates_have_names():
+    flow = RealNVP(Support([0.0, -1.0], [1.0, 3.0]), hidden=(8, 7))
+    theta = flow.initial_parameters(0)
+    assert FlowDistribution(flow, theta).parameter_names == ("z1", "z2")
+    assert FlowDistribution(flow, theta, ["a", "b"]).parameter_names == ("a", "b")
+    with pytest.raises(ValueError, match="parameter_names has 3 entries"):
+        FlowDistribution(flow, theta, "abc")

@@ -1,0 +1,17 @@
+"""Interrogate an answer: modes, sensitivity, perturbation, identifiability, trends, and each circuit's own analyses."""
+
+from numepi.analysis.groups import Groups, group_by_mode
+from numepi.analysis.metric import SimulatorMetric, alignment, simulator_metric
+from numepi.analysis.modes import Mode, mode
+from numepi.analysis.paths import ModePath, mode_path
+from numepi.analysis.perturbation import Perturbation, perturb
+from numepi.analysis.rejection import BruteForce, brute_force
+from numepi.analysis.sensitivity import Sensitivity, sensitivity
+from numepi.analysis.summary import Summary, summarise
+from numepi.analysis.trends import LinearTrends, linear_trends
+
+__all__ = [
+    "BruteForce", "Groups", "LinearTrends", "Mode", "ModePath", "Perturbation", "Sensitivity", "SimulatorMetric",
+    "Summary", "alignment", "brute_force", "group_by_mode", "linear_trends", "mode", "mode_path", "perturb",
+    "sensitivity", "simulator_metric", "summarise",
+]  # fmt: skip

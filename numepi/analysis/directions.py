@@ -1,0 +1,68 @@
+"""Directions in parameter space: parameters by name, and signs of eigenvectors by a named parameter."""
+
+import numpy as np
+
+__all__ = ["column", "orient", "unit"]
+
+
+def column(names, parameter):
+    """Index of ``parameter`` (a name, or already an index) among ``names``.
+
+    Raises
+    ------
+    ValueError
+        For a name or an index that does not exist.
+    """
+    if isinstance(parameter, str):
+        if parameter not in names:
+            shown = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
+            raise ValueError(f"parameter {parameter!r} is unknown: choose from {shown}")
+        return names.index(parameter)
+    if not 0 <= parameter < len(names):
+        raise ValueError(f"parameter index {parameter} is out of range: there are {len(names)} parameters")
+    return int(parameter)
+
+
+def orient(vectors, names, sign=None):
+    """Flip unit vectors so that a named parameter has the wanted sign.
+
+    Parameters
+    ----------
+    vectors : ndarray (..., D)
+    names : sequence of str (D,)
+    sign : dict of one name to +1 or -1, optional
+        ``{"hW": -1}`` makes the component of hW negative.  By default the largest component is made positive.
+
+    Returns
+    -------
+    ndarray (..., D)
+    """
+    if sign is None:
+        largest = np.argmax(np.abs(vectors), axis=-1, keepdims=True)
+        return vectors * _sign(np.take_along_axis(vectors, largest, axis=-1))
+    if not isinstance(sign, dict) or len(sign) != 1:
+        raise ValueError(f"sign = {sign!r}: give one parameter and its sign, such as {{{names[0]!r}: 1}}")
+    ((parameter, wanted),) = sign.items()
+    if wanted not in (1, -1):
+        raise ValueError(f"sign = {sign!r}: the sign is 1 or -1")
+    i = column(names, parameter)
+    return vectors * (wanted * _sign(vectors[..., i : i + 1]))
+
+
+def unit(vectors):
+    """Vectors (..., D) of length 1.
+
+    Raises
+    ------
+    ValueError
+        If one has length zero or is not finite.
+    """
+    vectors = np.asarray(vectors, np.float64)
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    if not (np.isfinite(norms).all() and (norms > 0).all()):
+        raise ValueError("a direction has length zero or is not finite: give vectors that point somewhere")
+    return vectors / norms
+
+
+def _sign(values):
+    return np.where(values < 0, -1.0, 1.0)

@@ -1,0 +1,126 @@
+"""The simulator's own metric J^T Sigma^-1 J: which directions change the statistics, whatever was inferred.
+
+J = d E[f]/dz is the Jacobian of the statistics' conditional mean and Sigma a covariance that says which changes of f
+matter: the property's variance, or the noise of f (then it is Fisher's metric of Gaussian statistics with that noise,
+the quantity of structural identifiability analysis; paper: "Related approaches").  Its large eigenvalues are sensitive
+directions, small ones robust, and the null space, of D - k dimensions or more, is the circuit's local degeneracy.
+
+The exact maximum-entropy density is p* ~ exp(eta . T(f)); for a mean and a variance constraint its Hessian is near
+-J^T Sigma^-1 J where f is near its mean.  So this metric is what a Hessian of an inferred distribution estimates.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from numepi.analysis.directions import orient
+from numepi.emergent_property import EmergentProperty
+
+__all__ = ["SimulatorMetric", "alignment", "simulator_metric"]
+
+_NEGLIGIBLE = 1e-9
+
+
+@dataclass(frozen=True)
+class SimulatorMetric:
+    """J^T Sigma^-1 J at one point or at each of n.
+
+    Attributes
+    ----------
+    z : ndarray (D,) or (n, D)
+    jacobian : ndarray (k, D) or (n, k, D)
+        Mean over draws.
+    matrix : ndarray (D, D) or (n, D, D)
+    eigenvalues : ndarray (D,) or (n, D)
+        Largest (most sensitive) first.
+    vectors : ndarray (D, D) or (n, D, D)
+        Unit eigenvectors as rows.
+    parameter_names : tuple of str
+    """
+
+    z: np.ndarray
+    jacobian: np.ndarray
+    matrix: np.ndarray
+    eigenvalues: np.ndarray
+    vectors: np.ndarray
+    parameter_names: tuple
+
+    @property
+    def arrow_lengths(self):
+        """1 / sqrt(eigenvalue): how far one may go for one unit of Sigma; inf in the null space."""
+        negligible = self.eigenvalues <= _NEGLIGIBLE * self.eigenvalues[..., :1]
+        with np.errstate(divide="ignore"):
+            return np.where(negligible, np.inf, 1 / np.sqrt(np.maximum(self.eigenvalues, 0)))
+
+    @property
+    def n_degenerate(self):
+        """Dimensions of the null space: directions that change no statistic to first order."""
+        return np.isinf(self.arrow_lengths).sum(axis=-1)
+
+
+def simulator_metric(circuit, z, covariance, draws=1, rng=0, sign=None):
+    """J^T Sigma^-1 J of a circuit's statistics at ``z``, with its eigenvectors.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        With a Jacobian.
+    z : array (D,) or (n, D)
+    covariance : EmergentProperty, array (k,) or (k, k), or "noise"
+        Sigma: the property's variances, variances, a covariance, or that of f over ``draws`` at each point.
+    draws : int
+        Independent draws of f and J to average; the noise's covariance needs more than k.
+    rng : int, SeedSequence or Generator
+    sign : dict of one parameter to +1 or -1, optional
+        As in `sensitivity`.
+
+    Returns
+    -------
+    SimulatorMetric
+    """
+    z = np.asarray(z, np.float64)
+    points = np.atleast_2d(z)
+    n, k = len(points), len(circuit.statistic_names)
+    if draws < 1 or (isinstance(covariance, str) and draws <= k):
+        raise ValueError(f"draws = {draws}: give one or more, and more than {k} for the noise's covariance")
+    f, jacobian = circuit.statistics_and_jacobian(np.repeat(points, draws, axis=0), rng=rng)
+    mean_jacobian = jacobian.reshape(n, draws, k, -1).mean(axis=1)
+    sigma = _covariance(covariance, f.reshape(n, draws, k), circuit.statistic_names)
+    matrix = mean_jacobian.transpose(0, 2, 1) @ np.linalg.solve(sigma, mean_jacobian)
+    eigenvalues, vectors = np.linalg.eigh(0.5 * (matrix + matrix.transpose(0, 2, 1)))
+    eigenvalues, vectors = np.maximum(eigenvalues[:, ::-1], 0), vectors[:, :, ::-1].transpose(0, 2, 1)
+    vectors = orient(vectors, tuple(circuit.parameter_names), sign)
+    parts = [mean_jacobian, matrix, eigenvalues, vectors]
+    if z.ndim == 1:
+        parts = [part[0] for part in parts]
+    return SimulatorMetric(z, *parts, tuple(circuit.parameter_names))
+
+
+def alignment(first, second):
+    """|cos| (...,) of the angle between directions (..., D), whose signs mean nothing."""
+    cosine = np.sum(np.asarray(first) * second, axis=-1)
+    return np.abs(cosine) / (np.linalg.norm(first, axis=-1) * np.linalg.norm(second, axis=-1))
+
+
+def _covariance(covariance, f, names):
+    """Sigma (n, k, k), or (1, k, k) where it is the same at every point."""
+    k = f.shape[2]
+    if isinstance(covariance, str):
+        if covariance != "noise":
+            raise ValueError(f"covariance = {covariance!r}: give 'noise', an array or an EmergentProperty")
+        deviation = f - f.mean(axis=1, keepdims=True)
+        sigma = deviation.transpose(0, 2, 1) @ deviation / (f.shape[1] - 1)
+        if np.any(np.linalg.det(sigma) <= 0):
+            raise ValueError("covariance = 'noise', but a statistic has none: give an array or an EmergentProperty")
+        return sigma
+    if isinstance(covariance, EmergentProperty):
+        covariance = covariance.variance
+        if any(v is None for v in covariance):
+            raise ValueError(f"the property leaves a variance of {names} free: give the variances as an array")
+    sigma = np.asarray(covariance, np.float64)
+    if sigma.shape not in ((k,), (k, k)):
+        raise ValueError(f"covariance has shape {sigma.shape}: expected ({k},) or ({k}, {k})")
+    sigma = np.diag(sigma) if sigma.ndim == 1 else sigma
+    if np.linalg.eigvalsh(sigma).min() <= 0:
+        raise ValueError("covariance is not positive definite")
+    return sigma[None]

@@ -1,0 +1,86 @@
+"""Perturbations: a circuit's statistics at points displaced along directions in parameter space."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from numepi.analysis.directions import unit
+
+__all__ = ["Perturbation", "perturb", "with_trials"]
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """Statistics along directions.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of the r directions.
+    deltas : ndarray (m,)
+    z : ndarray (n, r, m, D)
+    statistics : ndarray (n, r, m, k)
+        Means over ``trials``; NaN where a simulation diverged.
+    inside : ndarray (n, r, m), bool
+        Whether the displaced point lies in the circuit's support.
+    statistic_names : tuple of str
+    """
+
+    names: tuple
+    deltas: np.ndarray
+    z: np.ndarray
+    statistics: np.ndarray
+    inside: np.ndarray
+    statistic_names: tuple
+
+    def along(self, name):
+        """Statistics (n, m, k) along one direction."""
+        return self.statistics[:, self.names.index(name)]
+
+
+def perturb(circuit, z, directions, deltas, trials=None, rng=0):
+    """Statistics at ``z + delta * direction`` for every point, direction and delta.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    z : array (D,) or (n, D)
+    directions : dict of str to array (D,) or (n, D)
+        Scaled to unit length; with n rows each point has its own.
+    deltas : array (m,)
+        Displacements in the parameters' units.
+    trials : int, optional
+        Trials of each point: the circuit's own where it has ``trials``, else that many independent draws, averaged.
+    rng : int, SeedSequence or Generator
+
+    Returns
+    -------
+    Perturbation
+    """
+    z = np.atleast_2d(np.asarray(z, np.float64))
+    deltas = np.atleast_1d(np.asarray(deltas, np.float64))
+    vectors = np.stack([np.broadcast_to(unit(v), z.shape) for v in directions.values()], axis=1)
+    points = z[:, None, None, :] + deltas[:, None] * vectors[:, :, None, :]
+    circuit, draws = with_trials(circuit, trials)
+    flat = points.reshape(-1, z.shape[1])
+    statistics = circuit.statistics(np.repeat(flat, draws, axis=0), rng=rng)
+    statistics = statistics.reshape(len(flat), draws, -1).mean(axis=1)
+    return Perturbation(
+        names=tuple(directions),
+        deltas=deltas,
+        z=points,
+        statistics=statistics.reshape(*points.shape[:3], -1),
+        inside=circuit.support.contains(flat).reshape(points.shape[:3]),
+        statistic_names=tuple(circuit.statistic_names),
+    )
+
+
+def with_trials(circuit, trials):
+    """The circuit with that many trials, and how many draws to average beside: one of the two is changed."""
+    if trials is None:
+        return circuit, 1
+    if trials != int(trials) or trials < 1:
+        raise ValueError(f"trials = {trials}: give a positive integer")
+    if "trials" in circuit.settings:
+        return type(circuit)(**{**circuit.settings, "trials": int(trials)}), 1
+    return circuit, int(trials)

@@ -1,0 +1,93 @@
+"""Brute force: uniform draws on the support, kept where the statistics are acceptable, with what each one cost."""
+
+import time
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from numepi.random_streams import seed_sequence
+
+__all__ = ["BruteForce", "brute_force"]
+
+
+@dataclass(frozen=True)
+class BruteForce:
+    """Accepted parameters.
+
+    Attributes
+    ----------
+    z : ndarray (n, D)
+    statistics : ndarray (n, k)
+    n_simulations : int
+    seconds : float
+    complete : bool
+        Whether as many were accepted as asked for.
+    """
+
+    z: np.ndarray
+    statistics: np.ndarray
+    n_simulations: int
+    seconds: float
+    complete: bool
+
+    @property
+    def acceptance_rate(self):
+        """Share of the draws that were accepted."""
+        return len(self.z) / self.n_simulations
+
+    @property
+    def seconds_per_sample(self):
+        """Cost of an accepted sample in seconds; inf if there is none."""
+        return self.seconds / len(self.z) if len(self.z) else np.inf
+
+
+def brute_force(circuit, accept, n, rng=0, batch_size=2000, max_simulations=10_000_000, executor=None):
+    """Draw parameters uniformly on the circuit's box until ``n`` are accepted.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        Its support must be a box.
+    accept : callable
+        ``accept(f)`` with (batch, k) gives (batch,) bool; failed simulations (NaN) are never accepted.
+    n : int
+    rng : int, SeedSequence or Generator
+        The accepted set depends on it alone, not on the executor.
+    batch_size, max_simulations : int
+    executor : concurrent.futures.Executor, optional
+        Where batches run; numepi's own circuits use all cores in a batch without one.
+
+    Returns
+    -------
+    BruteForce
+    """
+    if not circuit.support.is_box:
+        raise ValueError(f"the support {circuit.support!r} is not a box: uniform draws need bounds on all sides")
+    root = seed_sequence(rng)
+    start = time.perf_counter()
+    run = map if executor is None else executor.map
+    wave = 1 if executor is None else 16
+    parts, found, drawn, batch = [], 0, 0, 0
+    while found < n and drawn < max_simulations:
+        sizes = [min(batch_size, max_simulations - drawn - i * batch_size) for i in range(wave)]
+        sizes = [size for size in sizes if size > 0]
+        numbers = range(batch, batch + len(sizes))
+        for size, (z, f) in zip(sizes, run(partial(_draw, circuit, root), numbers, sizes)):
+            if found >= n:
+                break
+            kept = np.isfinite(f).all(axis=1)
+            kept[kept] = np.asarray(accept(f[kept]), bool)
+            parts.append((z[kept], f[kept]))
+            found += int(kept.sum())
+            drawn += size
+        batch += len(sizes)
+    z, f = (np.concatenate(part) for part in zip(*parts))
+    return BruteForce(z, f, drawn, time.perf_counter() - start, found >= n)
+
+
+def _draw(circuit, root, batch, size):
+    seeds = np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, batch)).spawn(2)
+    support = circuit.support
+    z = np.random.default_rng(seeds[0]).uniform(support.lower, support.upper, (size, support.dim))
+    return z, circuit.statistics(z, rng=seeds[1])

@@ -1,0 +1,96 @@
+"""Sensitivity of a fitted flow at a point: eigenpairs of the Hessian of log q (paper: Methods of the STG)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from numepi.analysis.directions import orient
+
+__all__ = ["Sensitivity", "sensitivity"]
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """Directions in which log q falls fastest, at one point or at each of n.
+
+    Attributes
+    ----------
+    z : ndarray (D,) or (n, D)
+    eigenvalues : ndarray (m,) or (n, m)
+        Of the Hessian, most negative (most sensitive) first.
+    vectors : ndarray (m, D) or (n, m, D)
+        Unit eigenvectors: ``vectors[..., 0, :]`` is v1.
+    parameter_names : tuple of str
+    """
+
+    z: np.ndarray
+    eigenvalues: np.ndarray
+    vectors: np.ndarray
+    parameter_names: tuple
+
+    @property
+    def arrow_lengths(self):
+        """1 / sqrt|eigenvalue|, in the parameters' units: one standard deviation where log q is a parabola."""
+        with np.errstate(divide="ignore"):
+            return 1 / np.sqrt(np.abs(self.eigenvalues))
+
+    @property
+    def v1(self):
+        """The most sensitive direction, (D,) or (n, D)."""
+        return self.vectors[..., 0, :]
+
+
+def sensitivity(q, z, sign=None, n_directions=None):
+    """Eigenpairs of the Hessian of log q at ``z``.
+
+    Parameters
+    ----------
+    q : FlowDistribution
+    z : array (D,) or (n, D)
+    sign : dict of one parameter to +1 or -1, optional
+        Sign convention: ``{"g_synA": 1}`` makes that component of every vector positive.  By default the largest
+        component is.
+    n_directions : int, optional
+        Only the most sensitive ones, by Lanczos iterations on Hessian-vector products: no D x D matrix is formed.
+
+    Returns
+    -------
+    Sensitivity
+
+    Raises
+    ------
+    ValueError
+        If ``z`` has the wrong shape, lies outside of the support, or ``n_directions`` is out of range.
+    """
+    z = np.asarray(z, np.float64)
+    points = np.atleast_2d(z)
+    if points.ndim != 2 or points.shape[1] != q.dim:
+        raise ValueError(f"z has shape {z.shape}: expected ({q.dim},) or (n, {q.dim})")
+    outside = ~np.isfinite(q.log_prob(points))
+    if outside.any():
+        raise ValueError(f"z[{np.flatnonzero(outside)[0]}] has no density: give points inside the support")
+    if n_directions is None:
+        eigenvalues, vectors = np.linalg.eigh(q.hessian(points))
+        vectors = vectors.transpose(0, 2, 1)
+    else:
+        if not 1 <= n_directions < q.dim:
+            raise ValueError(f"n_directions = {n_directions}: choose from 1 to {q.dim - 1}")
+        pairs = [_lanczos(q, point, n_directions) for point in points]
+        eigenvalues, vectors = (np.array(part) for part in zip(*pairs))
+    vectors = orient(vectors, q.parameter_names, sign)
+    if z.ndim == 1:
+        eigenvalues, vectors = eigenvalues[0], vectors[0]
+    return Sensitivity(z, eigenvalues, vectors, tuple(q.parameter_names))
+
+
+def _lanczos(q, point, n):
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    def product(v):
+        return q.hessian_vector_product(point[None], v.reshape(1, -1))[0]
+
+    operator = LinearOperator((q.dim, q.dim), matvec=product, dtype=np.float64)
+    first = np.random.default_rng(0).normal(size=q.dim)  # eigsh would draw it from the global state
+    eigenvalues, vectors = eigsh(operator, k=n, which="SA", v0=first)
+    order = np.argsort(eigenvalues)
+    return eigenvalues[order], vectors[:, order].T

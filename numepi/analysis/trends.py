@@ -1,0 +1,68 @@
+"""Linear trends: slope, correlation and two-tailed p-value of each statistic against each parameter."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+__all__ = ["LinearTrends", "linear_trends"]
+
+
+@dataclass(frozen=True)
+class LinearTrends:
+    """Least-squares lines, one for each statistic and parameter.
+
+    Attributes
+    ----------
+    slope, r, p : ndarray (k, D)
+        d statistic / d parameter; Pearson's r; two-tailed p of the null hypothesis r = 0 (Student's t, n - 2 degrees of
+        freedom; not corrected for the number of tests).
+    parameter_names, statistic_names : tuple of str
+    """
+
+    slope: np.ndarray
+    r: np.ndarray
+    p: np.ndarray
+    parameter_names: tuple
+    statistic_names: tuple
+
+    def __str__(self):
+        lines = [f"{'statistic':16} {'parameter':12} {'slope':>10} {'r':>7} {'p':>9}"]
+        for i, statistic in enumerate(self.statistic_names):
+            for j, parameter in enumerate(self.parameter_names):
+                numbers = f"{self.slope[i, j]:10.4g} {self.r[i, j]:7.3f} {self.p[i, j]:9.2g}"
+                lines.append(f"{statistic:16} {parameter:12} {numbers}")
+        return "\n".join(lines)
+
+
+def linear_trends(z, f, parameter_names=None, statistic_names=None):
+    """Fit a line to every statistic against every parameter.
+
+    Parameters
+    ----------
+    z : array (n, D)
+    f : array (n, k)
+        Rows with a NaN are left out.
+    parameter_names, statistic_names : sequences of str, optional
+
+    Returns
+    -------
+    LinearTrends
+    """
+    z, f = np.asarray(z, np.float64), np.asarray(f, np.float64)
+    if z.ndim != 2 or f.ndim != 2 or len(z) != len(f):
+        raise ValueError(f"z has shape {z.shape} and f {f.shape}: expected (n, D) and (n, k)")
+    kept = np.isfinite(f).all(axis=1) & np.isfinite(z).all(axis=1)
+    z, f = z[kept] - z[kept].mean(axis=0), f[kept] - f[kept].mean(axis=0)
+    n = len(z)
+    if n < 3:
+        raise ValueError(f"{n} rows are finite: a trend needs three")
+    square, f_square, product = np.sum(z * z, axis=0), np.sum(f * f, axis=0), f.T @ z
+    with np.errstate(divide="ignore", invalid="ignore"):
+        r = np.clip(product / np.sqrt(f_square[:, None] * square), -1.0, 1.0)
+        # P(|t| > ...) as an incomplete beta function, which keeps its digits where r is near 1
+        p = special.betainc((n - 2) / 2, 0.5, 1 - r**2)
+        slope = product / square
+    parameter_names = [f"z{j + 1}" for j in range(z.shape[1])] if parameter_names is None else parameter_names
+    statistic_names = [f"f{i + 1}" for i in range(f.shape[1])] if statistic_names is None else statistic_names
+    return LinearTrends(slope, r, p, tuple(parameter_names), tuple(statistic_names))
