@@ -1,7 +1,8 @@
 """What every circuit offers: names, support, statistics with their Jacobian, trajectories.
 
-A circuit author subclasses `Circuit`, states the class attributes, and writes `_evaluate` (and `_simulate` where there
-is activity to show).  Arguments are checked here, once, before any work.
+A circuit author subclasses `Circuit`, states the class attributes, and writes `_job`, or `_evaluate` where there is
+nothing to simulate (and `_simulate` where there is activity to show).  Arguments are checked here, once, before any
+work; a job runs on whichever device is asked for.
 """
 
 import inspect
@@ -14,6 +15,7 @@ from numepi.random_streams import stream_key
 __all__ = ["Circuit", "Trajectories"]
 
 _PRECISIONS = {"float64": np.float64, "float32": np.float32}
+_DEVICES = ("cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,18 @@ class Circuit:
     """Base class of all circuits.
 
     Subclasses set ``name``, ``parameter_names`` (D), ``statistic_names`` (k) and ``support`` (`numepi.Support`), keep
-    each constructor argument as an attribute of the same name, and implement
+    each constructor argument as an attribute of the same name, and implement one of
 
+    ``_job(noise)``
+        ``noise`` a dict of arrays or None.  Returns a `numepi.kernels.lanes.Job` (or an object with its ``statistics``
+        that the CUDA driver knows, too).
     ``_evaluate(z, key, first_index, noise, with_jacobian)``
         ``z`` (n, D) C-contiguous, float32 or float64 (the precision to compute in); ``key`` two integers for the
         counter-based generator; row i is parameter ``first_index + i``; ``noise`` a dict of arrays or None.
         Returns f (n, k) and J (n, k, D), or f and None.  A simulation that diverges gives NaN in its own row.
+
+    and, where there is activity to show,
+
     ``_simulate(z, key, noise)``
         Returns `Trajectories`.
     """
@@ -68,7 +76,7 @@ class Circuit:
         changed = [f"{k}={v!r}" for k, v in self.settings.items() if not np.array_equal(v, arguments[k].default)]
         return f"{type(self).__name__}({', '.join(changed)})"
 
-    def statistics(self, z, rng=0, first_index=0, noise=None, precision="float64"):
+    def statistics(self, z, rng=0, first_index=0, noise=None, precision="float64", device="cpu"):
         """Statistics of the activity at each parameter.
 
         Parameters
@@ -83,6 +91,8 @@ class Circuit:
             The noise itself, under the circuit's ``noise_names``; it decides the number of trials.
         precision : "float64" or "float32"
             What the simulation computes in.
+        device : "cpu" or "cuda"
+            Where; the same seed gives the same noise on both, and the results agree to rounding.
 
         Returns
         -------
@@ -92,11 +102,14 @@ class Circuit:
         Raises
         ------
         ValueError
-            If ``z`` has the wrong shape or a non-finite entry, or ``noise`` the wrong names or shapes.
+            If ``z`` has the wrong shape or a non-finite entry, or ``noise`` the wrong names or shapes; or if
+            ``device="cuda"`` and the circuit has no simulation to run there.
+        ImportError, RuntimeError, MemoryError
+            If ``device="cuda"`` and the package numba-cuda, a driver with a GPU, or memory on it is missing.
         """
-        return self._call(z, rng, first_index, noise, precision, with_jacobian=False)[0]
+        return self._call(z, rng, first_index, noise, precision, device, with_jacobian=False)[0]
 
-    def statistics_and_jacobian(self, z, rng=0, first_index=0, noise=None, precision="float64"):
+    def statistics_and_jacobian(self, z, rng=0, first_index=0, noise=None, precision="float64", device="cpu"):
         """As `statistics`, with the Jacobian df/dz at fixed noise.
 
         Returns
@@ -104,7 +117,7 @@ class Circuit:
         f : ndarray (n, k), float64
         J : ndarray (n, k, D), float64
         """
-        return self._call(z, rng, first_index, noise, precision, with_jacobian=True)
+        return self._call(z, rng, first_index, noise, precision, device, with_jacobian=True)
 
     def simulate(self, z, rng=0, noise=None):
         """Trajectories of the activity at each parameter (rows of ``z`` (n, D)), as `Trajectories`."""
@@ -112,15 +125,18 @@ class Circuit:
         noise = self._check_noise(noise, len(z))
         return self._simulate(z, stream_key(rng), noise)
 
-    def _call(self, z, rng, first_index, noise, precision, with_jacobian):
+    def _call(self, z, rng, first_index, noise, precision, device, with_jacobian):
         if precision not in _PRECISIONS:
             raise ValueError(f"precision = {precision!r}: choose 'float64' or 'float32'")
+        if device not in _DEVICES:
+            raise ValueError(f"device = {device!r}: choose 'cpu' or 'cuda'")
         z = self._check_parameters(z)
         if not 0 <= first_index <= 2**32 - len(z):
             raise ValueError(f"first_index = {first_index}: the rows' indices must lie in [0, 2**32)")
         noise = self._check_noise(noise, len(z))
         z = np.ascontiguousarray(z, dtype=_PRECISIONS[precision])
-        f, jacobian = self._evaluate(z, stream_key(rng), int(first_index), noise, with_jacobian)
+        evaluate = self._evaluate if device == "cpu" else self._evaluate_on_gpu
+        f, jacobian = evaluate(z, stream_key(rng), int(first_index), noise, with_jacobian)
         if np.iscomplexobj(f):
             raise TypeError(f"{self!r} returned statistics of dtype {np.asarray(f).dtype}: expected real floats")
         return np.asarray(f, np.float64), None if jacobian is None else np.asarray(jacobian, np.float64)
@@ -149,8 +165,18 @@ class Circuit:
                 raise ValueError(f"noise[{name!r}] has shape {value.shape}: its first axis must be the {n} rows of z")
         return noise
 
+    def _job(self, noise):
+        raise TypeError(f"{type(self).__name__} must define _job(noise), or _evaluate in its place")
+
     def _evaluate(self, z, key, first_index, noise, with_jacobian):
-        raise TypeError(f"{type(self).__name__} must define _evaluate(z, key, first_index, noise, with_jacobian)")
+        return self._job(noise).statistics(z, key, first_index, with_jacobian)
+
+    def _evaluate_on_gpu(self, z, key, first_index, noise, with_jacobian):
+        if type(self)._job is Circuit._job:
+            raise ValueError(f"device = 'cuda', but {type(self).__name__} has no simulation to run there: use 'cpu'")
+        from numepi.kernels import cuda
+
+        return cuda.statistics(self._job(noise), z, key, first_index, with_jacobian)
 
     def _simulate(self, z, key, noise):
         raise TypeError(f"{type(self).__name__} has statistics only: there are no trajectories to simulate")

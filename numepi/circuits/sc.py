@@ -6,7 +6,7 @@ from numepi.circuits.arguments import finite, one_of, positive, positive_integer
 from numepi.circuits.base import Circuit, Trajectories
 from numepi.circuits.sc_equations import SC_SIMULATOR, SCConstants
 from numepi.emergent_property import EmergentProperty
-from numepi.kernels.lanes import Noise
+from numepi.kernels.lanes import Job, Noise
 from numepi.support import Support
 
 __all__ = ["SC"]
@@ -175,15 +175,13 @@ class SC(Circuit):
         steps = np.ascontiguousarray(steps[:, :, :, 1:])
         return Noise(first.reshape(-1, 4), steps.reshape(-1, samples - 1, 4)), first.shape[2]
 
-    def _evaluate(self, z, key, first_index, noise, with_jacobian):
+    def _job(self, noise):
         drive = self._schedule()
         given, trials = self._given(noise)
-        return SC_SIMULATOR.statistics(z, key, first_index, trials, drive, self._constants(drive), with_jacobian, given)
+        return Job(SC_SIMULATOR, trials, drive, self._constants(drive), given)
 
     def _simulate(self, z, key, noise):
-        drive = self._schedule()
-        given, trials = self._given(noise)
-        values = SC_SIMULATOR.trajectories(z, key, 0, trials, drive, self._constants(drive), given)
+        values = self._job(noise).trajectories(z, key)
         return Trajectories(self.time, values, ("x_LP", "x_LA", "x_RP", "x_RA"))
 
 

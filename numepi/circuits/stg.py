@@ -8,7 +8,7 @@ from numepi.circuits.spectrum import spectrum_tables
 from numepi.circuits.stg_constants import STGConstants, STGPhysiology
 from numepi.circuits.stg_equations import STG_SIMULATOR
 from numepi.emergent_property import EmergentProperty
-from numepi.kernels.lanes import Noise
+from numepi.kernels.lanes import Job, Noise
 from numepi.support import Support
 
 __all__ = ["STG"]
@@ -86,21 +86,15 @@ class STG(Circuit):
             raise ValueError(f"noise['noise'] has shape {noise['noise'].shape}: expected {expected}")
         return noise
 
-    def _run(self, noise):
-        """The driver's drive (nothing), constants and given noise."""
+    def _job(self, noise):
         tables = spectrum_tables(self.steps + 1 - _DROPPED, _WINDOW, self.dt, _FREQUENCIES)
         constants = STGConstants.of(
             self.physiology or STGPhysiology(), self.dt, self.noise, self.softmax_slope, tables, _FREQUENCIES
         )
         given = None if noise is None else Noise(np.empty((len(noise["noise"]), 0)), noise["noise"])
-        return np.empty((self.steps + 1, 0)), constants, given
-
-    def _evaluate(self, z, key, first_index, noise, with_jacobian):
-        drive, constants, given = self._run(noise)
-        return STG_SIMULATOR.statistics(z, key, first_index, 1, drive, constants, with_jacobian, given, _DROPPED)
+        return Job(STG_SIMULATOR, 1, np.empty((self.steps + 1, 0)), constants, given, _DROPPED)
 
     def _simulate(self, z, key, noise):
-        drive, constants, given = self._run(noise)
-        values = STG_SIMULATOR.trajectories(z, key, 0, 1, drive, constants, given)
+        values = self._job(noise).trajectories(z, key)
         names = tuple(f"V_{neuron} (V)" for neuron in ("f1", "f2", "hub", "s1", "s2"))
         return Trajectories(np.arange(self.steps + 1) * self.dt, values[:, 0, 0], names)

@@ -8,7 +8,7 @@ from numepi.circuits.arguments import finite_tuple, positive, positive_integer, 
 from numepi.circuits.base import Circuit, Trajectories
 from numepi.circuits.v1_equations import V1_SIMULATOR, V1Constants
 from numepi.emergent_property import EmergentProperty
-from numepi.kernels.lanes import Noise
+from numepi.kernels.lanes import Job, Noise
 from numepi.support import Support
 
 __all__ = ["V1"]
@@ -231,17 +231,13 @@ class V1(Circuit):
         low, high = self.start_range
         return Noise(((x0 - low) / (high - low)).reshape(-1, 4), steps.reshape(-1, self.steps, 4)), x0.shape[1]
 
-    def _evaluate(self, z, key, first_index, noise, with_jacobian):
+    def _job(self, noise):
         given, trials = self._given(noise)
         drive = np.empty((self.steps + 1, 0))
-        return V1_SIMULATOR.statistics(
-            z, key, first_index, trials, drive, self._constants(), with_jacobian, given, self._first_observed
-        )
+        return Job(V1_SIMULATOR, trials, drive, self._constants(), given, self._first_observed)
 
     def _simulate(self, z, key, noise):
-        given, trials = self._given(noise)
-        drive = np.empty((self.steps + 1, 0))
-        values = V1_SIMULATOR.trajectories(z, key, 0, trials, drive, self._constants(), given)
+        values = self._job(noise).trajectories(z, key)
         return Trajectories(self.time, values[:, 0], _RATE_NAMES)
 
 

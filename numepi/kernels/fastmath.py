@@ -18,7 +18,7 @@ moved as bits.  ``bits_of`` and ``from_bits`` reinterpret a float as the unsigne
 
 import math
 from functools import wraps
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 
 import numpy as np
 from numba import types
@@ -27,7 +27,8 @@ from numba.extending import intrinsic, overload
 from numepi.kernels.compile import SCALAR_OPTIONS, scalar
 
 __all__ = [
-    "bits_of", "by_precision", "cosh", "exp", "from_bits", "log", "sigmoid", "sincos_octant", "sincos_turns", "tanh",
+    "bits_of", "by_precision", "cosh", "exp", "from_bits", "log", "precisions_of", "sigmoid", "sincos_octant",
+    "sincos_turns", "tanh",
 ]  # fmt: skip
 
 _WORD = {types.float64: types.uint64, types.float32: types.uint32}
@@ -62,9 +63,15 @@ def by_precision(double, single):
             return (single if arguments[-1] == types.float32 else double).py_func
 
         overload(function, strict=False, jit_options=SCALAR_OPTIONS)(choose)
+        function.precisions = double, single
         return function
 
     return decorate
+
+
+def precisions_of(function):
+    """Return the ``scalar`` functions (double, single) that `by_precision` chooses from, or None for any other."""
+    return getattr(function, "precisions", None) if isinstance(function, FunctionType) else None
 
 
 # The polynomials, in Horner form, once in each precision:

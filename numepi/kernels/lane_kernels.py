@@ -13,7 +13,7 @@ from numepi.kernels.compile import kernel, scalar
 from numepi.kernels.fastmath import bits_of, by_precision, from_bits
 from numepi.kernels.random import normals_from_words, philox4x32
 
-__all__ = ["average_over_trials", "statistics_kernel", "trajectory_kernel"]
+__all__ = ["Layout", "average_over_trials", "statistics_kernel", "trajectory_kernel"]
 
 
 @scalar
@@ -44,8 +44,8 @@ def _as_word(x):
     return np.uint64(bits_of(x))
 
 
-class _Layout:
-    """Where each group of rows begins in a block's buffer."""
+class Layout:
+    """How many numbers of each kind a simulation holds, and where each group of rows begins in a block's buffer."""
 
     def __init__(self, simulator, with_tangents):
         lanes, observation = simulator.lanes, simulator.observation
@@ -77,7 +77,7 @@ def statistics_kernel(simulator, with_tangents):
     (k (1 + D) or k, simulations padded to whole blocks) that belong to blocks first ... last - 1; ``initial`` and
     ``noise`` hold given random numbers (blocks, [steps,] numbers, lanes) as flat arrays, or are empty.
     """
-    layout, lanes = _Layout(simulator, with_tangents), simulator.lanes
+    layout, lanes = Layout(simulator, with_tangents), simulator.lanes
     n_parameters, n_tasks, n_noise, n_drive = (
         simulator.n_parameters, simulator.n_tasks, simulator.n_noise, simulator.n_drive,
     )  # fmt: skip

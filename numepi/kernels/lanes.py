@@ -19,7 +19,7 @@ from numepi.kernels import lane_kernels
 from numepi.kernels.random import normals_from_words
 from numepi.kernels.threads import share
 
-__all__ = ["Noise", "Observation", "Run", "Simulator"]
+__all__ = ["Job", "Noise", "Observation", "Run", "Simulator", "in_precision"]
 
 # Results of about this many simulations are held before they are averaged.
 _SIMULATIONS_PER_CALL = 1 << 16
@@ -177,7 +177,7 @@ class Simulator:
             NaN where a trial was not finite.
         jacobian : ndarray (n, n_tasks * k, D), float64, or None
         """
-        drive, constants = _in_precision(z.dtype.type, drive, constants)
+        drive, constants = in_precision(z.dtype.type, drive, constants)
         kernel = self._kernel_with_tangents if with_jacobian else self._kernel
         n_values = self.n_statistics * (1 + with_jacobian * self.n_parameters)
         per_parameter = self.n_tasks * trials
@@ -191,14 +191,14 @@ class Simulator:
             given = self._by_block(noise, low * per_parameter, blocks)
             share(partial(_call, kernel, (part, run, drive, constants, *given, results)), blocks)
             lane_kernels.average_over_trials(results, trials, average.reshape(-1, n_values))
-        return self._unpack(means, with_jacobian)
+        return self.unpack(means, with_jacobian)
 
     def trajectories(self, z, key, first_index, trials, drive, constants, noise=None):
         """Readouts of every simulation, float64: ndarray (n, n_tasks, trials, steps + 1, n_readout).
 
         Arguments as of `statistics`; row 0 of ``drive`` belongs to the initial state.
         """
-        drive, constants = _in_precision(np.float64, drive, constants)
+        drive, constants = in_precision(np.float64, drive, constants)
         values = np.empty((len(z), self.n_tasks, trials, len(drive), self.n_readout))
         if noise is None:
             noise = Noise(np.empty((0, self.n_initial)), np.empty((0, len(drive) - 1, self.n_noise)))
@@ -219,7 +219,8 @@ class Simulator:
         steps = noise.steps[index].reshape(blocks, self.lanes, -1, self.n_noise)
         return initial.transpose(0, 2, 1).ravel(), steps.transpose(0, 2, 3, 1).ravel()
 
-    def _unpack(self, means, with_jacobian):
+    def unpack(self, means, with_jacobian):
+        """Split averages over trials (n, n_tasks, k (1 + D) or k) into what `statistics` returns."""
         n, k, dim = len(means), self.n_statistics, self.n_parameters
         f = means[:, :, :k].reshape(n, -1)
         f = np.where(np.isfinite(f), f, np.nan)
@@ -241,10 +242,44 @@ class Simulator:
         return lane_kernels.trajectory_kernel(self)
 
 
+@dataclass(frozen=True)
+class Job:
+    """All that a simulation takes but its parameters: what a circuit hands to the drivers of any device.
+
+    Attributes
+    ----------
+    simulator : Simulator
+    trials : int
+    drive : ndarray (steps + 1, n_drive)
+    constants : NamedTuple
+    noise : Noise, optional
+    observe_from : int
+        See `Simulator.statistics`.
+    """
+
+    simulator: Simulator
+    trials: int
+    drive: np.ndarray
+    constants: tuple
+    noise: Noise = None
+    observe_from: int = 0
+
+    def statistics(self, z, key, first_index, with_jacobian):
+        """Statistics (n, k) and Jacobian (n, k, D), or None, on the CPU: see `Simulator.statistics`."""
+        return self.simulator.statistics(
+            z, key, first_index, self.trials, self.drive, self.constants, with_jacobian, self.noise, self.observe_from
+        )
+
+    def trajectories(self, z, key):
+        """Readouts (n, n_tasks, trials, steps + 1, n_readout): see `Simulator.trajectories`."""
+        return self.simulator.trajectories(z, key, 0, self.trials, self.drive, self.constants, self.noise)
+
+
 def _call(kernel, arguments, first, last):
     kernel(first, last, *arguments)
 
 
-def _in_precision(real, drive, constants):
+def in_precision(real, drive, constants):
+    """Drive and constants as kernels take them: numbers of type ``real``, and tables as they are."""
     constants = type(constants)(*(c if isinstance(c, np.ndarray) else real(c) for c in constants))
     return np.ascontiguousarray(drive, dtype=real), constants

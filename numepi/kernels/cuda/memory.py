@@ -1,0 +1,80 @@
+"""Device memory that is kept between calls: named buffers that grow, and one stream.
+
+Import this module only where numba-cuda is installed.
+"""
+
+import math
+import threading
+
+import numpy as np
+from numba import cuda
+
+__all__ = ["Memory", "memory"]
+
+# Of the free memory: the driver's own allocations and other programs need some, too.
+_USABLE = 0.8
+
+
+class Memory:
+    """Buffers and the stream of one device.
+
+    Attributes
+    ----------
+    stream : numba.cuda stream
+        All copies and kernels run on it, in order.
+    limit : int, optional
+        Bytes that the buffers may take (default: most of what is free).
+    lock : threading.RLock
+        Held during a simulation: the buffers serve one at a time.
+    """
+
+    def __init__(self):
+        self.stream = cuda.stream()
+        self.limit = None
+        self.lock = threading.RLock()
+        self._buffers = {}
+
+    @property
+    def available(self):
+        """Bytes that the buffers may take in all."""
+        if self.limit is not None:
+            return self.limit
+        held = sum(buffer.nbytes for buffer in self._buffers.values())
+        return _USABLE * cuda.current_context().get_memory_info().free + held
+
+    def array(self, name, shape, dtype):
+        """Return an uninitialised device array, C-contiguous, in the buffer of that name."""
+        count = max(1, math.prod(shape))
+        n_bytes = count * np.dtype(dtype).itemsize
+        if name not in self._buffers or self._buffers[name].nbytes < n_bytes:
+            self._buffers.pop(name, None)  # freed before its successor is allocated
+            self._buffers[name] = cuda.device_array(n_bytes, np.uint8)
+        flat = self._buffers[name][:n_bytes].view(dtype)
+        return flat.reshape(shape) if math.prod(shape) else flat.reshape((1,) * len(shape))
+
+    def upload(self, name, values):
+        """Copy a host array to the buffer of that name; one without elements becomes one element of no meaning."""
+        values = np.ascontiguousarray(values)
+        array = self.array(name, values.shape, values.dtype)
+        if values.size:
+            array.copy_to_device(values, stream=self.stream)
+        return array
+
+    def download(self, array):
+        """Wait for the stream and return a host copy."""
+        values = array.copy_to_host(stream=self.stream)
+        self.stream.synchronize()
+        return values
+
+    def free(self):
+        """Give all buffers back."""
+        self._buffers.clear()
+
+
+_memories = {}
+
+
+def memory():
+    """Return the `Memory` of the current device."""
+    device = getattr(cuda.get_current_device(), "id", 0)  # the simulator's has none
+    return _memories.setdefault(device, Memory())
