@@ -42,6 +42,7 @@ def infer(
     progress=True,
     callback=None,
     precision="float64",
+    device="cpu",
     **solver_settings,
 ):
     """Find the maximum-entropy distribution over a circuit's parameters that has an emergent property.
@@ -82,6 +83,8 @@ def infer(
         ends the run with what there is.
     precision : "float64" or "float32"
         What the circuit and the default flow compute in.
+    device : "cpu" or "cuda"
+        Where the circuit is simulated (docs/cuda.md); flow and solver stay on the CPU.
     **solver_settings
         See `numepi.inference.dual_settings.Settings` and `numepi.inference.augmented_lagrangian.Settings`.
 
@@ -112,6 +115,7 @@ def infer(
         "flow": flow,
         "prior": prior if prior is None or hasattr(prior, "description") else type(prior).__qualname__,
         "precision": precision,
+        "device": device,
         "gradient": with_gradient,
         "seed": [root.entropy, list(root.spawn_key)],
     }
@@ -120,7 +124,7 @@ def infer(
     results = []
     for index, store in enumerate(stores):
         seed = np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, index))
-        problem = Problem(circuit, prop, seed, prior, precision, with_gradient)
+        problem = Problem(circuit, prop, seed, prior, precision, with_gradient, device)
         if index == 0:
             _check_statistics(problem)
             problem.constraints.warn_if_badly_conditioned()
@@ -182,10 +186,11 @@ def _check_statistics(problem):
     circuit = problem.circuit
     z, _ = circuit.support.from_line(problem.normals(Stream.INITIAL, 0, 2))
     n, k, dim = 2, len(circuit.statistic_names), len(circuit.parameter_names)
+    how = {"rng": 0, "precision": problem.precision, "device": problem.device}
     if problem.with_gradient:
-        f, jacobian = circuit.statistics_and_jacobian(z, rng=0, precision=problem.precision)
+        f, jacobian = circuit.statistics_and_jacobian(z, **how)
     else:
-        f, jacobian = circuit.statistics(z, rng=0, precision=problem.precision), np.zeros((n, k, dim))
+        f, jacobian = circuit.statistics(z, **how), np.zeros((n, k, dim))
     for name, value, shape in (("statistics", f, (n, k)), ("their Jacobian", jacobian, (n, k, dim))):
         if np.shape(value) != shape:
             raise ValueError(f"{circuit!r} returned {name} of shape {np.shape(value)}: expected {shape}")

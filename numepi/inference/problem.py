@@ -52,14 +52,17 @@ class Problem:
         What the circuit computes in.
     with_gradient : bool
         Whether the solver may use the circuit's Jacobian.
+    device : str
+        Where the circuit is simulated.
     """
 
-    def __init__(self, circuit, prop, seed, prior=None, precision="float64", with_gradient=True):
+    def __init__(self, circuit, prop, seed, prior=None, precision="float64", with_gradient=True, device="cpu"):
         self.circuit = circuit
         self.constraints = Constraints(prop, tuple(circuit.statistic_names))
         self.prior = prior
         self.precision = precision
         self.with_gradient = with_gradient
+        self.device = device
         self.run_seed = seed
         self.n_simulations = 0
         self.n_failed = 0
@@ -78,7 +81,8 @@ class Problem:
     def simulate(self, z, purpose, iteration, first_index=0, with_jacobian=False):
         """Statistics at the rows of ``z``, as a `Batch` without the rows that failed."""
         call = self.circuit.statistics_and_jacobian if with_jacobian else self.circuit.statistics
-        answer = call(z, rng=self.seed(purpose, iteration), first_index=first_index, precision=self.precision)
+        seed = self.seed(purpose, iteration)
+        answer = call(z, rng=seed, first_index=first_index, precision=self.precision, device=self.device)
         f, jacobian = answer if with_jacobian else (answer, None)
         valid = np.isfinite(f).all(axis=1)
         if with_jacobian:
