@@ -1,5 +1,6 @@
 """Interrogate an answer: modes, sensitivity, perturbation, identifiability, trends, and each circuit's own analyses."""
 
+from numepi.analysis import lds, rnn, sc, stg, v1, v1_linear
 from numepi.analysis.groups import Groups, group_by_mode
 from numepi.analysis.metric import SimulatorMetric, alignment, simulator_metric
 from numepi.analysis.modes import Mode, mode
@@ -12,6 +13,6 @@ from numepi.analysis.trends import LinearTrends, linear_trends
 
 __all__ = [
     "BruteForce", "Groups", "LinearTrends", "Mode", "ModePath", "Perturbation", "Sensitivity", "SimulatorMetric",
-    "Summary", "alignment", "brute_force", "group_by_mode", "linear_trends", "mode", "mode_path", "perturb",
-    "sensitivity", "simulator_metric", "summarise",
+    "Summary", "alignment", "brute_force", "group_by_mode", "lds", "linear_trends", "mode", "mode_path", "perturb",
+    "rnn", "sc", "sensitivity", "simulator_metric", "stg", "summarise", "v1", "v1_linear",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from numepi.analysis.directions import unit
+from numepi.analysis.variants import variant
 
 __all__ = ["Perturbation", "perturb", "with_trials"]
 
@@ -82,5 +83,5 @@ def with_trials(circuit, trials):
     if trials != int(trials) or trials < 1:
         raise ValueError(f"trials = {trials}: give a positive integer")
     if "trials" in circuit.settings:
-        return type(circuit)(**{**circuit.settings, "trials": int(trials)}), 1
+        return variant(circuit, trials=int(trials)), 1
     return circuit, int(trials)

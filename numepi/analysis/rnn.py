@@ -1,0 +1,28 @@
+"""Rank-2 networks: stable amplification by its definition, and the size of the activity (paper: Figure 2C-D)."""
+
+import numpy as np
+
+__all__ = ["CLASSES", "class_shares", "classify", "norms"]
+
+CLASSES = ("stable amplified", "stable monotonic", "unstable")
+
+
+def classify(f):
+    """Class (n,) of each network from its statistics ``f`` (n, 2) = (Re lambda_1, lambda_1^s): an index into `CLASSES`.
+
+    Stable: Re lambda_1 < 1.  A stable network amplifies some input if lambda_1^s > 1, else its activity only decays
+    (Bondanelli & Ostojic 2020).
+    """
+    f = np.asarray(f, float)
+    return np.where(f[:, 0] >= 1, 2, np.where(f[:, 1] > 1, 0, 1))
+
+
+def class_shares(f):
+    """Share of the networks in each of `CLASSES`, as a dict."""
+    counts = np.bincount(classify(f), minlength=len(CLASSES))
+    return dict(zip(CLASSES, (counts / len(f)).tolist()))
+
+
+def norms(trajectories):
+    """|x(t)| (n, T) of `RankTwoRNN.simulate`, which starts from the unit state that grows fastest at first."""
+    return np.linalg.norm(trajectories.values, axis=-1)

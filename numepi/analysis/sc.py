@@ -1,0 +1,151 @@
+"""Superior colliculus: eigenmode directions, silencing, and the task-flip hypothesis (paper: Figures 4 and 5)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from numepi.analysis.directions import unit
+from numepi.analysis.trends import linear_trends
+from numepi.analysis.variants import variant
+from numepi.circuits.sc_connectivity import EIGENMODE_NAMES, eigenvalues, weights
+
+__all__ = ["Silencing", "TaskFlip", "eigenmode_directions", "eigenvalue_trends", "silence", "task_flip"]
+
+_SATURATED = 0.95
+_TASKS = {"pro": 0, "anti": 1}
+
+
+def eigenmode_directions():
+    """Unit vectors (4,) in z that raise one eigenvalue of the connectivity alone: all, side, task, diag."""
+    return {name: unit(row) for name, row in zip(EIGENMODE_NAMES, weights(np.eye(4)))}
+
+
+@dataclass(frozen=True)
+class Silencing:
+    """Accuracy under silencing of rising strength.
+
+    Attributes
+    ----------
+    gammas : ndarray (m,)
+        Optogenetic strengths.
+    window : str
+    baseline : ndarray (n, 2)
+        Accuracy in the Pro and the Anti task without silencing.
+    accuracy : ndarray (m, n, 2)
+    """
+
+    gammas: np.ndarray
+    window: str
+    baseline: np.ndarray
+    accuracy: np.ndarray
+
+    @property
+    def rise(self):
+        """Increase of the error (m, n, 2) over the circuit's own without silencing."""
+        return self.baseline - self.accuracy
+
+    @property
+    def mean_rise(self):
+        """Mean increase of the error (m, 2) over the n circuits."""
+        return self.rise.mean(axis=1)
+
+    def gamma_at(self, level=0.07, task="anti"):
+        """Least strength at which the mean error has risen by ``level``, by linear interpolation; NaN if it never does.
+
+        The experiment's rise in Anti error is 7 % (Duan et al. 2021).
+        """
+        rise = self.mean_rise[:, _TASKS[task]]
+        above = np.flatnonzero(rise >= level)
+        if len(above) == 0 or above[0] == 0:
+            return float("nan") if len(above) == 0 else float(self.gammas[0])
+        i = above[0]
+        share = (level - rise[i - 1]) / (rise[i] - rise[i - 1])
+        return float(self.gammas[i - 1] + share * (self.gammas[i] - self.gammas[i - 1]))
+
+    def saturation(self, task="anti"):
+        """Least strength whose mean rise is 95 % of the greatest one."""
+        rise = self.mean_rise[:, _TASKS[task]]
+        return self.gamma_at(_SATURATED * rise.max(), task)
+
+
+def silence(circuit, z, gammas, window="delay", rng=0):
+    """Accuracies of the circuits ``z`` (n, 4) under silencing of each strength in ``gammas`` (m,).
+
+    All strengths, and the unsilenced baseline, see the same noise.
+
+    Parameters
+    ----------
+    circuit : numepi.circuits.SC
+        Sets trials and all constants but ``silencing`` and ``window``.
+    z : array (n, 4)
+    gammas : array (m,)
+        In [0, 1].
+    window : "delay", "choice" or "total"
+    rng : int, SeedSequence or Generator
+
+    Returns
+    -------
+    Silencing
+    """
+    gammas = np.atleast_1d(np.asarray(gammas, np.float64))
+    rng = np.random.SeedSequence(int(rng.integers(2**63))) if isinstance(rng, np.random.Generator) else rng
+    baseline = variant(circuit, silencing=0.0).statistics(z, rng=rng)
+    circuits = [variant(circuit, silencing=float(gamma), window=window) for gamma in gammas]
+    return Silencing(gammas, window, baseline, np.array([each.statistics(z, rng=rng) for each in circuits]))
+
+
+def eigenvalue_trends(z, error):
+    """Trends of an error (n,) against the connectivity's eigenvalues at ``z`` (n, 4), as `LinearTrends`."""
+    return linear_trends(eigenvalues(z), np.asarray(error)[:, None], EIGENMODE_NAMES, ("error",))
+
+
+@dataclass(frozen=True)
+class TaskFlip:
+    """How well p_A,opto = 1 - p_P describes Anti accuracy under silencing: the circuit then does the other task.
+
+    Attributes
+    ----------
+    correlation : float
+        Of p_A,opto with p_P over circuits; -1 if the hypothesis holds exactly, 0 if accuracy is plain guessing.
+    slope : float
+        Of p_A,opto against p_P; -1 under the hypothesis.
+    mean_anti, mean_flipped : float
+        Means of p_A,opto and of 1 - p_P.
+    rms : float
+        Root mean square of p_A,opto - (1 - p_P).
+    rms_guessing : float
+        Of p_A,opto - 1/2: what the rival hypothesis leaves.
+    """
+
+    correlation: float
+    slope: float
+    mean_anti: float
+    mean_flipped: float
+    rms: float
+    rms_guessing: float
+
+
+def task_flip(pro, anti_silenced):
+    """Test the hypothesis that silencing flips the task.
+
+    Parameters
+    ----------
+    pro : array (n,)
+        p_P of each circuit without silencing.
+    anti_silenced : array (n,)
+        p_A of the same circuits under silencing.
+
+    Returns
+    -------
+    TaskFlip
+    """
+    pro, anti = np.asarray(pro, float), np.asarray(anti_silenced, float)
+    covariance = np.cov(pro, anti)
+    return TaskFlip(
+        correlation=float(np.corrcoef(pro, anti)[0, 1]),
+        slope=float(covariance[0, 1] / covariance[0, 0]),
+        mean_anti=float(anti.mean()),
+        mean_flipped=float(np.mean(1 - pro)),
+        rms=float(np.sqrt(np.mean((anti - (1 - pro)) ** 2))),
+        rms_guessing=float(np.sqrt(np.mean((anti - 0.5) ** 2))),
+    )

@@ -1,0 +1,112 @@
+"""Primary visual cortex: sums of squares of the noise amplitudes, paradoxical effect, contrast (paper: Figure 3)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from numepi.analysis.variants import variant
+
+__all__ = [
+    "POPULATIONS", "EffectSizes", "SumsTest", "compare_sums", "contrast_response", "effect_sizes", "paradoxical",
+    "sums_of_squares",
+]  # fmt: skip
+
+POPULATIONS = ("E", "P", "S", "V")
+PAIRS = ("sigma_E^2 + sigma_P^2", "sigma_S^2 + sigma_V^2")
+
+
+def sums_of_squares(z):
+    """(n, 2): sigma_E^2 + sigma_P^2 and sigma_S^2 + sigma_V^2 of ``z`` (n, 4)."""
+    squares = np.asarray(z, float) ** 2
+    return np.stack([squares[:, 0] + squares[:, 1], squares[:, 2] + squares[:, 3]], axis=1)
+
+
+@dataclass(frozen=True)
+class SumsTest:
+    """Two samples of circuits compared, for each of the two sums.
+
+    Attributes
+    ----------
+    p : ndarray (2,)
+        Two-sided, of Welch's t-test.
+    effect : ndarray (2,)
+        Cohen's d: difference of the means (second sample less first) over the pooled standard deviation.
+    means : ndarray (2, 2)
+        Row: sample; column: sum.
+    """
+
+    p: np.ndarray
+    effect: np.ndarray
+    means: np.ndarray
+
+
+def compare_sums(low, high):
+    """Compare the sums of squares of two samples of circuits, (n, 4) each."""
+    first, second = sums_of_squares(low), sums_of_squares(high)
+    test = stats.ttest_ind(first, second, equal_var=False)
+    pooled = np.sqrt(0.5 * (first.var(axis=0, ddof=1) + second.var(axis=0, ddof=1)))
+    means = np.array([first.mean(axis=0), second.mean(axis=0)])
+    return SumsTest(test.pvalue, (means[1] - means[0]) / pooled, means)
+
+
+@dataclass(frozen=True)
+class EffectSizes:
+    """`compare_sums` over independent pairs of samples: one p-value is one draw of a lottery, this is its distribution.
+
+    Attributes
+    ----------
+    effect : ndarray (repeats, 2)
+    p : ndarray (repeats, 2)
+    n : int
+        Circuits in each sample.
+    """
+
+    effect: np.ndarray
+    p: np.ndarray
+    n: int
+
+    @property
+    def interval(self):
+        """Central 95 % of the effects, (2, 2): a row (low, high) for each sum."""
+        return np.quantile(self.effect, [0.025, 0.975], axis=0).T
+
+    @property
+    def mean_interval(self):
+        """95 % confidence interval of the mean effect, (2, 2)."""
+        mean, error = self.effect.mean(axis=0), self.effect.std(axis=0, ddof=1) / np.sqrt(len(self.effect))
+        return np.stack([mean - 1.96 * error, mean + 1.96 * error], axis=1)
+
+
+def effect_sizes(low, high, n=500, repeats=100, rng=0):
+    """Compare ``repeats`` pairs of samples of ``n`` circuits.
+
+    Parameters
+    ----------
+    low, high : objects with ``sample(n, rng=...)``
+        Distributions or results.
+    n, repeats : int
+    rng : int, SeedSequence or Generator
+
+    Returns
+    -------
+    EffectSizes
+    """
+    generator = np.random.default_rng(rng)
+    first, second = (d.sample(n * repeats, rng=generator).reshape(repeats, n, -1) for d in (low, high))
+    tests = [compare_sums(a, b) for a, b in zip(first, second)]
+    return EffectSizes(np.array([t.effect for t in tests]), np.array([t.p for t in tests]), n)
+
+
+def paradoxical(circuit, change=(0.02, 0.02, 0.2, 0.2)):
+    """Change of each population's own steady rate when its input rises, as a dict in Hz: negative is paradoxical.
+
+    ``change`` is the paper's 0.002 (E, P) and 0.02 (S, V), in units ten times larger.
+    """
+    return dict(zip(POPULATIONS, np.diag(circuit.input_responses(change)).tolist()))
+
+
+def contrast_response(circuit, contrasts):
+    """Steady rates (m, 4) in Hz at each of the ``contrasts`` (m,)."""
+    inputs = np.array([variant(circuit, contrast=float(c)).inputs for c in np.atleast_1d(contrasts)])
+    return circuit.steady_state(inputs)
