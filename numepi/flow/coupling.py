@@ -3,10 +3,11 @@
 import autograd.numpy as anp
 import numpy as np
 
-from numepi.flow import coupling_kernels
+from numepi.flow.affine_stack import AffineStack
 from numepi.flow.blocks import LANES
 from numepi.flow.coupling_kernels import LOG_SCALE_LIMIT
 from numepi.flow.mlp import MLP
+from numepi.flow.permutation import Permutation
 from numepi.flow.transform import Transform
 
 __all__ = ["AffineCoupling", "Coupling", "clamp"]
@@ -75,7 +76,14 @@ class Coupling(Transform):
 
     def total_gradient(self, partial):
         """See `Transform`."""
-        return partial.sum(axis=0, dtype=np.float64)[self.network.packed_index]
+        return partial.sum(axis=0, dtype=np.float64).take(self.network.packed_index, axis=-1)
+
+    def stages(self, orders):
+        """Transforms that couple, reorder, couple, ... : one stage more than ``orders`` between them."""
+        transforms = [self]
+        for order in orders:
+            transforms += [Permutation(order), self]
+        return transforms
 
     def _buffers(self, count):
         return np.empty((count, int(self.network.padded_widths.max()), LANES), self.dtype)
@@ -84,7 +92,8 @@ class Coupling(Transform):
 class AffineCoupling(Coupling):
     """y_a = x_a,  y_b = x_b exp(s) + t  with  [t, r] = MLP(x_a),  s = clamp(r)  (science: section 3).
 
-    a are the first floor(D/2) coordinates, b the others.  log|det dy/dx| = sum s.
+    a are the first floor(D/2) coordinates, b the others.  log|det dy/dx| = sum s.  This is the definition of a stage;
+    `numepi.flow.affine_stack.AffineStack` has its passes.
 
     Parameters
     ----------
@@ -99,7 +108,6 @@ class AffineCoupling(Coupling):
     def __init__(self, dim, hidden, precision):
         n_moved = dim - dim // 2
         super().__init__(dim, n_moved, hidden, 2 * n_moved, precision)
-        self.tape_size = int(self.network.padded_widths.sum()) + 2 * dim
 
     def forward(self, theta, x):
         """Y (n, D) and log|det dy/dx| (n,): the definition."""
@@ -116,42 +124,6 @@ class AffineCoupling(Coupling):
         outputs = self.network(theta, kept)
         return kept, outputs[:, : self.n_moved], clamp(outputs[:, self.n_moved :])
 
-    def run(self, parameters, x, log_q, inverse):
-        """See `Transform`; the tape holds input, output and the network's activations."""
-        widths = self.network.padded_widths
-        y = np.empty_like(x)
-        activations = np.empty((len(x), int(widths.sum()), LANES), x.dtype)
-        coupling_kernels.run(parameters, widths, self.n_kept, x, y, activations, log_q, inverse)
-        return y, (x, y, activations)
-
-    def pull(self, parameters, tape, grad_output, grad_log_q, inverse, partial, group):
-        """See `Transform`."""
-        x, y, activations = tape
-        grad_input = np.empty_like(x)
-        coupling_kernels.pull(
-            parameters, self.network.padded_widths, self.n_kept, x, y, activations, grad_output,
-            grad_log_q.astype(self.dtype, copy=False), grad_input,
-            partial if group else np.empty((1, 0), self.dtype), self._buffers(2), inverse, group,
-        )  # fmt: skip
-        return grad_input
-
-    def tangent(self, parameters, tape, tangent_input):
-        """See `Transform`."""
-        _, y, activations = tape
-        tangent_output = np.empty_like(y)
-        tangents = np.empty_like(activations)
-        coupling_kernels.tangent(
-            parameters, self.network.padded_widths, self.n_kept, y, activations, tangent_input, tangent_output, tangents
-        )
-        return tangent_output, (tangent_output, tangents)
-
-    def pull_tangent(self, parameters, tape, tangent_tape, grad_output, tangent_grad, grad_log_q):
-        """See `Transform`."""
-        _, y, activations = tape
-        tangent_output, tangents = tangent_tape
-        grad_input, tangent_grad_input = np.empty_like(y), np.empty_like(y)
-        coupling_kernels.pull_tangent(
-            parameters, self.network.padded_widths, self.n_kept, y, tangent_output, activations, tangents, grad_output,
-            tangent_grad, grad_log_q.astype(self.dtype, copy=False), grad_input, tangent_grad_input, self._buffers(4),
-        )  # fmt: skip
-        return grad_input, tangent_grad_input
+    def stages(self, orders):
+        """See `Coupling`: one transform, compiled as a whole."""
+        return [AffineStack(self, orders)]

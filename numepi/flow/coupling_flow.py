@@ -4,7 +4,7 @@ import numpy as np
 
 from numepi.flow.composition import Flow
 from numepi.flow.elementwise import ElementwiseAffine
-from numepi.flow.permutation import Permutation, balanced_permutations
+from numepi.flow.permutation import balanced_permutations
 from numepi.flow.support_map import SupportMap
 from numepi.random_streams import seed_sequence
 from numepi.support import Support
@@ -33,10 +33,9 @@ class CouplingFlow(Flow):
     def __init__(self, support, settings, make_coupling):
         self.settings = settings
         stages, precision = settings["stages"], settings["precision"]
-        transforms = [make_coupling()]
+        coupling = make_coupling()
         generator = np.random.default_rng(seed_sequence(settings["seed"]))
-        for order in balanced_permutations(support.dim, stages, generator, transforms[0].n_kept):
-            transforms += [Permutation(order), make_coupling()]
+        transforms = coupling.stages(balanced_permutations(support.dim, stages, generator, coupling.n_kept))
         if settings["post_affine"]:
             transforms.append(ElementwiseAffine(support.dim, precision))
         transforms.append(SupportMap(support, settings["box_map"], precision))

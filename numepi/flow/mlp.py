@@ -45,6 +45,8 @@ class MLP:
         self.packed_index = np.concatenate(index)
         self.packed_size = int(start)
         self.n_parameters = len(self.packed_index)
+        self._source = np.full(self.packed_size, self.n_parameters)
+        self._source[self.packed_index] = np.arange(self.n_parameters)
 
     def __call__(self, theta, x):
         """Outputs (n, n_outputs) at ``x`` (n, n_inputs)."""
@@ -59,10 +61,10 @@ class MLP:
         return x
 
     def pack(self, theta, dtype):
-        """The parameter vector of the padded network."""
-        packed = np.zeros(self.packed_size, dtype)
-        packed[self.packed_index] = theta
-        return packed
+        """The parameter vector (..., packed_size) of the padded network, of ``theta`` (..., n_parameters)."""
+        padded = np.zeros((*theta.shape[:-1], self.n_parameters + 1), dtype)
+        padded[..., :-1] = theta
+        return padded.take(self._source, axis=-1)  # reading by an index takes a quarter of the time of writing by one
 
     def initial_parameters(self, generator):
         """Hidden layers at random (unit-variance inputs give unit-variance activations), the last layer zero."""

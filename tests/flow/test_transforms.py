@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from autograd import elementwise_grad, grad, jacobian
 
+from numepi.flow.affine_stack import AffineStack
 from numepi.flow.blocks import from_blocks, to_blocks, vector_from_blocks, vector_to_blocks
 from numepi.flow.coupling import AffineCoupling
 from numepi.flow.elementwise import ElementwiseAffine
@@ -17,9 +18,9 @@ N = 70
 MIXED = Support([-10.0, 0.0, -np.inf, -np.inf], [10.0, np.inf, 3.0, np.inf])
 BOX = Support([0.0, -1.0, 2.0], [1.0, 5.0, 2.5])
 TRANSFORMS = {
-    "coupling": lambda precision: AffineCoupling(4, (6, 5), precision),
-    "coupling-2d": lambda precision: AffineCoupling(2, (5,), precision),
-    "coupling-odd": lambda precision: AffineCoupling(7, (3, 9, 4), precision),
+    "affine": lambda precision: AffineStack(AffineCoupling(4, (6, 5), precision), [[3, 0, 2, 1], [1, 2, 0, 3]]),
+    "affine-2d": lambda precision: AffineStack(AffineCoupling(2, (5,), precision)),
+    "affine-odd": lambda precision: AffineStack(AffineCoupling(7, (3, 9, 4), precision), [[6, 1, 0, 5, 2, 3, 4]]),
     "spline": lambda precision: SplineCoupling(4, (6, 5), precision, bins=4),
     "spline-one-of-three": lambda precision: SplineCoupling(3, (5,), precision, moved=1, bins=5),
     "elementwise": lambda precision: ElementwiseAffine(3, precision),
@@ -142,12 +143,12 @@ def test_tangent_of_the_inverse_pass_and_of_its_pullback_equal_autograd(case):
     np.testing.assert_allclose(from_blocks(grad_y_tangent, N), expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
 
 
-def test_initial_parameters_give_the_identity(case):
-    if isinstance(case.transform, (SupportMap, Permutation)):
+def test_initial_parameters_give_the_identity_up_to_the_order_of_coordinates(case):
+    if isinstance(case.transform, SupportMap):
         return
     theta = case.transform.initial_parameters(np.random.default_rng(0))
     y, log_det = case.transform.forward(theta, case.x)
-    np.testing.assert_array_equal(y, case.x)
+    np.testing.assert_array_equal(np.sort(y), np.sort(case.x))
     np.testing.assert_array_equal(log_det, 0)
 
 
