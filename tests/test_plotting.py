@@ -69,3 +69,109 @@ def test_samples_without_densities_are_drawn_plain(rng):
 def test_lds_contours_of_a_property_that_leaves_moments_free():
     _, axes = ne.plotting.lds_contours(prop=ne.EmergentProperty(mean=[0.5, None]))
     assert list(axes[0].collections[0].levels) == [0.5] and not axes[1].collections
+
+
+@pytest.fixture
+def ax():
+    return mpl.pyplot.figure().add_subplot()
+
+
+def test_plane_puts_the_densest_samples_on_top_and_names_its_axes(ax, rng):
+    z, density = rng.normal(size=(30, 3)), rng.normal(size=30)
+    points = ne.plotting.plane(ax, z, density, (2, 0), ("a", "b", "c"))
+    assert np.all(np.diff(points.get_array()) >= 0) and (ax.get_xlabel(), ax.get_ylabel()) == ("c", "a")
+    np.testing.assert_array_equal(points.get_offsets(), z[np.argsort(density)][:, [2, 0]])
+    assert ne.plotting.plane(ax, z).get_array() is None
+
+
+def test_arrows_are_as_long_as_the_curvature_says(ax):
+    ax.set(xlim=(-1, 9))
+    found = ne.analysis.Sensitivity(np.array([1.0, 2.0]), np.array([-4.0, -1.0]), np.eye(2), ("a", "b"))
+    first, second = ne.plotting.arrows(ax, found, directions=(0, 1), labels=("v1", "v2"))
+    np.testing.assert_allclose([first.xyann, first.xy], [[1, 2], [1.5, 2]])
+    np.testing.assert_allclose(second.xy, [1, 3])
+    (fixed,) = ne.plotting.arrows(ax, found, scale=0)
+    np.testing.assert_allclose(fixed.xy, [2, 2])
+
+
+def test_a_mode_path_is_drawn_through_its_modes(ax, rng):
+    z = rng.normal(size=(4, 3))
+    path = ne.analysis.ModePath("a", np.arange(4.0), z, np.zeros(4), np.ones(4, bool), np.zeros(4))
+    points = ne.plotting.mode_points(ax, path, (0, 2))
+    np.testing.assert_array_equal(points.get_offsets(), z[:, [0, 2]])
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), z[:, 2])
+
+
+def test_frequency_contours_have_the_targets_levels(ax):
+    g_el, g_synA = np.linspace(4, 8, 5), np.linspace(0, 4, 6)
+    plane_map = ne.analysis.stg.FrequencyMap(g_el, g_synA, 0.4 + 0.05 * np.add.outer(g_synA, 0 * g_el))
+    lines = ne.plotting.frequency_contours(ax, plane_map)
+    np.testing.assert_allclose(lines.levels, [0.5, 0.525, 0.55, 0.575, 0.6])
+    np.testing.assert_allclose(lines.get_paths()[2].vertices[:, 1], 3.0)
+    assert ax.get_xlabel() == "g_el (nS)"
+
+
+def test_perturbation_curves_show_one_direction(ax):
+    circuit = ne.circuits.LDS()
+    moved = ne.analysis.perturb(circuit, np.ones((2, 4)), {"a11": np.eye(4)[0], "a12": np.eye(4)[1]}, [-1, 0, 1])
+    lines = ne.plotting.perturbation_curves(ax, moved, "a12", 1, labels=("x", "y"))
+    np.testing.assert_array_equal(lines[1].get_ydata(), moved.statistics[1, 1, :, 1])
+    assert ax.get_ylabel() == "im_lambda1" and lines[1].get_label() == "y"
+
+
+def test_silencing_curves_mark_the_strength_of_the_experiments_rise(ax, rng):
+    gammas = np.linspace(0, 1, 6)
+    accuracy = np.full((6, 30, 2), 0.75)
+    accuracy[:, :, 1] -= 0.2 * gammas[:, None]
+    found = ne.analysis.sc.Silencing(gammas, "delay", np.full((30, 2), 0.75), accuracy)
+    pro, anti = ne.plotting.silencing_curves(ax, found)
+    np.testing.assert_allclose(pro.get_ydata(), 0, atol=1e-12)
+    np.testing.assert_allclose(anti.get_ydata(), 20 * gammas)
+    assert "7% at γ = 0.35" in [text.get_text() for text in ax.texts]
+    points = ne.plotting.task_flip_points(ax, found.baseline[:, 0], accuracy[-1, :, 1], rng.normal(size=30))
+    assert len(points.get_offsets()) == 30
+
+
+def test_contrast_and_norm_curves(ax, rng):
+    lines = ne.plotting.contrast_curves(ax, np.linspace(0, 1, 5), rng.uniform(size=(5, 4)))
+    assert [line.get_label() for line in lines] == ["E", "P", "S", "V"]
+    lines = ne.plotting.norm_curves(ax, np.arange(7.0), rng.uniform(size=(50, 7)), np.arange(50) % 3, ("a", "b", "c"))
+    assert len(lines) == 40 and lines[4].get_color() == lines[1].get_color() != lines[0].get_color()
+
+
+def test_comparisons_draw_what_they_were_given(ax, rng):
+    first, second = ne.plotting.histograms(ax, {"low": rng.normal(size=90), "high": np.ones(9)}, "x (Hz)")
+    assert len(first) == len(second) == 40 and ax.get_xlabel() == "x (Hz)"
+    prop = ne.EmergentProperty(mean=[0.0, 1.0], variance=[4.0, 1.0])
+    ne.plotting.statistic_clouds(ax, rng.normal(size=(20, 2)), prop, ("f", "g"))
+    np.testing.assert_allclose([patch.width for patch in ax.patches[-2:]], [4, 8])
+    z = rng.normal(size=(50, 2))
+    trends = ne.analysis.linear_trends(z, z[:, :1], ("a", "b"), ("s",))
+    image = ne.plotting.trend_matrix(mpl.pyplot.figure().add_subplot(), trends)
+    np.testing.assert_array_equal(image.get_array(), trends.r)
+    assert image.axes.texts[0].get_text() == "1.00" and image.axes.texts[1].get_text().startswith("(")
+
+
+def test_coupling_bars_name_the_pairs(ax):
+    summary = ne.analysis.Summary(np.ones(1), np.ones((1, 3)), np.ones(3), [(0, 2, -0.8), (1, 2, 0.3)], 0.1, "abc")
+    bars = ne.plotting.coupling_bars(ax, summary)
+    assert [bar.get_width() for bar in bars] == [0.3, -0.8]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["b, c", "a, c"]
+
+
+def test_a_fit_is_recorded_and_animated_without_external_programs(tmp_path):
+    from PIL import Image
+
+    circuit = ne.circuits.LDS()
+    recorder = ne.plotting.FitRecorder(every=10, n_samples=50)
+    settings = {"epochs": 1, "iterations_per_epoch": 40, "batch_size": 20, "test_batch_size": 20, "n_tests": 5}
+    settings |= {"solver": "augmented-lagrangian", "initial": "uniform", "progress": False, "callback": recorder}
+    ne.infer(circuit, circuit.emergent_property(), **settings)
+    assert recorder.steps == [0, 10, 20, 30, 40] and recorder.samples[0].shape == (50, 4)
+    ne.plotting.animate_fit(recorder, tmp_path / "fit.gif", circuit, (1, 2), target=7.04, dpi=30)
+    with Image.open(tmp_path / "fit.gif") as image:
+        assert image.n_frames == 5
+    with pytest.raises(ValueError, match="holds 0 frames"):
+        ne.plotting.animate_fit(ne.plotting.FitRecorder(), tmp_path / "none.gif", circuit)
+    with pytest.raises(ValueError, match="every = 0"):
+        ne.plotting.FitRecorder(every=0)

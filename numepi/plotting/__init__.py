@@ -1,11 +1,25 @@
-"""Figures of results: samples in pairs, traces of the optimisation, a circuit's own contours and activity.
+"""Figures of results: samples in pairs, traces of the optimisation, sensitivity, perturbation, circuits' own figures.
 
-Every function draws with matplotlib, takes the axes or figure to draw on, and returns what it drew on.
+Every function draws with matplotlib, takes the axes (or figure) to draw on, and returns what it drew.
 """
 
 from numepi.plotting.activity import activity
+from numepi.plotting.animation import FitRecorder, animate_fit
+from numepi.plotting.comparisons import coupling_bars, histograms, statistic_clouds, trend_matrix
+from numepi.plotting.curves import (
+    contrast_curves,
+    norm_curves,
+    perturbation_curves,
+    silencing_curves,
+    task_flip_points,
+)
 from numepi.plotting.lds import lds_contours
 from numepi.plotting.pairs import pairs
+from numepi.plotting.planes import arrows, frequency_contours, mode_points, plane
 from numepi.plotting.traces import traces
 
-__all__ = ["activity", "lds_contours", "pairs", "traces"]
+__all__ = [
+    "FitRecorder", "activity", "animate_fit", "arrows", "contrast_curves", "coupling_bars", "frequency_contours",
+    "histograms", "lds_contours", "mode_points", "norm_curves", "pairs", "perturbation_curves", "plane",
+    "silencing_curves", "statistic_clouds", "task_flip_points", "traces", "trend_matrix",
+]  # fmt: skip

@@ -1,0 +1,111 @@
+"""Distributions side by side, matrices of trends, and the couplings of many parameters."""
+
+import numpy as np
+
+from numepi.plotting.style import COLOURS, tidy
+
+__all__ = ["coupling_bars", "histograms", "statistic_clouds", "trend_matrix"]
+
+_SIGNIFICANT = 0.05
+
+
+def histograms(ax, samples, label, bins=40):
+    """Overlaid histograms of named samples on common bins.
+
+    Parameters
+    ----------
+    ax : Axes
+    samples : dict of str to array (n,)
+    label : str
+        Of the horizontal axis, with units.
+    bins : int
+
+    Returns
+    -------
+    list of containers
+    """
+    tidy(ax)
+    pooled = np.concatenate([np.asarray(v, float) for v in samples.values()])
+    edges = np.linspace(pooled.min(), pooled.max(), bins + 1)
+    drawn = [
+        ax.hist(values, edges, density=True, color=COLOURS[i], alpha=0.55, label=name)[2]
+        for i, (name, values) in enumerate(samples.items())
+    ]
+    ax.set(xlabel=label, ylabel="density")
+    ax.legend(fontsize=8, frameon=False)
+    return drawn
+
+
+def statistic_clouds(ax, f, prop, names):
+    """Two statistics of samples, with the property's targets at one and two standard deviations as ellipses.
+
+    Parameters
+    ----------
+    ax : Axes
+    f : array (n, 2)
+    prop : EmergentProperty
+        With a mean and a variance for both.
+    names : sequence of str (2,)
+
+    Returns
+    -------
+    PathCollection
+    """
+    from matplotlib.patches import Ellipse
+
+    tidy(ax)
+    points = ax.scatter(f[:, 0], f[:, 1], s=4, linewidths=0, color="0.6", rasterized=True)
+    spread = np.sqrt(np.array(prop.variance, float))
+    for k in (1, 2):
+        ellipse = Ellipse(prop.mean, *(2 * k * spread), fill=False, edgecolor=COLOURS[1], linewidth=1.6 / k)
+        ellipse.set_label(f"target ± {k} s.d.")
+        ax.add_patch(ellipse)
+    ax.set(xlabel=names[0], ylabel=names[1])
+    ax.legend(fontsize=8, frameon=False, loc="upper left")
+    return points
+
+
+def trend_matrix(ax, trends):
+    """Correlations of `linear_trends` as a coloured matrix with numbers; insignificant ones (p > 0.05) in brackets.
+
+    Parameters
+    ----------
+    ax : Axes
+    trends : LinearTrends
+
+    Returns
+    -------
+    AxesImage
+    """
+    image = ax.imshow(trends.r, cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
+    for i, j in np.ndindex(trends.r.shape):
+        text = f"{trends.r[i, j]:.2f}" if trends.p[i, j] <= _SIGNIFICANT else f"({trends.r[i, j]:.2f})"
+        dark = abs(trends.r[i, j]) > 0.6
+        ax.text(j, i, text, ha="center", va="center", fontsize=8, color="white" if dark else "black")
+    ax.set_xticks(range(len(trends.parameter_names)), trends.parameter_names)
+    ax.set_yticks(range(len(trends.statistic_names)), trends.statistic_names)
+    ax.tick_params(labelsize=8, length=0)
+    return image
+
+
+def coupling_bars(ax, summary):
+    """The strongest pairs of a `Summary` as bars, with the level that chance reaches.
+
+    Parameters
+    ----------
+    ax : Axes
+    summary : Summary
+
+    Returns
+    -------
+    BarContainer
+    """
+    tidy(ax)
+    names = summary.parameter_names
+    labels = [f"{names[i]}, {names[j]}" for i, j, _ in summary.couplings][::-1]
+    values = [r for *_, r in summary.couplings][::-1]
+    ax.axvspan(-summary.noise, summary.noise, color="0.85", zorder=0, label="chance (95 %)")
+    bars = ax.barh(labels, values, color=[COLOURS[0] if v > 0 else COLOURS[1] for v in values])
+    ax.set(xlabel="rank correlation")
+    ax.legend(fontsize=8, frameon=False)
+    return bars

@@ -1,0 +1,150 @@
+"""Curves: statistics under perturbation, error under silencing, contrast responses, sizes of activity."""
+
+import numpy as np
+
+from numepi.plotting.style import BAND, COLOURS, tidy
+
+__all__ = ["contrast_curves", "norm_curves", "perturbation_curves", "silencing_curves", "task_flip_points"]
+
+_MAX_LINES = 40
+
+
+def perturbation_curves(ax, perturbation, direction, statistic=0, labels=None, colours=None):
+    """A statistic against the displacement along one direction, a line for each point.
+
+    Parameters
+    ----------
+    ax : Axes
+    perturbation : Perturbation
+    direction : str
+    statistic : int
+    labels, colours : sequences (n,), optional
+
+    Returns
+    -------
+    list of Line2D
+    """
+    tidy(ax)
+    values = perturbation.along(direction)[..., statistic]
+    colours = [COLOURS[i % len(COLOURS)] for i in range(len(values))] if colours is None else colours
+    lines = []
+    for i, row in enumerate(values):
+        label = None if labels is None else labels[i]
+        lines += ax.plot(perturbation.deltas, row, color=colours[i], linewidth=1.4, label=label)
+    ax.axvline(0, color="0.7", linewidth=0.8, zorder=0)
+    ax.set(xlabel=f"displacement along {direction}", ylabel=perturbation.statistic_names[statistic])
+    return lines
+
+
+def silencing_curves(ax, silencing, level=0.07):
+    """Mean error rise of both tasks against the strength of silencing, with the spread over circuits.
+
+    Parameters
+    ----------
+    ax : Axes
+    silencing : numepi.analysis.sc.Silencing
+    level : float
+        Rise of the Anti error to mark: the experiment's 7 %.
+
+    Returns
+    -------
+    list of Line2D
+        Pro, Anti.
+    """
+    tidy(ax)
+    lines = []
+    for task, name in enumerate(("Pro", "Anti")):
+        rise = 100 * silencing.rise[..., task]
+        low, middle, high = np.quantile(rise, 0.25, axis=1), rise.mean(axis=1), np.quantile(rise, 0.75, axis=1)
+        ax.fill_between(silencing.gammas, low, high, color=COLOURS[task], alpha=0.2, linewidth=0)
+        lines += ax.plot(
+            silencing.gammas, middle, color=COLOURS[task], linewidth=1.6, label=f"{name} (mean, quartiles)"
+        )
+    gamma = silencing.gamma_at(level)
+    if np.isfinite(gamma):
+        ax.plot(gamma, 100 * level, "o", color="black", markersize=5)
+        ax.annotate(
+            f"{level:.0%} at γ = {gamma:.2f}", (gamma, 100 * level), xytext=(-8, 6), textcoords="offset points",
+            ha="right", fontsize=8,
+        )  # fmt: skip
+    ax.axhline(0, color="0.7", linewidth=0.8, zorder=0)
+    ax.set(xlabel="optogenetic strength γ", ylabel=f"rise in error, {silencing.window} silenced (%)")
+    ax.legend(fontsize=8, frameon=False, loc="upper left")
+    return lines
+
+
+def task_flip_points(ax, pro, anti_silenced, colour=None, size=5):
+    """Anti accuracy under silencing against Pro accuracy without, and the line p_A = 1 - p_P of a flipped task.
+
+    Parameters
+    ----------
+    ax : Axes
+    pro, anti_silenced : array (n,)
+    colour : array (n,), optional
+    size : float
+
+    Returns
+    -------
+    PathCollection
+    """
+    tidy(ax)
+    style = {"color": COLOURS[0]} if colour is None else {"c": colour, "cmap": "plasma"}
+    points = ax.scatter(pro, anti_silenced, s=size, linewidths=0, rasterized=True, **style)
+    line = np.array([0.5, 1.0])
+    ax.plot(line, 1 - line, color="black", linewidth=1.2, label="1 − Pro accuracy")
+    ax.axhline(0.5, color="0.5", linewidth=1, linestyle=":", label="guessing")
+    ax.set(xlabel="Pro accuracy", ylabel="Anti accuracy, silenced", xlim=(0.5, 1.0), ylim=(0.0, 0.8))
+    ax.legend(fontsize=8, frameon=False, loc="upper right")
+    return points
+
+
+def contrast_curves(ax, contrasts, rates, names=("E", "P", "S", "V")):
+    """Steady rates against contrast, a line for each population.
+
+    Parameters
+    ----------
+    ax : Axes
+    contrasts : array (m,)
+    rates : array (m, v)
+        Hz.
+    names : sequence of str (v,)
+
+    Returns
+    -------
+    list of Line2D
+    """
+    tidy(ax)
+    lines = [ax.plot(contrasts, rates[:, i], color=COLOURS[i], label=name)[0] for i, name in enumerate(names)]
+    ax.set(xlabel="contrast", ylabel="steady rate (Hz)")
+    ax.legend(fontsize=8, frameon=False)
+    return lines
+
+
+def norm_curves(ax, time, norms, classes=None, class_names=None):
+    """|x(t)| of networks, coloured by class; at most 40 lines.
+
+    Parameters
+    ----------
+    ax : Axes
+    time : array (T,)
+        Seconds.
+    norms : array (n, T)
+    classes : array (n,) of int, optional
+    class_names : sequence of str, optional
+
+    Returns
+    -------
+    list of Line2D
+    """
+    tidy(ax)
+    classes = np.zeros(len(norms), int) if classes is None else np.asarray(classes)
+    ax.axhline(1, color=BAND, linewidth=1, zorder=0)
+    lines, seen = [], set()
+    for row, kind in list(zip(norms, classes))[:_MAX_LINES]:
+        label = class_names[kind] if class_names is not None and kind not in seen else None
+        seen.add(kind)
+        lines += ax.plot(time, row, color=COLOURS[kind], linewidth=0.9, alpha=0.6, label=label)
+    ax.set(xlabel="time (s)", ylabel="|x(t)|")
+    if class_names is not None:
+        ax.legend(fontsize=8, frameon=False)
+    return lines

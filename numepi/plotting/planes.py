@@ -1,0 +1,125 @@
+"""Two parameters at a time: samples by density, sensitivity arrows, mode paths, frequency contours."""
+
+import numpy as np
+
+from numepi.plotting.style import COLOURS, DENSITY_MAP, tidy
+
+__all__ = ["arrows", "frequency_contours", "mode_points", "plane"]
+
+
+def plane(ax, z, log_density=None, parameters=(0, 1), names=None, size=4, colour="0.6"):
+    """Scatter two parameters of samples, coloured by log-density, the densest on top.
+
+    Parameters
+    ----------
+    ax : Axes
+    z : array (n, D)
+    log_density : array (n,), optional
+    parameters : (int, int)
+    names : sequence of str (D,), optional
+        For the labels of the axes.
+    size : float
+    colour : str
+        Of samples without densities.
+
+    Returns
+    -------
+    PathCollection
+        For a colour bar.
+    """
+    tidy(ax)
+    i, j = parameters
+    z = np.asarray(z, float)
+    if log_density is None:
+        points = ax.scatter(z[:, i], z[:, j], s=size, linewidths=0, color=colour, rasterized=True)
+    else:
+        order = np.argsort(log_density)
+        values = np.asarray(log_density)[order]
+        low = np.quantile(values, 0.02)
+        points = ax.scatter(
+            z[order, i], z[order, j], c=values, s=size, linewidths=0, cmap=DENSITY_MAP, vmin=low, rasterized=True
+        )
+    if names is not None:
+        ax.set(xlabel=names[i], ylabel=names[j])
+    return points
+
+
+def arrows(ax, sensitivity, parameters=(0, 1), directions=(0,), scale=1.0, colour="black", labels=None):
+    """Draw sensitivity directions from their points, each 1/sqrt|eigenvalue| times ``scale`` long.
+
+    Parameters
+    ----------
+    ax : Axes
+        In equal aspect arrows keep their angles.
+    sensitivity : Sensitivity or SimulatorMetric
+    parameters : (int, int)
+    directions : sequence of int
+        Which of the ordered eigenvectors: 0 is v1.
+    scale : float
+        Set 0 to draw all arrows in the length of a tenth of the axes' width.
+    colour : str
+    labels : sequence of str, optional
+        One for each direction, written at the tip.
+
+    Returns
+    -------
+    list of Annotation
+    """
+    z = np.atleast_2d(sensitivity.z)[:, list(parameters)]
+    vectors = np.asarray(sensitivity.vectors).reshape(len(z), -1, sensitivity.vectors.shape[-1])
+    lengths = np.asarray(sensitivity.arrow_lengths).reshape(len(z), -1)
+    drawn = []
+    for number, k in enumerate(directions):
+        for point, vector, length in zip(z, vectors[:, k][:, list(parameters)], lengths[:, k]):
+            extent = 0.1 * np.abs(np.diff(ax.get_xlim())[0]) if scale == 0 else scale * length
+            tip = point + extent * vector
+            style = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.4, "linestyle": "-" if number == 0 else "--"}
+            drawn.append(ax.annotate("", tip, point, arrowprops=style | {"shrinkA": 0, "shrinkB": 0}, zorder=4))
+            if labels is not None:
+                ax.annotate(labels[number], tip, xytext=(4, 4), textcoords="offset points", fontsize=9, zorder=5)
+    return drawn
+
+
+def mode_points(ax, path, parameters=(0, 1), colour_map="plasma"):
+    """Mark the modes of a path, coloured by the path's parameter, and join them.
+
+    Parameters
+    ----------
+    ax : Axes
+    path : ModePath
+    parameters : (int, int)
+    colour_map : str
+
+    Returns
+    -------
+    PathCollection
+    """
+    i, j = parameters
+    ax.plot(path.z[:, i], path.z[:, j], color="black", linewidth=0.8, zorder=3)
+    return ax.scatter(
+        path.z[:, i], path.z[:, j], c=path.values, cmap=colour_map, s=36, edgecolor="white", linewidth=0.7, zorder=4
+    )
+
+
+def frequency_contours(ax, plane_map, target=0.55, deviation=0.025):
+    """Contours of the hub's frequency at its target and one and two standard deviations from it.
+
+    Parameters
+    ----------
+    ax : Axes
+    plane_map : numepi.analysis.stg.FrequencyMap
+    target, deviation : float
+        Hz.
+
+    Returns
+    -------
+    QuadContourSet
+    """
+    tidy(ax)
+    levels = target + deviation * np.arange(-2, 3)
+    lines = ax.contour(
+        plane_map.g_el, plane_map.g_synA, plane_map.frequency, levels, colors=COLOURS[1], linewidths=[0.7, 1, 2, 1, 0.7]
+    )
+    ax.clabel(lines, fontsize=7, fmt="%.3f")
+    ax.set(xlabel="g_el (nS)", ylabel="g_synA (nS)")
+    return lines
