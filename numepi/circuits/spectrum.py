@@ -6,6 +6,7 @@ rectification is linear, so it is folded into one table per (cos, sin) beforehan
 the cosine part sees only the even and the sine part only the odd half of the samples; the phase does not matter to |X|.
 """
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from numepi.kernels.compile import block_function
 from numepi.kernels.fastmath import exp
 
-__all__ = ["frequency", "spectrum_tables"]
+__all__ = ["frequency", "spectrum_tables", "workspace"]
 
 
 @lru_cache(maxsize=8)
@@ -56,11 +57,28 @@ def spectrum_tables(n_samples, window, dt, frequencies):
 
 
 @block_function
+def project_each(tables, rows, columns, x, out):
+    """As `project`, signal by signal, with the sums in the same order."""
+    for i in range(len(tables)):
+        for signal in range(x.shape[1]):
+            for j in range(columns):
+                total = 0.0
+                for p in range(0, rows, 4):
+                    a0, a1, a2, a3 = x[i, signal, p], x[i, signal, p + 1], x[i, signal, p + 2], x[i, signal, p + 3]
+                    t0, t1, t2, t3 = tables[i, p, j], tables[i, p + 1, j], tables[i, p + 2, j], tables[i, p + 3, j]
+                    total += (a0 * t0 + a1 * t1) + (a2 * t2 + a3 * t3)
+                out[i, signal, j] = total
+
+
+@block_function
 def project(tables, rows, columns, x, out):
-    """Fill out (2, 4, q) with x[i] (4, rows) @ tables[i] (rows, columns), i = 0, 1.
+    """Fill out (2, signals, q), zeros before, with x[i] (signals, rows) @ tables[i] (rows, columns), i = 0, 1.
 
     Four signals and four rows at a time: 16 products for 12 loads and stores.
     """
+    if x.shape[1] != 4:
+        project_each(tables, rows, columns, x, out)
+        return
     for i in range(len(tables)):  # a length that the compiler does not know: it would unroll the loop
         for p in range(0, rows, 4):
             a0, a1, a2, a3 = x[i, 0, p], x[i, 0, p + 1], x[i, 0, p + 2], x[i, 0, p + 3]
@@ -76,13 +94,15 @@ def project(tables, rows, columns, x, out):
 
 
 @block_function
-def soften(re, im, frequencies, slope):
-    """Return omega of one signal's spectrum re, im (m,), which d omega / d re and d omega / d im (m,) replace."""
+def soften(re, im, frequencies, slope, modulus, weights):
+    """Return omega of one signal's spectrum re, im (m,), which d omega / d re and d omega / d im (m,) replace.
+
+    ``modulus`` and ``weights`` (m,) are room to work in.
+    """
     m = len(frequencies)
-    modulus, weights = np.empty(m), np.empty(m)
     greatest, total, weighted = 0.0, 0.0, 0.0
     for j in range(m):
-        modulus[j] = np.sqrt(re[j] * re[j] + im[j] * im[j])
+        modulus[j] = math.sqrt(re[j] * re[j] + im[j] * im[j])
         greatest = greatest if modulus[j] <= greatest else modulus[j]  # keeps a NaN
     for j in range(m):
         weights[j] = exp(slope * (modulus[j] - greatest))
@@ -100,44 +120,57 @@ def soften(re, im, frequencies, slope):
 
 
 @block_function
-def frequency(samples, tables, frequencies, slope, with_gradient, omega):
-    """Frequencies (Hz) of four signals; their derivatives by the samples take the samples' place where asked for.
+def workspace(signals, n_samples, tables, frequencies):
+    """Arrays that `frequency` needs: samples (signals, s), and the ``work`` of the rest."""
+    halves = np.empty((3, 2, signals, tables.shape[3]))
+    return np.empty((signals, n_samples)), halves, np.empty((2, signals, len(frequencies)))
+
+
+@block_function
+def frequency(samples, tables, frequencies, slope, with_gradient, halves, moduli, omega):
+    """Frequencies (Hz) of some signals; their derivatives by the samples take the samples' place where asked for.
 
     Parameters
     ----------
-    samples : ndarray (4, s)
+    samples : ndarray (signals, s)
         Before rectification.
     tables : ndarray
         Of `spectrum_tables`.
     frequencies : ndarray (m,)
     slope : float
     with_gradient : bool
-    omega : ndarray (4,)
+    halves : ndarray (3, 2, signals, q)
+        Room to work in: even and odd halves of the signals; cosine and sine parts of the spectrum; derivatives by the
+        halves.
+    moduli : ndarray (2, signals, m)
+        Room to work in.
+    omega : ndarray (signals,)
         Filled.  Where all rectified samples vanish, all |X_j| do, too: omega is the mean of the frequencies and the
         gradient zero.  A rectified sample has derivative 0; |X| has derivative 0 at X = 0.
     """
     middle, last, m = samples.shape[1] // 2, samples.shape[1] - 1, len(frequencies)
     n_pairs = last + 1 - middle
-    # even and odd halves of the signals; cosine and sine parts of the spectrum; derivatives by the halves
-    work = np.zeros((3, 2, 4, tables.shape[3]))
+    halves[:] = 0.0
     for signal in range(len(samples)):
         for p in range(n_pairs):
             late, early = samples[signal, middle + p], samples[signal, last - middle - p]
             late = 0.0 if late < 0.0 else late
             early = 0.0 if early < 0.0 else early
-            work[0, 0, signal, p], work[0, 1, signal, p] = late + early, late - early
+            halves[0, 0, signal, p], halves[0, 1, signal, p] = late + early, late - early
     # One loop for both directions: the code of `project` is large, and is compiled wherever it is called.
     for stage in range(1 + with_gradient):
         rows, columns = (n_pairs, m) if stage == 0 else (m, n_pairs)
-        project(tables[stage], rows, columns, work[stage], work[stage + 1])
+        project(tables[stage], rows, columns, halves[stage], halves[stage + 1])
         if stage == 0:
             for signal in range(len(samples)):
-                omega[signal] = soften(work[1, 0, signal], work[1, 1, signal], frequencies, slope)
+                omega[signal] = soften(
+                    halves[1, 0, signal], halves[1, 1, signal], frequencies, slope, moduli[0, signal], moduli[1, signal]
+                )
     if with_gradient:
         for signal in range(len(samples)):
             for p in range(n_pairs):
                 late, early = middle + p, last - middle - p
-                even, odd = work[2, 0, signal, p], work[2, 1, signal, p]
+                even, odd = halves[2, 0, signal, p], halves[2, 1, signal, p]
                 odd = even if late == early else odd  # the sample in the middle is both of its pair
                 late_derivative = even + odd if samples[signal, late] > 0.0 else 0.0
                 early_derivative = even - odd if samples[signal, early] > 0.0 else 0.0

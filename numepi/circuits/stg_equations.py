@@ -5,9 +5,7 @@ are the derivatives by g_el, then by g_synA (per nS).  Conductances enter as dt 
 add in a step, so every number is of order one.
 """
 
-import numpy as np
-
-from numepi.circuits.spectrum import frequency
+from numepi.circuits.spectrum import frequency, workspace
 from numepi.kernels.compile import block_function, scalar
 from numepi.kernels.fastmath import exp, sigmoid
 from numepi.kernels.lanes import Observation, Simulator
@@ -170,17 +168,23 @@ def hub_potential_tangent(derivatives, tangents, linearisation, count, c):
 
 
 @block_function
-def hub_frequency(kept, c, results):
+def hub_workspace(n_observed, lanes, c):
+    """Arrays for the spectra of four lanes at a time, or of one."""
+    return workspace(min(4, lanes), n_observed, c.tables, c.frequencies)
+
+
+@block_function
+def hub_frequency(kept, c, work, results):
     """Frequency of the hub in each lane, and its derivatives where ``results`` (1 or 3, lanes) has room for them."""
-    signals = min(4, results.shape[1])  # always 4, but a constant would have every loop over signals unrolled
-    samples, omega, with_gradient = np.empty((signals, len(kept))), np.empty(signals), len(results) > 1
+    samples, halves, moduli = work
+    signals, with_gradient = len(samples), len(results) > 1
     for first in range(0, results.shape[1], signals):
         for t in range(len(kept)):
             for i in range(signals):
                 samples[i, t] = kept[t, 0, first + i]
-        frequency(samples, c.tables, c.frequencies, c.softmax_slope, with_gradient, omega)
+        omega = results[0, first : first + signals]
+        frequency(samples, c.tables, c.frequencies, c.softmax_slope, with_gradient, halves, moduli, omega)
         for i in range(signals):
-            results[0, first + i] = omega[i]
             for d in range(1, len(results)):
                 total = 0.0
                 for t in range(len(kept)):
@@ -190,6 +194,7 @@ def hub_frequency(kept, c, results):
 
 STG_SIMULATOR = Simulator(
     name="stg", n_parameters=2, n_states=15, n_tangents=30, n_noise=5, n_drive=0, n_readout=5, n_initial=0,
-    start=start, step=step, tangent=tangent, readout=potentials, summary=hub_frequency, lanes=16,
+    start=start, step=step, tangent=tangent, readout=potentials, summary=hub_frequency, workspace=hub_workspace,
+    lanes=16,
     observation=Observation(1, hub_potential, 2, hub_potential_tangent, keep_all=True),
 )  # fmt: skip

@@ -180,7 +180,8 @@ def _observation_functions(simulator, layout, with_tangents):
     at_task, at_state, at_tangents, at_observed = layout.task, layout.state, layout.tangents, layout.observed
     at_observed_tangents, n_rows = at_observed + n_observed * lanes, n_observed + n_observed_tangents
     at_results, n_results = layout.results, layout.n_results
-    statistic, statistic_tangent, summary = simulator.statistic, simulator.statistic_tangent, simulator.summary
+    statistic, statistic_tangent = simulator.statistic, simulator.statistic_tangent
+    summary, workspace = simulator.summary, simulator.workspace
 
     @scalar
     def keep_nothing(steps, run):
@@ -212,7 +213,9 @@ def _observation_functions(simulator, layout, with_tangents):
 
     @scalar
     def finish_summary(buffer, kept, constants, results, block):
-        summary(kept.reshape(-1, n_rows, lanes), constants, results[:, block * lanes : (block + 1) * lanes])
+        samples = kept.reshape(-1, n_rows, lanes)
+        work = workspace(len(samples), lanes, constants)
+        summary(samples, constants, work, results[:, block * lanes : (block + 1) * lanes])
 
     finish = finish_lanes if summary is None else finish_summary
     if simulator.observation is None:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from numepi.kernels import lane_kernels
+from numepi.kernels.compile import block_function
 from numepi.kernels.random import normals_from_words
 from numepi.kernels.threads import share
 
@@ -73,6 +74,12 @@ class Observation:
     keep_all: bool = False
 
 
+@block_function
+def nothing(n_observed, lanes, constants):
+    """Return no arrays: the workspace of a summary that needs none."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Simulator:
     """The equations of a circuit, for any number of lanes on a CPU or threads on a GPU.
@@ -106,9 +113,13 @@ class Simulator:
         ``statistic_tangent(tangents, observed_tangents, linearisation, constants) -> derivatives`` (k D numbers, those
         of the first statistic first).
     summary : block_function, optional
-        In their place where statistics need every observed step: ``summary(kept, constants, results)`` with ``kept``
-        (observed steps, values and derivatives, lanes) fills ``results`` (k (1 + D), lanes), the values before their
-        derivatives; without derivatives ``kept`` holds values only and ``results`` has k rows.
+        In their place where statistics need every observed step: ``summary(kept, constants, work, results)`` with
+        ``kept`` (observed steps, values and derivatives, lanes) fills ``results`` (k (1 + D), lanes), the values before
+        their derivatives; without derivatives ``kept`` holds values only and ``results`` has k rows.  It serves any
+        number of lanes (on a GPU one), and makes no arrays.
+    workspace : block_function
+        Beside ``summary`` where it needs room: ``workspace(observed steps, lanes, constants)`` makes the arrays that it works in, a tuple
+        ``work``.  Their last axis but one counts lanes, or groups of lanes that are done one after the other.
     n_tangents : int
         Numbers in the tangents (default: D for each number in the state).
     n_statistics : int
@@ -140,6 +151,7 @@ class Simulator:
     statistic: Callable = None
     statistic_tangent: Callable = None
     summary: Callable = None
+    workspace: Callable = nothing
     n_statistics: int = 1
     n_tangents: int = None
     n_initial: int = 4

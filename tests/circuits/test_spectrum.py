@@ -3,20 +3,31 @@
 import numpy as np
 import pytest
 
-from numepi.circuits.spectrum import frequency, spectrum_tables
+from numepi.circuits.spectrum import frequency, spectrum_tables, workspace
 from tests.circuits.reference_stg import hub_frequency
 
 FREQUENCIES = tuple(np.arange(101) / 100)
 
 
 def evaluate(samples, slope=100.0, gradient=True):
-    """Frequency and gradient of one signal, among three others."""
-    work = np.random.default_rng(0).normal(0, 0.03, (4, len(samples)))
-    work[2] = samples
-    omega = np.empty(4)
-    tables = spectrum_tables(len(samples), 20, 0.025, FREQUENCIES)
-    frequency(work, tables, np.array(FREQUENCIES), slope, gradient, omega)
-    return omega[2], work[2]
+    """Frequency and gradient of one signal: among three others, and the same alone."""
+    signals = np.random.default_rng(0).normal(0, 0.03, (4, len(samples)))
+    signals[2] = samples
+    omega, gradients = evaluate_all(signals, slope, gradient)
+    omega_alone, gradients_alone = evaluate_all(signals[2:3], slope, gradient)
+    np.testing.assert_allclose(omega_alone[0], omega[2], rtol=1e-14)
+    np.testing.assert_allclose(gradients_alone[0], gradients[2], rtol=1e-13, atol=1e-13 * np.abs(gradients[2]).max())
+    return omega[2], gradients[2]
+
+
+def evaluate_all(signals, slope, gradient):
+    n_signals, n = signals.shape
+    tables, frequencies, omega = spectrum_tables(n, 20, 0.025, FREQUENCIES), np.array(FREQUENCIES), np.empty(n_signals)
+    samples, halves, moduli = workspace(n_signals, n, tables, frequencies)
+    samples[:] = signals
+    halves[:] = np.nan  # what is left of the signals before must not matter
+    frequency(samples, tables, frequencies, slope, gradient, halves, moduli, omega)
+    return omega, samples
 
 
 def definition(samples, slope=100.0):

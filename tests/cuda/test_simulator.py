@@ -10,6 +10,7 @@ import numepi as ne
 CIRCUITS = {
     "sc": (ne.circuits.SC(trials=3), 1e-14),
     "sc silenced, right": (ne.circuits.SC(trials=2, silencing=0.6, window="choice", stimulus="right"), 1e-14),
+    "stg": (ne.circuits.STG(steps=80, dt=0.05), 1e-13),
     "v1": (ne.circuits.V1(trials=2, steps=170), 1e-13),
 }
 KEY = 11

@@ -187,7 +187,7 @@ def keep_tangent(derivatives, tangents, linearisation, count, c):
 
 
 @block_function
-def last_less_first(kept, constants, results):
+def last_less_first(kept, constants, work, results):
     """Both statistics: x at the last less x at the first observed step, and the number of these steps."""
     for lane in range(kept.shape[2]):
         results[0, lane] = kept[-1, 0, lane] - kept[0, 0, lane]

@@ -31,16 +31,23 @@ def inlined(function):
 def device_function(function):
     """Return the CUDA version of a compiled ``scalar`` or ``block_function``.
 
-    The simulator runs the compiled original: it is Python, and would only be slower.
+    In the simulator scalar functions are the compiled originals (in Python they would only be slower); what takes
+    arrays is Python there, as compiled functions know no simulated arrays.
     """
-    return function if numba.config.ENABLE_CUDASIM else _translated(function)
+    return _translated(function)
 
 
 @cache
 def _translated(function):
+    if numba.config.ENABLE_CUDASIM and _is_scalar(function):
+        return function
     if precisions_of(function) is not None:
         return _chosen_by_precision(*precisions_of(function))
     return inlined(_source(function))
+
+
+def _is_scalar(function):
+    return precisions_of(function) is not None or function.targetoptions.get("forceinline", False)
 
 
 def _chosen_by_precision(double, single):

@@ -7,7 +7,11 @@ import math
 import threading
 
 import numpy as np
+import numba
 from numba import cuda
+
+if not numba.config.ENABLE_CUDASIM:
+    from numba.cuda.cudadrv.devicearray import DeviceNDArray
 
 __all__ = ["Memory", "memory"]
 
@@ -32,7 +36,7 @@ class Memory:
         self.stream = cuda.stream()
         self.limit = None
         self.lock = threading.RLock()
-        self._buffers = {}
+        self._buffers, self._tables = {}, {}
 
     @property
     def available(self):
@@ -60,6 +64,27 @@ class Memory:
             array.copy_to_device(values, stream=self.stream)
         return array
 
+    def table(self, name, values):
+        """Copy a host array that never changes, once, to the buffer of that name."""
+        if numba.config.ENABLE_CUDASIM:  # compiled functions, which read tables there, know no simulated arrays
+            return values
+        if self._tables.get(name, (None,))[0] is not values:
+            self._tables[name] = values, self.upload(name, values)
+        return self._tables[name][1]
+
+    def workspace(self, name, template, threads):
+        """Return an array like ``template`` (..., 1, length), with its last axis but one for ``threads``.
+
+        In memory that axis comes last, so that the accesses of neighbouring threads are coalesced.
+        """
+        *outer, _, length = template.shape
+        array = self.array(name, (*outer, length, threads), template.dtype)
+        axes = (*range(len(outer)), len(outer) + 1, len(outer))
+        if numba.config.ENABLE_CUDASIM:
+            return array.transpose(axes)
+        shape, strides = ([values[axis] for axis in axes] for values in (array.shape, array.strides))
+        return DeviceNDArray(shape, strides, array.dtype, gpu_data=array.gpu_data)
+
     def download(self, array):
         """Wait for the stream and return a host copy."""
         values = array.copy_to_host(stream=self.stream)
@@ -69,6 +94,7 @@ class Memory:
     def free(self):
         """Give all buffers back."""
         self._buffers.clear()
+        self._tables.clear()
 
 
 _memories = {}

@@ -17,7 +17,7 @@ from numepi.kernels.cuda.device_functions import device_function, inlined
 from numepi.kernels.lane_kernels import Layout
 from numepi.kernels.random import normals_from_words, philox4x32
 
-__all__ = ["DeviceRun", "average_kernel", "simulation_kernel"]
+__all__ = ["DeviceRun", "average_kernel", "simulation_kernel", "summary_kernel"]
 
 
 class DeviceRun(NamedTuple):
@@ -163,6 +163,39 @@ def simulation_kernel(simulator, real, with_tangents, given):
         finish(state, observed, tangents, derivatives, task, constants, results, simulation)
 
     return simulate
+
+
+def _own_views(count):
+    """Device function ``own(work, thread)``: each array's part of one thread, which the last axis but one counts."""
+    if count == 0:
+
+        def own(work, thread):
+            return ()
+
+    else:
+        rest, last = _own_views(count - 1), count - 1
+
+        def own(work, thread):
+            return rest(work, thread) + (work[last][..., thread : thread + 1, :],)
+
+    return inlined(own)
+
+
+def summary_kernel(simulator, n_arrays):
+    """Kernel ``(kept, constants, work, results)`` that summarises what was kept: one thread for each simulation.
+
+    ``kept`` and ``results`` are those of `simulation_kernel`; ``work`` has ``n_arrays`` arrays (..., simulations, length).
+    """
+    summary, own = device_function(simulator.summary), _own_views(n_arrays)
+
+    def summarise(kept, constants, work, results):
+        thread = cuda.grid(1)
+        if thread >= results.shape[1]:
+            return
+        ours = slice(thread, thread + 1)
+        summary(kept[:, :, ours], constants, own(work, thread), results[:, ours])
+
+    return summarise
 
 
 def average_kernel():

@@ -7,27 +7,68 @@ Import this module only where numba-cuda is installed.
 
 from functools import cache
 
+import numba
 import numpy as np
 from numba import cuda
 
 from numepi.kernels.cuda.memory import memory
-from numepi.kernels.cuda.simulation_kernels import DeviceRun, average_kernel, simulation_kernel
+from numepi.kernels.cuda.simulation_kernels import DeviceRun, average_kernel, simulation_kernel, summary_kernel
 from numepi.kernels.lane_kernels import Layout
 from numepi.kernels.lanes import in_precision
 
-__all__ = ["THREADS", "statistics"]
+__all__ = ["THREADS", "kernels", "statistics"]
 
 THREADS = 128  # of a block: four warps
 
 
 @cache
-def _compiled(simulator, real, with_tangents, given):
-    return cuda.jit(simulation_kernel(simulator, real, with_tangents, given))
+def _simulation(simulator, real, with_tangents, given):
+    return compiled(simulation_kernel(simulator, real, with_tangents, given))
+
+
+@cache
+def _summary(simulator, n_arrays):
+    return compiled(summary_kernel(simulator, n_arrays))
 
 
 @cache
 def _average():
-    return cuda.jit(average_kernel())
+    return compiled(average_kernel())
+
+
+def compiled(kernel):
+    """Compile a kernel at its first call, for the device alone: its code is that which is inspected without one."""
+    return cuda.jit(kernel) if numba.config.ENABLE_CUDASIM else cuda.jit(kernel, lto=False)
+
+
+def kernels(job, real):
+    """Every kernel that a job may launch in the precision ``real``: a list of (name, function, argument types)."""
+    scalar, simulator = numba.from_dtype(np.dtype(real)), job.simulator
+    matrix, stack, means = scalar[:, ::1], scalar[:, :, ::1], numba.float64[:, ::1]
+    constants = numba.typeof(in_precision(real, job.drive, _writable(job.constants))[1])
+    run = numba.typeof(DeviceRun(0, 0, 0, 0, 0, 0))
+    found = [
+        (
+            f"{simulator.name} {'value and Jacobian' if with_tangents else 'value'}{', given noise' * given}",
+            simulation_kernel(simulator, real, with_tangents, given),
+            (matrix, run, matrix, constants, matrix, stack, stack, matrix),
+        )
+        for with_tangents in (False, True)
+        for given in (False, True)
+    ]
+    if simulator.summary is not None:
+        templates = _workspace(job)
+        work = numba.types.Tuple([numba.types.Array(numba.float64, array.ndim, "A") for array in templates])
+        summary = summary_kernel(simulator, len(templates))
+        found.append((f"{simulator.name} summary", summary, (stack, constants, work, matrix)))
+    return [*found, ("average over trials", average_kernel(), (matrix, numba.int64, means))]
+
+
+def _writable(constants):
+    """Constants whose tables have the type of device arrays."""
+    return constants._replace(
+        **{field: value.copy() for field, value in constants._asdict().items() if isinstance(value, np.ndarray)}
+    )
 
 
 def launch(kernel, threads, stream, *arguments):
@@ -61,7 +102,8 @@ def _rows_that_fit(device, job, dtype, with_jacobian):
         numbers += simulator.n_initial + steps * simulator.n_noise
     if simulator.summary is not None:
         numbers += (steps + 1 - job.observe_from) * (layout.n_observed + layout.n_observed_tangents)
-    per_row = simulator.n_tasks * (job.trials * numbers * dtype.itemsize + 8 * n_values)
+    in_summary = sum(array.nbytes for array in _workspace(job))
+    per_row = simulator.n_tasks * (job.trials * (numbers * dtype.itemsize + in_summary) + 8 * n_values)
     per_row += simulator.n_parameters * dtype.itemsize
     rows = int(min(device.available / per_row, 2**31 // (simulator.n_tasks * job.trials)))
     if rows < 1:
@@ -82,14 +124,43 @@ def _block(device, job, z, low, key, first_index, with_jacobian):
     initial, noise = _given(device, job, low, n, real)
     results = device.array("results", (_n_values(job, with_jacobian), simulations), real)
     means = device.array("means", (_n_values(job, with_jacobian), pairs), np.float64)
-    kept = device.array("kept", (1, 1, 1), real)
-    kernel = _compiled(simulator, real, with_jacobian, job.noise is not None)
+    kept = _room_to_keep(device, job, simulations, real, with_jacobian)
+    constants = device_constants(device, simulator.name, constants)
+    kernel = _simulation(simulator, real, with_jacobian, job.noise is not None)
     launch(
         kernel, simulations, device.stream,
         device.upload("z", z.T), run, device.upload("drive", drive.T), constants, initial, noise, kept, results,
     )  # fmt: skip
+    if simulator.summary is not None:
+        work = tuple(device.workspace(f"work {i}", template, simulations) for i, template in enumerate(_workspace(job)))
+        launch(_summary(simulator, len(work)), simulations, device.stream, kept, constants, work, results)
     launch(_average(), means.size, device.stream, results, job.trials, means)
     return device.download(means).reshape(-1, n, simulator.n_tasks).transpose(1, 2, 0)
+
+
+def device_constants(device, name, constants):
+    """Constants with their tables on the device."""
+    tables = {
+        field: device.table(f"{name}.{field}", value)
+        for field, value in constants._asdict().items()
+        if isinstance(value, np.ndarray)
+    }
+    return constants._replace(**tables)
+
+
+def _workspace(job):
+    """Arrays that the summary of one simulation works in."""
+    if job.simulator.summary is None:
+        return ()
+    return job.simulator.workspace(len(job.drive) - job.observe_from, 1, job.constants)
+
+
+def _room_to_keep(device, job, simulations, real, with_jacobian):
+    layout = Layout(job.simulator, with_jacobian)
+    if job.simulator.summary is None:
+        return device.array("kept", (1, 1, 1), real)
+    rows = layout.n_observed + layout.n_observed_tangents
+    return device.array("kept", (len(job.drive) - job.observe_from, rows, simulations), real)
 
 
 def _given(device, job, low, n, real):
