@@ -17,6 +17,9 @@ _NAMES = {
     "SplineFlow": "flow",
     "infer": "inference",
     "load": "result",
+    "Task": "sweeps",
+    "sweep": "sweeps",
+    "load_sweep": "sweeps",
     "check_jacobian": "circuits.check",
 }
 _MODULES = ("analysis", "circuits", "flow", "inference", "plotting", "storage")

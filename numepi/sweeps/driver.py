@@ -1,0 +1,158 @@
+"""`numepi.sweep`: hand the tasks to an executor, and keep the index of what comes back."""
+
+import sys
+from concurrent.futures import BrokenExecutor, CancelledError, as_completed
+from contextlib import nullcontext
+from pathlib import Path
+
+from numepi.random_streams import seed_sequence
+from numepi.storage import check_writable
+from numepi.sweeps.index import IndexFile, SweepIndex, load_sweep
+from numepi.sweeps.task import OUTCOME, Task, pending_row
+from numepi.sweeps.worker import read_outcome, run_task
+from numepi.worker_threads import workers_beside
+
+__all__ = ["sweep"]
+
+_LOST = {"status": "lost", "message": "its worker died: run the sweep again with resume=True"}
+_SAME = ("circuit", "circuit_settings", "property", "settings", "seed")
+
+
+def sweep(tasks, executor=None, out="sweep", rng=0, resume=False, threads=None, progress=True):
+    """Run many inferences, in this process or on an executor; the same bits come from any of them.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        A tuple of a `Task`'s arguments will do.
+    executor : concurrent.futures.Executor or callable, optional
+        Where to run: a process pool (start method spawn), loky, ``dask.distributed.Client.get_executor()``,
+        ``mpi4py.futures.MPIPoolExecutor``; default is one task after the other in this process.  A function without
+        arguments that makes an executor lets the sweep go on when a pool breaks because a worker was killed: it makes
+        another one, as long as something gets done between two breaks.
+    out : path
+        Directory, made if need be, that this process and the workers see under the same name.  Workers write a result
+        file each, and a checkpoint while they work; this process writes ``index.json``.
+    rng : int, SeedSequence or Generator
+        Task i without a seed of its own gets child i of it (`numpy.random.SeedSequence` spawning).
+    resume : bool
+        Do what is missing of the sweep in ``out``: tasks that are pending, raised an error or lost their worker, from
+        their checkpoints.  Tasks may have been added at the end.
+    threads : int, optional
+        Numba threads of each task.  By default the cores of its worker (``SLURM_CPUS_PER_TASK``, or those it may be
+        scheduled on) divided by the workers that share them.  BLAS gets one thread.
+    progress : bool
+        Report on standard error when a task ends.
+
+    Returns
+    -------
+    SweepIndex
+
+    Raises
+    ------
+    TypeError, ValueError
+        For something that is no task or executor, a directory that cannot be written, or one that holds a sweep: of
+        other tasks, or without ``resume``.
+    KeyboardInterrupt
+        On Ctrl-C, with the index written.
+    """
+    tasks = [task if isinstance(task, Task) else Task(*task) for task in tasks]
+    if not (executor is None or hasattr(executor, "submit") or callable(executor)):
+        raise TypeError(f"executor is a {type(executor).__name__}: expected a concurrent.futures.Executor")
+    if threads is not None and (not isinstance(threads, int) or threads < 1):
+        raise ValueError(f"threads = {threads!r}: the number of threads is a positive integer")
+    root = seed_sequence(rng)
+    seeds = [task.seed_at(root, position) for position, task in enumerate(tasks)]
+    rows = [pending_row(task, seed, position) for position, (task, seed) in enumerate(zip(tasks, seeds))]
+    directory = Path(out).absolute()
+    index = _open(directory, rows, resume)
+    paths = [directory / f"{row['run']:05d}-{row['circuit']}-{row['digest']}.npz" for row in rows]
+    calls = {i: (tasks[i], seeds[i], str(paths[i]), threads) for i, row in enumerate(index.rows) if row["path"] is None}
+    file = IndexFile(index)
+    file.save()
+    try:
+        for done, (position, outcome) in enumerate(_outcomes(executor, calls), start=1):
+            file.update(position, {"message": None} | outcome)
+            if progress:
+                row = index[position]
+                print(f"sweep: {done}/{len(calls)}: run {position} ({row['circuit']}) {row['status']}", file=sys.stderr)
+            if executor is None and outcome["status"] == "interrupted":
+                raise KeyboardInterrupt
+    finally:
+        file.save()
+    return index
+
+
+def _open(directory, rows, resume):
+    """The index to start from: ``rows``, with what a sweep in ``directory`` has found of them."""
+    directory.mkdir(parents=True, exist_ok=True)
+    check_writable(directory / "index.json", "out")
+    try:
+        stored = load_sweep(directory).rows
+    except FileNotFoundError:
+        return SweepIndex(directory, rows)
+    if not resume:
+        raise ValueError(f"out = {str(directory)!r} holds a sweep: pass resume=True to complete it, or name another")
+    if len(stored) > len(rows):
+        raise ValueError(
+            f"the sweep in {directory} has {len(stored)} tasks and {len(rows)} are given: give all of them"
+        )
+    for old, new in zip(stored, rows):
+        if old["digest"] != new["digest"]:
+            changed = [f"{k} is {new[k]!r} here and {old[k]!r} there" for k in _SAME if old[k] != new[k]]
+            changed = "; ".join(changed) or "the support differs"
+            raise ValueError(f"task {new['run']} is another than in {directory}: {changed}")
+        found = directory / f"{old['run']:05d}-{old['circuit']}-{old['digest']}.npz"
+        # A driver that was killed has not entered the last results of its workers.
+        new |= read_outcome(found) if old["path"] is None and found.exists() else {k: old[k] for k in OUTCOME}
+    return SweepIndex(directory, rows)
+
+
+def _outcomes(executor, calls):
+    """Position and outcome of each call, as they end."""
+    if executor is None:
+        for position, call in calls.items():
+            yield position, run_task(*call, beside=1)
+        return
+    waiting = dict(calls)
+    while waiting:
+        lost, before = {}, len(waiting)
+        remake = isinstance(executor, type) or not hasattr(executor, "submit")
+        with executor() if remake else nullcontext(executor) as pool:
+            for position, outcome in _submit(pool, waiting):
+                if outcome is _LOST and remake:
+                    lost[position] = waiting[position]
+                else:
+                    yield position, outcome
+        if len(lost) == before:  # nothing gets done: the tasks kill their workers
+            yield from ((position, _LOST) for position in lost)
+            return
+        waiting = lost
+
+
+def _submit(pool, calls):
+    beside = workers_beside(pool)
+    positions, futures = {}, []
+    try:
+        for position, call in calls.items():
+            try:
+                future = pool.submit(run_task, *call, beside)
+            except BrokenExecutor:
+                yield position, _LOST
+                continue
+            positions[future] = position
+            futures.append(future)
+        for future in as_completed(futures):
+            yield positions[future], _outcome(future)
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _outcome(future):
+    try:
+        return future.result()
+    except (BrokenExecutor, CancelledError):
+        return _LOST
+    except Exception as error:  # a task that cannot be pickled, a worker that Dask gave up on
+        return {"status": "error", "message": f"{type(error).__name__}: {error}"}

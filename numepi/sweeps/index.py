@@ -1,0 +1,161 @@
+"""The index of a sweep: one row for each task, in one file, read without opening any result."""
+
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from numepi.result import load
+
+__all__ = ["IndexFile", "SweepIndex", "load_sweep"]
+
+_NAME = "index.json"
+_SCHEMA = 1
+_INTERVAL = 1.0  # seconds between writes of the index
+_NUMBERS = (
+    "entropy", "entropy_stderr", "relative_entropy", "kl", "kl_stderr", "n_simulations", "elapsed",
+)  # fmt: skip
+
+
+class SweepIndex:
+    """A table of runs: a sequence of rows (dicts) in the order of the tasks.
+
+    Columns: ``run`` (position), ``circuit``, ``circuit_settings``, ``property``, ``settings``, ``seed``, ``labels``;
+    ``status``, ``message``, ``success``, ``entropy`` and ``relative_entropy`` with ``entropy_stderr`` (nats), the
+    certificate's ``kl``, ``kl_stderr`` and ``reliable``, ``n_simulations``, ``elapsed`` (seconds of fitting) and
+    ``path`` (file name of the result, None when there is none).  ``status`` is a result's status, or ``"pending"``,
+    ``"interrupted"``, ``"error"`` (the run raised: see ``message``) or ``"lost"`` (its worker died).
+    """
+
+    def __init__(self, directory, rows):
+        self.directory = Path(directory)
+        self.rows = rows
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, position):
+        return self.rows[position]
+
+    @property
+    def missing(self):
+        """The rows without a result, as an index."""
+        return SweepIndex(self.directory, [row for row in self.rows if row["path"] is None])
+
+    def where(self, **values):
+        """The rows that have these values, as an index: of a column, a label, a setting or a circuit's setting."""
+        rows = [row for row in self.rows if all(_value(row, k) == v for k, v in values.items())]
+        return SweepIndex(self.directory, rows)
+
+    def column(self, name):
+        """One column, label or setting of all rows: an array of floats for numbers (NaN: none), else of objects."""
+        values = [_value(row, name) for row in self.rows]
+        if name in _NUMBERS:
+            return np.array([np.nan if v is None else v for v in values], float)
+        out = np.empty(len(values), object)
+        out[:] = values
+        return out
+
+    def best(self, **values):
+        """The row of greatest entropy among the runs that met their constraints: the paper's choice.
+
+        With keywords, among those that `where` selects.  A prior's runs compare by entropy relative to it.
+
+        Raises
+        ------
+        ValueError
+            If no run met its constraints.
+        """
+        rows = self.where(**values).rows
+        met = [row for row in rows if row["success"]]
+        if not met:
+            found = ", ".join(f"{sum(r['status'] == s for r in rows)} {s}" for s in sorted({r["status"] for r in rows}))
+            raise ValueError(f"none of {len(rows)} runs met its constraints ({found or 'nothing matches'})")
+        return min(met, key=lambda row: row["relative_entropy"])
+
+    def result(self, row, **arguments):
+        """Load the result of a row; ``arguments`` are those of `numepi.load`."""
+        if row["path"] is None:
+            raise ValueError(f"run {row['run']} has no result: it is {row['status']} ({row['message']})")
+        return load(self.directory / row["path"], **arguments)
+
+    def __str__(self):
+        head = ("run", "circuit", "labels", "status", "entropy", "kl", "simulations", "seconds")
+        lines = [head, *(_cells(row) for row in self.rows)]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+        table = ["  ".join(cell.ljust(w) for cell, w in zip(line, widths)).rstrip() for line in lines]
+        problems = [f"run {r['run']}: {r['message']}" for r in self.rows if r["path"] is None and r["message"]]
+        return "\n".join(table + problems)
+
+    def __repr__(self):
+        return f"<numepi sweep in {self.directory}: {len(self) - len(self.missing)} of {len(self)} runs done>"
+
+
+def load_sweep(directory):
+    """The `SweepIndex` of the sweep in ``directory``, also while it runs.
+
+    Raises
+    ------
+    FileNotFoundError
+    ValueError
+        If the index is not one, or was written by a newer numepi.
+    """
+    path = Path(directory) / _NAME
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist: {directory} holds no sweep")
+    try:
+        content = json.loads(path.read_text())
+        schema, rows = content["numepi_sweep"], content["rows"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not the index of a numepi sweep ({error})") from error
+    if schema > _SCHEMA:
+        raise ValueError(f"{path} was written by a newer numepi: upgrade to read it")
+    return SweepIndex(directory, rows)
+
+
+class IndexFile:
+    """Writes an index as rows change, each time replacing the file in one step."""
+
+    def __init__(self, index):
+        self.index = index
+        self._last = -np.inf
+
+    def update(self, position, outcome):
+        """Put ``outcome`` into the row, and write the file if it is old."""
+        self.index.rows[position] |= outcome
+        if time.monotonic() - self._last > _INTERVAL:
+            self.save()
+
+    def save(self):
+        """Write the file."""
+        content = json.dumps({"numepi_sweep": _SCHEMA, "rows": self.index.rows}, indent=0, allow_nan=False)
+        directory = self.index.directory
+        with tempfile.NamedTemporaryFile("w", prefix=f".{_NAME}.", dir=directory, delete=False) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(file.name, 0o644)
+        os.replace(file.name, directory / _NAME)
+        self._last = time.monotonic()
+
+
+def _value(row, name):
+    for place in (row, row["labels"], row["settings"], row["circuit_settings"]):
+        if name in place:
+            return place[name]
+    return None
+
+
+def _cells(row):
+    def number(name, form):
+        return "" if row[name] is None else format(row[name], form)
+
+    labels = ", ".join(f"{k}={v}" for k, v in row["labels"].items())
+    kl = number("kl", ".3f") + ("" if row["reliable"] or row["kl"] is None else "?")
+    return (
+        str(row["run"]), row["circuit"], labels, row["status"], number("entropy", ".3f"), kl,
+        number("n_simulations", ",d"), number("elapsed", ".1f"),
+    )  # fmt: skip
