@@ -89,19 +89,18 @@ class AffineStack(Transform):
 
     def run(self, parameters, x, log_q, inverse):
         """See `Transform`; the tape holds the moved coordinates and the network's activations of every stage."""
-        y = x.copy()
-        tape = np.empty((len(x), self.n_stages, self._rows, LANES), x.dtype)
-        coupling_kernels.run(parameters, *self._shape(), y, tape, log_q, self._buffers(1)[0], inverse)
+        y, tape = np.empty_like(x), np.empty((len(x), self.n_stages, self._rows, LANES), x.dtype)
+        coupling_kernels.run(parameters, *self._shape(), x, y, tape, log_q, self._buffers(1)[0], inverse)
         return y, tape
 
     def pull(self, parameters, tape, grad_output, grad_log_q, inverse, partial, group):
         """See `Transform`."""
-        grad = grad_output.astype(tape.dtype)
+        grad_input = np.empty_like(grad_output)
         coupling_kernels.pull(
-            parameters, *self._shape(), tape, grad, grad_log_q.astype(tape.dtype, copy=False),
+            parameters, *self._shape(), tape, grad_output, grad_input, grad_log_q.astype(tape.dtype, copy=False),
             partial if group else np.empty((1, self.n_stages, 0), tape.dtype), self._buffers(2), inverse, group,
         )  # fmt: skip
-        return grad
+        return grad_input
 
     def tangent(self, parameters, tape, tangent_input):
         """See `Transform`."""

@@ -7,6 +7,8 @@ whose results are dropped and whose cotangents are zero.
 
 import numpy as np
 
+from numepi.kernels.compile import kernel
+
 __all__ = ["LANES", "MAX_GROUPS", "from_blocks", "to_blocks", "vector_from_blocks", "vector_to_blocks"]
 
 LANES = 64
@@ -17,11 +19,19 @@ MAX_GROUPS = 64
 def to_blocks(x, dtype, fill=True):
     """(n, D) -> (blocks, D, LANES); the last block is filled up with the first row, or with zeros if not ``fill``."""
     n, dim = x.shape
-    blocks = -(-n // LANES)
-    padded = np.empty((blocks * LANES, dim), dtype)
-    padded[:n] = x
-    padded[n:] = x[:1] if fill else 0
-    return np.ascontiguousarray(padded.reshape(blocks, LANES, dim).transpose(0, 2, 1))
+    blocks = np.empty((-(-n // LANES), dim, LANES), dtype)
+    _read_rows(np.ascontiguousarray(x), blocks, fill)
+    return blocks
+
+
+@kernel
+def _read_rows(x, blocks, fill):
+    for block in range(len(blocks)):
+        for lane in range(LANES):
+            i = block * LANES + lane
+            row, keep = (i, True) if i < len(x) else (0, fill)
+            for d in range(x.shape[1]):
+                blocks[block, d, lane] = x[row, d] if keep else 0
 
 
 def from_blocks(blocks, n):

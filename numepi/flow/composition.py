@@ -107,22 +107,32 @@ class Flow:
         pullback : callable
             ``pullback(grad_z, grad_log_q)`` with (n, D) and (n,) gives the gradient (n_parameters,) in theta.
         """
-        z, log_q, pullback = self.sample_with_full_pullback(theta, base)
-        return z, log_q, lambda grad_z, grad_log_q: pullback(grad_z, grad_log_q)[0]
+        z, log_q, pull = self._sample_and_pull(theta, base)
+        return z, log_q, lambda grad_z, grad_log_q: pull(grad_z, grad_log_q, False)[0]
 
     def sample_with_full_pullback(self, theta, base):
         """As `sample_with_pullback`, and the pullback gives the gradients in theta and in base (n, D)."""
+        z, log_q, pull = self._sample_and_pull(theta, base)
+
+        def pullback(grad_z, grad_log_q):
+            grad_theta, grad_base = pull(grad_z, grad_log_q, True)
+            return grad_theta, np.concatenate(grad_base)
+
+        return z, log_q, pullback
+
+    def _sample_and_pull(self, theta, base):
         batch = self._forward(*self._check(theta, base, "base"))
         z, log_q = _read_samples(batch)
 
-        def pullback(grad_z, grad_log_q):
-            grad_z, grad_log_q = (
-                _cotangent(grad_z, z.shape, "grad_z"),
-                _cotangent(grad_log_q, log_q.shape, "grad_log_q"),
+        def pull(grad_z, grad_log_q, in_base):
+            grad_z = _cotangent(grad_z, z.shape, "grad_z")
+            grad_log_q = _cotangent(grad_log_q, log_q.shape, "grad_log_q")
+            return self._pull(
+                batch,
+                lambda each, rows, partial, group: each.pull(grad_z[rows], grad_log_q[rows], partial, group, in_base),
             )
-            return self._pull(batch, grad_z, grad_log_q)
 
-        return z, log_q, pullback
+        return z, log_q, pull
 
     def log_prob(self, theta, z):
         """Log q(z) (n,) at ``z`` (n, D): -inf outside of the support, NaN where z is NaN."""
@@ -145,14 +155,17 @@ class Flow:
 
         def pullback(grad_log_q):
             grad_log_q = _cotangent(grad_log_q, log_q.shape, "grad_log_q")
-            return self._pull(batch, grad_log_q)
+            grad_theta, grad_z = self._pull(
+                batch, lambda each, rows, partial, group: each.pull(grad_log_q[rows], partial, group)
+            )
+            return grad_theta, np.concatenate(grad_z)
 
         return log_q, pullback
 
     def log_prob_gradient(self, theta, z):
         """d log q / dz (n, D) at ``z`` (n, D); NaN in rows outside of the support."""
         batch = self._inverse(*self._check(theta, z, "z"))
-        return _join(batch, lambda each, part: each.pull(1.0, None, 0))
+        return np.concatenate([chunk.run().pull(1.0, None, 0) for chunk in batch])
 
     def log_prob_hessian_product(self, theta, z, v):
         """d^2 log q / dz^2 times ``v`` (n, D), row by row, at ``z`` (n, D): forward over reverse; NaN outside."""
@@ -160,7 +173,7 @@ class Flow:
         v = np.asarray(v, np.float64)
         if v.shape != z.shape:
             raise ValueError(f"v has shape {v.shape}: expected that of z, {z.shape}")
-        return _join(self._inverse(theta, z), lambda each, part: each.hessian_product(v[part.rows]))
+        return np.concatenate([chunk.run().hessian_product(v[chunk.rows]) for chunk in self._inverse(theta, z)])
 
     def sample_definition(self, theta, base):
         """`sample` in plain `autograd.numpy`: the readable definition."""
@@ -193,42 +206,37 @@ class Flow:
     def _forward(self, theta, base):
         packed = self._pack(theta)
         return chunks(
-            lambda rows: ForwardPass(self.transforms, packed, base[rows], self.precision), len(base), self._tape_bytes
+            lambda rows, parts: ForwardPass(self.transforms, packed, base[rows], parts, self.precision),
+            len(base),
+            self._tape_bytes,
         )
 
     def _inverse(self, theta, z):
         packed = self._pack(theta)
         return chunks(
-            lambda rows: InversePass(self.transforms, packed, z[rows], self.precision, self.support),
+            lambda rows, parts: InversePass(self.transforms, packed, z[rows], parts, self.support),
             len(z),
             self._tape_bytes,
         )
 
-    def _pull(self, batch, *cotangents):
-        """Gradients in theta, and in the inputs (n, D)."""
-        grad_theta, grad_inputs = np.zeros(self.n_parameters), []
+    def _pull(self, batch, pull):
+        """Gradient in theta; and the list of what ``pull(pass, rows, partial, group)`` returns."""
+        grad_theta, results = np.zeros(self.n_parameters), []
         for chunk in batch:
             partial = [t.new_gradient(chunk.n_groups) for t in self.transforms]
-            grad_inputs += chunk.map(
-                lambda each, part, partial=partial, group=chunk.group: each.pull(
-                    *(c[part.rows] for c in cotangents), [p[part.groups] for p in partial], group
-                )
-            )
-            grad_theta += np.concatenate([t.total_gradient(p) for t, p in zip(self.transforms, partial)])
-        return grad_theta, np.concatenate(grad_inputs)
-
-
-def _join(batch, function):
-    return np.concatenate([result for chunk in batch for result in chunk.map(function)])
+            results.append(pull(chunk.run(), chunk.rows, partial, chunk.group))
+            for transform, where, each in zip(self.transforms, self._slices, partial):
+                grad_theta[where] += transform.total_gradient(each)
+        return grad_theta, results
 
 
 def _read_samples(batch):
-    parts = [result for chunk in batch for result in chunk.map(lambda each, part: (each.z, each.log_q))]
-    return np.concatenate([z for z, _ in parts]), np.concatenate([log_q for _, log_q in parts])
+    samples = [(each.z, each.log_q) for each in (chunk.run() for chunk in batch)]
+    return np.concatenate([z for z, _ in samples]), np.concatenate([log_q for _, log_q in samples])
 
 
 def _read_densities(batch):
-    return _join(batch, lambda each, part: each.log_q)
+    return np.concatenate([chunk.run().log_q for chunk in batch])
 
 
 def _cotangent(grad, shape, name):

@@ -22,11 +22,16 @@ _INVERSE_LIMIT = 1 / LOG_SCALE_LIMIT
 
 
 @block_function
+def _copy(x, y):
+    for r in range(len(x)):
+        for lane in range(LANES):
+            y[r, lane] = x[r, lane]
+
+
+@block_function
 def _reorder(rows, order, back, scratch):
     """New row i is row order[i]; or back."""
-    for r in range(len(rows)):
-        for lane in range(LANES):
-            scratch[r, lane] = rows[r, lane]
+    _copy(rows, scratch)
     for r in range(len(rows)):
         source, target = (r, order[r]) if back else (order[r], r)
         for lane in range(LANES):
@@ -68,19 +73,20 @@ def _run_coupling(w, widths, n_kept, x, tape, log_q, inverse):
 
 
 @kernel
-def run(w, widths, n_kept, orders, x, tape, log_q, scratch, inverse):
-    """Turn x (blocks, D, LANES) into the output, fill tape (blocks, stages, rows, LANES); subtract sum s from log_q.
+def run(w, widths, n_kept, orders, x, y, tape, log_q, scratch, inverse):
+    """Fill y (blocks, D, LANES) and tape (blocks, stages, rows, LANES); subtract sum s from log_q.
 
     w (stages, packed) holds the networks, orders (stages, D) what precedes them; ``scratch`` is (D or more, LANES).
     """
     for block in range(len(x)):
+        _copy(x[block], y[block])
         for i in range(len(w)):
             stage = len(w) - 1 - i if inverse else i
             if not inverse:
-                _reorder(x[block], orders[stage], False, scratch)
-            _run_coupling(w[stage], widths, n_kept, x[block], tape[block, stage], log_q[block], inverse)
+                _reorder(y[block], orders[stage], False, scratch)
+            _run_coupling(w[stage], widths, n_kept, y[block], tape[block, stage], log_q[block], inverse)
             if inverse:
-                _reorder(x[block], orders[stage], True, scratch)
+                _reorder(y[block], orders[stage], True, scratch)
 
 
 @block_function
@@ -109,8 +115,8 @@ def _pull_coupling(w, widths, n_kept, tape, grad_x, grad_log_q, g, scratch, grad
 
 
 @kernel
-def pull(w, widths, n_kept, orders, tape, grad_x, grad_log_q, grad, buffers, inverse, group):
-    """Turn grad_x from the output's into the input's gradient; add that of w to grad (groups, stages, packed).
+def pull(w, widths, n_kept, orders, tape, grad_y, grad_x, grad_log_q, grad, buffers, inverse, group):
+    """Fill grad_x; add the gradient of w to grad (groups, stages, packed).
 
     Each ``group`` of blocks adds to its own row of grad; with ``group`` = 0 the weights' gradient is left out.
     ``buffers`` (2, widest layer, LANES) is scratch.
@@ -118,6 +124,7 @@ def pull(w, widths, n_kept, orders, tape, grad_x, grad_log_q, grad, buffers, inv
     g, scratch = buffers[0], buffers[1]
     for block in range(len(tape)):
         row = block // group if group else 0
+        _copy(grad_y[block], grad_x[block])
         for i in range(len(w)):
             stage = i if inverse else len(w) - 1 - i
             if inverse:

@@ -22,17 +22,12 @@ def clear(x, rows):
 
 
 @block_function
-def _accumulate(w, start, row_stride, column_stride, x, y):
-    """y[r] += sum_c W[r, c] x[c], with W[r, c] = w[start + r * row_stride + c * column_stride]."""
+def _product(w, start, row_stride, column_stride, x, y):
+    """y[r] = sum_c W[r, c] x[c], with W[r, c] = w[start + r * row_stride + c * column_stride]."""
     step = VECTOR_BYTES // w.itemsize
     for r in range(0, len(y), 4):
         for lane in range(r * LANES, (r + 1) * LANES, step):
-            y0, y1, y2, y3 = (
-                load(y, lane),
-                load(y, lane + LANES),
-                load(y, lane + 2 * LANES),
-                load(y, lane + 3 * LANES),
-            )
+            y0 = y1 = y2 = y3 = zeros(y)
             i = start + r * row_stride
             for j in range(lane - r * LANES, len(x) * LANES, LANES):
                 column = load(x, j)
@@ -85,14 +80,14 @@ def mlp_run(w, widths, tape):
         n_in, n_out = widths[layer], widths[layer + 1]
         x, y = tape[row : row + n_in], tape[row + n_in : row + n_in + n_out]
         bias = start + n_in * n_out
+        _product(w, start, n_in, 1, x, y)
         for r in range(n_out):
-            for lane in range(LANES):
-                y[r, lane] = w[bias + r]
-        _accumulate(w, start, n_in, 1, x, y)
-        if layer < last:
-            for r in range(n_out):
+            if layer < last:
                 for lane in range(LANES):
-                    y[r, lane] = tanh(y[r, lane])
+                    y[r, lane] = tanh(y[r, lane] + w[bias + r])
+            else:
+                for lane in range(LANES):
+                    y[r, lane] += w[bias + r]
         start = bias + n_out
         row += n_in
 
@@ -113,8 +108,7 @@ def mlp_pull(w, widths, tape, g, scratch, grad, with_parameters):
         if with_parameters:
             _accumulate_outer(g[:n_out], h, grad, start)
             _accumulate_sums(g[:n_out], grad, start + n_in * n_out)
-        clear(scratch, n_in)
-        _accumulate(w, start, 1, n_in, g[:n_out], scratch[:n_in])
+        _product(w, start, 1, n_in, g[:n_out], scratch[:n_in])
         for r in range(n_in):
             for lane in range(LANES):
                 slope = one - h[r, lane] * h[r, lane] if layer > 0 else one
@@ -130,8 +124,7 @@ def mlp_tangent(w, widths, tape, tangent):
     for layer in range(last + 1):
         n_in, n_out = widths[layer], widths[layer + 1]
         x, y = tangent[row : row + n_in], tangent[row + n_in : row + n_in + n_out]
-        clear(y, n_out)
-        _accumulate(w, start, n_in, 1, x, y)
+        _product(w, start, n_in, 1, x, y)
         row += n_in
         if layer < last:
             for r in range(n_out):
@@ -150,10 +143,8 @@ def mlp_pull_tangent(w, widths, tape, tangent, g, dg, scratch, scratch_tangent):
         n_in, n_out = widths[layer], widths[layer + 1]
         start -= n_in * n_out + n_out
         row -= n_in
-        clear(scratch, n_in)
-        clear(scratch_tangent, n_in)
-        _accumulate(w, start, 1, n_in, g[:n_out], scratch[:n_in])
-        _accumulate(w, start, 1, n_in, dg[:n_out], scratch_tangent[:n_in])
+        _product(w, start, 1, n_in, g[:n_out], scratch[:n_in])
+        _product(w, start, 1, n_in, dg[:n_out], scratch_tangent[:n_in])
         for r in range(n_in):
             for lane in range(LANES):
                 a, da = scratch[r, lane], scratch_tangent[r, lane]

@@ -29,6 +29,8 @@ def share(function, count):
 
 def run_all(tasks):
     """Results of the callables ``tasks``, in order; they run on as many threads as numba may use, the caller's too."""
+    if len(tasks) == 1:
+        return [tasks[0]()]
     waiting = iter(range(len(tasks)))
     results = [None] * len(tasks)
 
