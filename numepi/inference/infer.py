@@ -43,6 +43,7 @@ def infer(
     callback=None,
     precision="float64",
     device="cpu",
+    executor=None,
     **solver_settings,
 ):
     """Find the maximum-entropy distribution over a circuit's parameters that has an emergent property.
@@ -85,6 +86,9 @@ def infer(
         What the circuit and the default flow compute in.
     device : "cpu" or "cuda"
         Where the circuit is simulated (docs/cuda.md); flow and solver stay on the CPU.
+    executor : concurrent.futures.Executor, optional
+        Simulates batches in parts, for expensive simulators: docs/cluster.md says from which cost on it pays.
+        Any executor gives the same bits.
     **solver_settings
         See `numepi.inference.dual_settings.Settings` and `numepi.inference.augmented_lagrangian.Settings`.
 
@@ -124,7 +128,7 @@ def infer(
     results = []
     for index, store in enumerate(stores):
         seed = np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, index))
-        problem = Problem(circuit, prop, seed, prior, precision, with_gradient, device)
+        problem = Problem(circuit, prop, seed, prior, precision, with_gradient, device, executor)
         if index == 0:
             _check_statistics(problem)
             problem.constraints.warn_if_badly_conditioned()

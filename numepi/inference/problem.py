@@ -1,10 +1,12 @@
 """The problem a solver sees: simulate parameters, get sufficient statistics, count what fails."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from numepi.emergent_property import Constraints
+from numepi.constraints import Constraints
+from numepi.inference.shards import simulate_on
 
 __all__ = ["Batch", "Problem", "Stream"]
 
@@ -54,15 +56,20 @@ class Problem:
         Whether the solver may use the circuit's Jacobian.
     device : str
         Where the circuit is simulated.
+    executor : concurrent.futures.Executor, optional
+        Simulates batches in parts.
     """
 
-    def __init__(self, circuit, prop, seed, prior=None, precision="float64", with_gradient=True, device="cpu"):
+    def __init__(
+        self, circuit, prop, seed, prior=None, precision="float64", with_gradient=True, device="cpu", executor=None
+    ):
         self.circuit = circuit
         self.constraints = Constraints(prop, tuple(circuit.statistic_names))
         self.prior = prior
         self.precision = precision
         self.with_gradient = with_gradient
         self.device = device
+        self.executor = executor
         self.run_seed = seed
         self.n_simulations = 0
         self.n_failed = 0
@@ -81,6 +88,8 @@ class Problem:
     def simulate(self, z, purpose, iteration, first_index=0, with_jacobian=False):
         """Statistics at the rows of ``z``, as a `Batch` without the rows that failed."""
         call = self.circuit.statistics_and_jacobian if with_jacobian else self.circuit.statistics
+        if self.executor is not None:
+            call = partial(simulate_on, self.executor, call)
         seed = self.seed(purpose, iteration)
         answer = call(z, rng=seed, first_index=first_index, precision=self.precision, device=self.device)
         f, jacobian = answer if with_jacobian else (answer, None)
