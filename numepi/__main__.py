@@ -111,14 +111,14 @@ def _info(options):
     import scipy
 
     import numepi as ne
-    from numepi.circuits.lds import lds_statistics
+    from numepi.circuits.lds import EIGENVALUE
 
     print(f"numepi {ne.__version__}, Python {platform.python_version()}, {platform.platform()}")
     packages = (numpy, numba, scipy, autograd, matplotlib)
     print(", ".join(f"{p.__name__} {getattr(p, '__version__', '?')}" for p in packages))
     threads = f"threads {numba.get_num_threads()} of {os.cpu_count()} cores (NUMBA_NUM_THREADS sets them)"
     print(f"{threads}, threading layer: numepi's own pool around kernels that release the lock")
-    print(f"compiled kernels are kept in {lds_statistics.stats.cache_path or 'memory only (no writable cache)'}")
+    print(f"compiled kernels are kept in {EIGENVALUE.kernel.stats.cache_path or 'memory only (no writable cache)'}")
     return 0
 
 

@@ -1,16 +1,17 @@
 """Two-dimensional linear dynamical system: oscillation and growth from four recurrent weights (paper: Figure 1)."""
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 
 from numepi.circuits.base import Circuit, Trajectories
 from numepi.emergent_property import EmergentProperty
-from numepi.kernels.compile import kernel, scalar
-from numepi.kernels.threads import share
+from numepi.kernels.compile import block_function, scalar
+from numepi.kernels.rows import RowJob, RowStatistics
 from numepi.support import Support
 
 __all__ = ["LDS"]
-
-_ROWS = 4096  # fewer take less time than handing them to another thread
 
 
 @scalar
@@ -22,7 +23,7 @@ def lds_eigenvalue(a11, a12, a21, a22, tau):
     trace = a11 + a22
     # tr^2 - 4 det without the cancellation
     discriminant = (a11 - a22) * (a11 - a22) + 4 * (a12 * a21)
-    root = np.sqrt(abs(discriminant))
+    root = math.sqrt(abs(discriminant))
     if discriminant >= 0:
         return (trace + root) / (2 * tau), 0 * root, root, True
     return trace / (2 * tau), root / (2 * tau), root, False
@@ -40,21 +41,36 @@ def lds_eigenvalue_gradient(a11, a12, a21, a22, root, is_real, tau):
     return difference, 2 * a21 * inverse, 2 * a12 * inverse, -difference
 
 
-@kernel
-def lds_statistics(first, last, z, tau, f, jacobian):
-    """Fill rows first ... last - 1 of f (n, 2) and jacobian (n, 2, 4)."""
-    half = z.dtype.type(1) / (2 * tau)
-    for i in range(first, last):
-        a11, a12, a21, a22 = z[i, 0], z[i, 1], z[i, 2], z[i, 3]
-        re, im, root, is_real = lds_eigenvalue(a11, a12, a21, a22, tau)
-        f[i, 0], f[i, 1] = re, im
-        gradient = lds_eigenvalue_gradient(a11, a12, a21, a22, root, is_real, tau)
+class LDSConstants(NamedTuple):
+    """Numbers of the equations below."""
+
+    tau: float
+
+
+@block_function
+def no_workspace(z):
+    """Return no arrays: a row needs none."""
+    return ()
+
+
+@scalar
+def lds_row(z, c, index, key, noise, work, f, jacobian):
+    """Fill f (2,) and, unless it is empty, jacobian (2, 4) of one parameter."""
+    a11, a12, a21, a22 = z[0], z[1], z[2], z[3]
+    re, im, root, is_real = lds_eigenvalue(a11, a12, a21, a22, c.tau)
+    f[0], f[1] = re, im
+    if len(jacobian) > 0:
+        half = z.dtype.type(1) / (2 * c.tau)
+        gradient = lds_eigenvalue_gradient(a11, a12, a21, a22, root, is_real, c.tau)
         moving, still = (0, 1) if is_real else (1, 0)
         for d in range(4):
-            jacobian[i, moving, d] = gradient[d]
-            jacobian[i, still, d] = 0
-        jacobian[i, 0, 0] += half
-        jacobian[i, 0, 3] += half
+            jacobian[moving, d] = gradient[d]
+            jacobian[still, d] = 0
+        jacobian[0, 0] += half
+        jacobian[0, 3] += half
+
+
+EIGENVALUE = RowStatistics(name="lds", n_statistics=2, row=lds_row, workspace=no_workspace, rows_per_share=4096)
 
 
 class LDS(Circuit):
@@ -99,13 +115,8 @@ class LDS(Circuit):
             "learning_rate": 1e-3,
         }
 
-    def _evaluate(self, z, key, first_index, noise, with_jacobian):
-        f = np.empty((len(z), 2), z.dtype)
-        jacobian = np.empty((len(z), 2, 4), z.dtype)
-        arguments = z, z.dtype.type(self.tau), f, jacobian
-        blocks = -(-len(z) // _ROWS)
-        share(lambda i, j: lds_statistics(i * _ROWS, min(j * _ROWS, len(z)), *arguments), blocks)
-        return f, jacobian if with_jacobian else None
+    def _job(self, noise):
+        return RowJob(EIGENVALUE, LDSConstants(self.tau))
 
     def _simulate(self, z, key, noise):
         from scipy.linalg import expm

@@ -5,41 +5,49 @@ the Gram matrix of B: (W + W^T) / 2 = B K B^T / 2, K exchanging U and V, has the
 4 x 4 matrix L^T K L / 2, where B^T B = L L^T.
 """
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 
 from numepi.circuits.base import Circuit, Trajectories
 from numepi.circuits.lds import lds_eigenvalue, lds_eigenvalue_gradient
 from numepi.emergent_property import EmergentProperty
-from numepi.kernels.compile import kernel, vector_kernel
+from numepi.kernels.compile import block_function, kernel, vector_kernel
 from numepi.kernels.random import normals4
+from numepi.kernels.rows import RowJob, RowStatistics
 from numepi.kernels.small_matrices import cholesky, jacobi_largest
-from numepi.kernels.threads import share
 from numepi.support import Support
 
 __all__ = ["RankTwoRNN"]
 
 
-@kernel
-def fill_factors(row, g, index, key, noise, factors):
-    """Fill factors (4, N): rows U1, U2, V1, V2 of z plus g times standard normals.
+class RNNConstants(NamedTuple):
+    """Numbers of the equations below."""
 
-    ``noise`` (2, N, 2) holds chi_U and chi_V; where it is empty they are drawn, four for each neuron, at the counter
-    (index, 0, 0, neuron).
+    g: float
+
+
+@kernel
+def fill_factors(z, g, index, key, noise, factors):
+    """Fill factors (4, N): rows U1, U2, V1, V2 of z (4N,) plus g times standard normals.
+
+    ``noise`` (4N,) holds chi_U (N, 2) and chi_V (N, 2); where it is empty they are drawn, four for each neuron, at the
+    counter (index, 0, 0, neuron).
     """
-    n_neurons = factors.shape[1]
-    z = row.reshape(4, n_neurons)
-    if noise.size > 0:
-        for j in range(n_neurons):
+    n = factors.shape[1]
+    if len(noise) > 0:
+        for j in range(n):
             for r in range(2):
-                factors[r, j] = z[r, j] + g * noise[0, j, r]
-                factors[2 + r, j] = z[2 + r, j] + g * noise[1, j, r]
+                factors[r, j] = z[r * n + j] + g * noise[2 * j + r]
+                factors[2 + r, j] = z[(2 + r) * n + j] + g * noise[2 * (n + j) + r]
         return
-    for j in range(n_neurons):
+    for j in range(n):
         u1, u2, v1, v2 = normals4(index, 0, 0, j, key[0], key[1], g)
-        factors[0, j] = z[0, j] + g * u1
-        factors[1, j] = z[1, j] + g * u2
-        factors[2, j] = z[2, j] + g * v1
-        factors[3, j] = z[3, j] + g * v2
+        factors[0, j] = z[j] + g * u1
+        factors[1, j] = z[n + j] + g * u2
+        factors[2, j] = z[2 * n + j] + g * v1
+        factors[3, j] = z[3 * n + j] + g * v2
 
 
 @vector_kernel
@@ -64,11 +72,12 @@ def project(factors, u, projection):
 
 
 @kernel
-def symmetric_eigenpair(factors, gram, u):
-    """Largest eigenvalue of (W + W^T) / 2, and its unit eigenvector in u (N,); u = 0 where the eigenvalue vanishes."""
-    n_neurons = len(u)
-    size = min(n_neurons, 4)
-    matrix, vectors = np.empty((size, size)), np.empty((size, size))
+def symmetric_eigenpair(factors, gram, matrix, vectors, lower, x, u):
+    """Largest eigenvalue of (W + W^T) / 2, and its unit eigenvector in u (N,); u = 0 where the eigenvalue vanishes.
+
+    Room to work in: ``matrix``, ``vectors`` (min(N, 4), min(N, 4)), ``lower`` (4, 4), ``x`` (4,).
+    """
+    n_neurons, size = len(u), len(matrix)
     if n_neurons <= 4:
         # As small as the reduced problem, whose rank deficiency would add zero eigenvalues.
         for i in range(size):
@@ -80,7 +89,7 @@ def symmetric_eigenpair(factors, gram, u):
         for j in range(size):
             u[j] = vectors[j, largest]
         return matrix[largest, largest]
-    lower, x = np.empty((4, 4)), np.zeros(4)
+    x[:] = 0.0
     cholesky(gram, lower)
     for a in range(4):
         for b in range(4):
@@ -100,54 +109,57 @@ def symmetric_eigenpair(factors, gram, u):
 
 
 @kernel
-def rnn_jacobian(factors, gram, u, root, is_real, jacobian):
-    """Fill jacobian (2, 4, N) from d lambda_1 / dA and from the eigenvector u of (W + W^T) / 2."""
+def rnn_jacobian(factors, gram, u, root, is_real, projection, jacobian):
+    """Fill jacobian (2, 4N) from d lambda_1 / dA and from the eigenvector u of (W + W^T) / 2."""
     like = factors.dtype.type
     d11, d12, d21, d22 = 0.5, 0.0, 0.0, 0.5
     if is_real:
         a11, a12, a21, a22 = lds_eigenvalue_gradient(gram[2, 0], gram[2, 1], gram[3, 0], gram[3, 1], root, True, 1.0)
         d11, d12, d21, d22 = d11 + a11, a12, a21, d22 + a22
-    projection = np.empty(4, factors.dtype)
+    n = len(u)
     project(factors, u, projection)
     d11, d12, d21, d22 = like(d11), like(d12), like(d21), like(d22)
-    for j in range(len(u)):
-        jacobian[0, 0, j] = d11 * factors[2, j] + d21 * factors[3, j]
-        jacobian[0, 1, j] = d12 * factors[2, j] + d22 * factors[3, j]
-        jacobian[0, 2, j] = d11 * factors[0, j] + d12 * factors[1, j]
-        jacobian[0, 3, j] = d21 * factors[0, j] + d22 * factors[1, j]
+    for j in range(n):
+        jacobian[0, j] = d11 * factors[2, j] + d21 * factors[3, j]
+        jacobian[0, n + j] = d12 * factors[2, j] + d22 * factors[3, j]
+        jacobian[0, 2 * n + j] = d11 * factors[0, j] + d12 * factors[1, j]
+        jacobian[0, 3 * n + j] = d21 * factors[0, j] + d22 * factors[1, j]
         # d lambda = u^T dW u
-        jacobian[1, 0, j] = u[j] * projection[2]
-        jacobian[1, 1, j] = u[j] * projection[3]
-        jacobian[1, 2, j] = u[j] * projection[0]
-        jacobian[1, 3, j] = u[j] * projection[1]
+        jacobian[1, j] = u[j] * projection[2]
+        jacobian[1, n + j] = u[j] * projection[3]
+        jacobian[1, 2 * n + j] = u[j] * projection[0]
+        jacobian[1, 3 * n + j] = u[j] * projection[1]
+
+
+@block_function
+def rnn_workspace(z):
+    """Room for one row: factors and u in the precision of z; gram, matrix, vectors, lower and x; projection."""
+    n_neurons = z.shape[1] // 4
+    size = min(n_neurons, 4)
+    return (
+        np.empty((4, n_neurons), z.dtype), np.empty(n_neurons, z.dtype), np.empty((4, 4)), np.empty((size, size)),
+        np.empty((size, size)), np.empty((4, 4)), np.empty(4), np.empty(4, z.dtype),
+    )  # fmt: skip
 
 
 @kernel
-def rnn_row(row, g, index, key, noise, f, jacobian):
-    """Fill f (2,) and, unless it is empty, jacobian (2, 4, N) of one parameter."""
-    n_neurons = len(row) // 4
-    factors, u = np.empty((4, n_neurons), row.dtype), np.empty(n_neurons, row.dtype)
-    gram = np.empty((4, 4))
-    fill_factors(row, g, index, key, noise, factors)
+def rnn_row(z, c, index, key, noise, work, f, jacobian):
+    """Fill f (2,) and, unless it is empty, jacobian (2, 4N) of one parameter z (4N,)."""
+    factors, u, gram, matrix, vectors, lower, x, projection = work
+    fill_factors(z, c.g, index, key, noise, factors)
     gram_matrix(factors, gram)
     # A[q, r] = V_q . U_r
     re, _, root, is_real = lds_eigenvalue(gram[2, 0], gram[2, 1], gram[3, 0], gram[3, 1], 1.0)
     f[0] = re
-    f[1] = symmetric_eigenpair(factors, gram, u)
-    if not np.isfinite(gram.sum() * re):
+    f[1] = symmetric_eigenpair(factors, gram, matrix, vectors, lower, x, u)
+    if not math.isfinite((gram[0, 0] + gram[1, 1] + gram[2, 2] + gram[3, 3]) * re):
         f[:] = np.nan
         jacobian[:] = np.nan
-    elif jacobian.size > 0:
-        rnn_jacobian(factors, gram, u, root, is_real, jacobian)
+    elif len(jacobian) > 0:
+        rnn_jacobian(factors, gram, u, root, is_real, projection, jacobian)
 
 
-@kernel
-def rnn_statistics(first, last, z, g, first_index, key, noise, f, jacobian):
-    """Fill rows first ... last - 1 of f (n, 2) and of jacobian (n, 2, 4, N), unless it has no rows."""
-    for i in range(first, last):
-        row_noise = noise[i] if len(noise) > 0 else noise[:0].reshape(0, 0, 0)
-        row_jacobian = jacobian[i] if len(jacobian) > 0 else jacobian[:0].reshape(0, 0, 0)
-        rnn_row(z[i], g, first_index + i, key, row_noise, f[i], row_jacobian)
+RNN = RowStatistics(name="rnn", n_statistics=2, row=rnn_row, workspace=rnn_workspace)
 
 
 class RankTwoRNN(Circuit):
@@ -220,16 +232,9 @@ class RankTwoRNN(Circuit):
             raise ValueError(f"noise['noise'] has shape {noise['noise'].shape}: expected {expected}")
         return noise
 
-    def _noise_array(self, noise, dtype):
-        return np.empty((0, 2, self.n_neurons, 2), dtype) if noise is None else noise["noise"].astype(dtype, copy=False)
-
-    def _evaluate(self, z, key, first_index, noise, with_jacobian):
-        n = len(z)
-        f = np.empty((n, 2), z.dtype)
-        jacobian = np.empty((n if with_jacobian else 0, 2, 4, self.n_neurons), z.dtype)
-        arguments = z, z.dtype.type(self.g), first_index, key, self._noise_array(noise, z.dtype), f, jacobian
-        share(lambda first, last: rnn_statistics(first, last, *arguments), n)
-        return f, jacobian.reshape(n, 2, -1) if with_jacobian else None
+    def _job(self, noise):
+        given = None if noise is None else noise["noise"].reshape(len(noise["noise"]), -1)
+        return RowJob(RNN, RNNConstants(self.g), given)
 
     def _simulate(self, z, key, noise):
         """Exact |x(t)|-ready activity over 10 tau from the most amplified unit state.
@@ -243,12 +248,12 @@ class RankTwoRNN(Circuit):
         time = np.linspace(0.0, 10 * self.tau, 201)
         scaled = time[1] / self.tau
         values = np.empty((len(z), len(time), self.n_neurons))
-        chi = self._noise_array(noise, np.float64)
-        factors, u, gram = np.empty((4, self.n_neurons)), np.empty(self.n_neurons), np.empty((4, 4))
+        chi = np.empty((len(z), 0)) if noise is None else noise["noise"].reshape(len(z), -1)
+        factors, u, gram, *room, _ = rnn_workspace(z)
         for i, row in enumerate(np.ascontiguousarray(z)):
-            fill_factors(row, self.g, i, key, chi[i] if len(chi) else np.empty((0, 0, 0)), factors)
+            fill_factors(row, self.g, i, key, chi[i], factors)
             gram_matrix(factors, gram)
-            symmetric_eigenpair(factors, gram, u)
+            symmetric_eigenpair(factors, gram, *room, u)
             x0 = u * np.sign(u[np.argmax(np.abs(u))])
             step = expm(np.block([[gram[2:, :2], np.eye(2)], [np.zeros((2, 4))]]) * scaled)
             propagator = np.eye(4)

@@ -118,8 +118,9 @@ class Simulator:
         their derivatives; without derivatives ``kept`` holds values only and ``results`` has k rows.  It serves any
         number of lanes (on a GPU one), and makes no arrays.
     workspace : block_function
-        Beside ``summary`` where it needs room: ``workspace(observed steps, lanes, constants)`` makes the arrays that it works in, a tuple
-        ``work``.  Their last axis but one counts lanes, or groups of lanes that are done one after the other.
+        Beside ``summary`` where it needs room: ``workspace(observed steps, lanes, constants)`` makes the arrays that it
+        works in, a tuple ``work``.  Their last axis but one counts lanes, or groups of lanes that are done one after
+        the other.
     n_tangents : int
         Numbers in the tangents (default: D for each number in the state).
     n_statistics : int

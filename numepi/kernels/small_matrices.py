@@ -1,6 +1,6 @@
 """Linear algebra of matrices of a few rows, inside kernels: LAPACK would bring its own threads and bits."""
 
-import numpy as np
+import math
 
 from numepi.kernels.compile import kernel
 
@@ -25,8 +25,8 @@ def jacobi_largest(matrix, vectors):
                 off_diagonal += abs(matrix[p, q])
                 if matrix[p, q] != 0.0:
                     ratio = (matrix[q, q] - matrix[p, p]) / (2.0 * matrix[p, q])
-                    t = (1.0 if ratio >= 0.0 else -1.0) / (abs(ratio) + np.sqrt(ratio * ratio + 1.0))
-                    c = 1.0 / np.sqrt(t * t + 1.0)
+                    t = (1.0 if ratio >= 0.0 else -1.0) / (abs(ratio) + math.sqrt(ratio * ratio + 1.0))
+                    c = 1.0 / math.sqrt(t * t + 1.0)
                     s = t * c
                     for k in range(size):
                         a, b = matrix[k, p], matrix[k, q]
@@ -54,7 +54,7 @@ def cholesky(gram, lower):
         for k in range(a):
             pivot -= lower[a, k] * lower[a, k]
         if not pivot <= 1e-15 * gram[a, a]:
-            lower[a, a] = np.sqrt(pivot)
+            lower[a, a] = math.sqrt(pivot)
             for b in range(a + 1, len(gram)):
                 entry = gram[b, a]
                 for k in range(a):

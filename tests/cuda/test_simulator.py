@@ -8,12 +8,18 @@ import numepi as ne
 # The bound on the error, relative to the largest number of the array.  The simulator runs the scalar functions as the
 # CPU does, so what differs is the order of sums alone.
 CIRCUITS = {
+    "lds": (ne.circuits.LDS(), 1e-14),
+    "rnn": (ne.circuits.RankTwoRNN(), 1e-13),
+    "rnn, N = 3": (ne.circuits.RankTwoRNN(n_neurons=3), 1e-13),
     "sc": (ne.circuits.SC(trials=3), 1e-14),
     "sc silenced, right": (ne.circuits.SC(trials=2, silencing=0.6, window="choice", stimulus="right"), 1e-14),
     "stg": (ne.circuits.STG(steps=80, dt=0.05), 1e-13),
     "v1": (ne.circuits.V1(trials=2, steps=170), 1e-13),
 }
 KEY = 11
+
+# in Python, kernels run on NumPy scalars, which warn where compiled arithmetic just overflows
+pytestmark = pytest.mark.filterwarnings("ignore:.* encountered in scalar:RuntimeWarning")
 
 
 @pytest.fixture(params=CIRCUITS)

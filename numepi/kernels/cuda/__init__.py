@@ -1,6 +1,9 @@
 """CUDA drivers of the circuits' scalar functions; nothing here imports CUDA before it is asked to simulate."""
 
-__all__ = ["statistics"]
+from numepi.kernels.lanes import Job
+from numepi.kernels.rows import RowJob
+
+__all__ = ["driver_of", "statistics"]
 
 
 def statistics(job, z, key, first_index, with_jacobian):
@@ -8,7 +11,7 @@ def statistics(job, z, key, first_index, with_jacobian):
 
     Parameters
     ----------
-    job : numepi.kernels.lanes.Job
+    job : numepi.kernels.lanes.Job or numepi.kernels.rows.RowJob
         Equations, constants and given noise.
     z : ndarray (n, D)
         Its dtype is the working precision.
@@ -31,6 +34,11 @@ def statistics(job, z, key, first_index, with_jacobian):
     from numepi.kernels.cuda.device import require_device
 
     require_device()
-    from numepi.kernels.cuda import simulations
+    return driver_of(job).statistics(job, z, key, first_index, with_jacobian)
 
-    return simulations.statistics(job, z, key, first_index, with_jacobian)
+
+def driver_of(job):
+    """Return the module that runs jobs of this kind; only where numba-cuda is installed."""
+    from numepi.kernels.cuda import rows, simulations
+
+    return {Job: simulations, RowJob: rows}[type(job)]

@@ -28,18 +28,15 @@ def inlined(function):
     return cuda.jit(function, device=True, **_OPTIONS)
 
 
-def device_function(function):
+@cache
+def device_function(function, takes_arrays=False):
     """Return the CUDA version of a compiled ``scalar`` or ``block_function``.
 
     In the simulator scalar functions are the compiled originals (in Python they would only be slower); what takes
-    arrays is Python there, as compiled functions know no simulated arrays.
+    arrays, every ``block_function`` and those of which ``takes_arrays`` says so, is Python there, as compiled functions
+    know no simulated arrays.
     """
-    return _translated(function)
-
-
-@cache
-def _translated(function):
-    if numba.config.ENABLE_CUDASIM and _is_scalar(function):
+    if numba.config.ENABLE_CUDASIM and not takes_arrays and _is_scalar(function):
         return function
     if precisions_of(function) is not None:
         return _chosen_by_precision(*precisions_of(function))
@@ -84,5 +81,5 @@ def _names(code):
 
 def _replaced(value):
     if isinstance(value, Dispatcher) or precisions_of(value) is not None:
-        return _translated(value)
+        return device_function(value)
     return value

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from numba import cuda, types
 from numba.cuda import dispatcher
 
-from numepi.kernels.cuda import simulations
+from numepi.kernels.cuda import driver_of
 
 __all__ = ["CAPABILITIES", "KernelCode", "Resources", "job_kernels", "ptx", "resources"]
 
@@ -37,9 +37,9 @@ class Resources(NamedTuple):
     local: int
 
 
-def job_kernels(job, real):
-    """Every kernel that a job may launch in the precision ``real``, as a list of `KernelCode`."""
-    return [KernelCode(*kernel) for kernel in simulations.kernels(job, real)]
+def job_kernels(job, real, dim):
+    """Every kernel that a job of ``dim`` parameters may launch in the precision ``real``: a list of `KernelCode`."""
+    return [KernelCode(*kernel) for kernel in driver_of(job).kernels(job, real, dim)]
 
 
 @contextmanager
@@ -79,7 +79,10 @@ def resources(text, capability):
     numbers = [
         max(int(value) for value in re.findall(pattern, log))
         for pattern in (
-            r"Used (\d+) registers", r"(\d+) bytes spill stores", r"(\d+) bytes spill loads", r"(\d+) bytes stack frame",
+            r"Used (\d+) registers",
+            r"(\d+) bytes spill stores",
+            r"(\d+) bytes spill loads",
+            r"(\d+) bytes stack frame",
         )
-    ]  # fmt: skip
+    ]
     return Resources(*numbers), bytes(cubin)

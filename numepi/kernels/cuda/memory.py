@@ -6,8 +6,8 @@ Import this module only where numba-cuda is installed.
 import math
 import threading
 
-import numpy as np
 import numba
+import numpy as np
 from numba import cuda
 
 if not numba.config.ENABLE_CUDASIM:
@@ -45,6 +45,23 @@ class Memory:
             return self.limit
         held = sum(buffer.nbytes for buffer in self._buffers.values())
         return _USABLE * cuda.current_context().get_memory_info().free + held
+
+    def rows_that_fit(self, name, bytes_per_row, threads_per_row=1):
+        """How many rows of a batch of the circuit called ``name`` to simulate at once.
+
+        Raises
+        ------
+        MemoryError
+            If not even one fits.
+        """
+        available = self.available
+        rows = int(min(available / bytes_per_row, 2**31 / threads_per_row))
+        if rows < 1:
+            raise MemoryError(
+                f"one parameter of {name!r} takes {bytes_per_row / 2**20:.1f} MiB and {threads_per_row} threads, and "
+                f"the GPU has {available / 2**20:.1f} MiB free: use fewer trials, precision='float32' or device='cpu'"
+            )
+        return rows
 
     def array(self, name, shape, dtype):
         """Return an uninitialised device array, C-contiguous, in the buffer of that name."""

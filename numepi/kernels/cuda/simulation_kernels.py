@@ -184,9 +184,10 @@ def _own_views(count):
 def summary_kernel(simulator, n_arrays):
     """Kernel ``(kept, constants, work, results)`` that summarises what was kept: one thread for each simulation.
 
-    ``kept`` and ``results`` are those of `simulation_kernel`; ``work`` has ``n_arrays`` arrays (..., simulations, length).
+    ``kept`` and ``results`` are those of `simulation_kernel`; ``work`` has ``n_arrays`` arrays (..., simulations,
+    length).
     """
-    summary, own = device_function(simulator.summary), _own_views(n_arrays)
+    summary, own = device_function(simulator.summary, takes_arrays=True), _own_views(n_arrays)
 
     def summarise(kept, constants, work, results):
         thread = cuda.grid(1)

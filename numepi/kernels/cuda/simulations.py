@@ -9,16 +9,14 @@ from functools import cache
 
 import numba
 import numpy as np
-from numba import cuda
 
+from numepi.kernels.cuda.launch import compiled, launch
 from numepi.kernels.cuda.memory import memory
 from numepi.kernels.cuda.simulation_kernels import DeviceRun, average_kernel, simulation_kernel, summary_kernel
 from numepi.kernels.lane_kernels import Layout
 from numepi.kernels.lanes import in_precision
 
-__all__ = ["THREADS", "kernels", "statistics"]
-
-THREADS = 128  # of a block: four warps
+__all__ = ["kernels", "statistics"]
 
 
 @cache
@@ -36,12 +34,7 @@ def _average():
     return compiled(average_kernel())
 
 
-def compiled(kernel):
-    """Compile a kernel at its first call, for the device alone: its code is that which is inspected without one."""
-    return cuda.jit(kernel) if numba.config.ENABLE_CUDASIM else cuda.jit(kernel, lto=False)
-
-
-def kernels(job, real):
+def kernels(job, real, dim):
     """Every kernel that a job may launch in the precision ``real``: a list of (name, function, argument types)."""
     scalar, simulator = numba.from_dtype(np.dtype(real)), job.simulator
     matrix, stack, means = scalar[:, ::1], scalar[:, :, ::1], numba.float64[:, ::1]
@@ -69,11 +62,6 @@ def _writable(constants):
     return constants._replace(
         **{field: value.copy() for field, value in constants._asdict().items() if isinstance(value, np.ndarray)}
     )
-
-
-def launch(kernel, threads, stream, *arguments):
-    """Run ``kernel`` on at least ``threads`` threads."""
-    kernel[-(-threads // THREADS), THREADS, stream](*arguments)
 
 
 def statistics(job, z, key, first_index, with_jacobian):
@@ -105,13 +93,7 @@ def _rows_that_fit(device, job, dtype, with_jacobian):
     in_summary = sum(array.nbytes for array in _workspace(job))
     per_row = simulator.n_tasks * (job.trials * (numbers * dtype.itemsize + in_summary) + 8 * n_values)
     per_row += simulator.n_parameters * dtype.itemsize
-    rows = int(min(device.available / per_row, 2**31 // (simulator.n_tasks * job.trials)))
-    if rows < 1:
-        raise MemoryError(
-            f"one parameter of {simulator.name!r} with {job.trials} trials takes {per_row / 2**20:.1f} MiB, and the "
-            f"GPU has {device.available / 2**20:.1f} MiB free: use fewer trials, precision='float32' or device='cpu'"
-        )
-    return rows
+    return device.rows_that_fit(simulator.name, per_row, simulator.n_tasks * job.trials)
 
 
 def _block(device, job, z, low, key, first_index, with_jacobian):
@@ -125,7 +107,7 @@ def _block(device, job, z, low, key, first_index, with_jacobian):
     results = device.array("results", (_n_values(job, with_jacobian), simulations), real)
     means = device.array("means", (_n_values(job, with_jacobian), pairs), np.float64)
     kept = _room_to_keep(device, job, simulations, real, with_jacobian)
-    constants = device_constants(device, simulator.name, constants)
+    constants = _with_tables(device, simulator.name, constants)
     kernel = _simulation(simulator, real, with_jacobian, job.noise is not None)
     launch(
         kernel, simulations, device.stream,
@@ -138,7 +120,7 @@ def _block(device, job, z, low, key, first_index, with_jacobian):
     return device.download(means).reshape(-1, n, simulator.n_tasks).transpose(1, 2, 0)
 
 
-def device_constants(device, name, constants):
+def _with_tables(device, name, constants):
     """Constants with their tables on the device."""
     tables = {
         field: device.table(f"{name}.{field}", value)
