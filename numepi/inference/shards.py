@@ -15,9 +15,9 @@ _MOST = 128  # parts of a batch
 def simulate_on(executor, call, z, rng, first_index, **how):
     """What ``call(z, rng, first_index, **how)`` returns, computed in parts on ``executor``.
 
-    ``call`` is a circuit's ``statistics`` or ``statistics_and_jacobian``.  The parts depend on the number of rows alone,
-    so any executor gives the same bits.  Circuits whose noise is a function of (rng, index of the row), as numepi's are,
-    give those of an undivided batch, too.
+    ``call`` is a circuit's ``statistics`` or ``statistics_and_jacobian``.  The parts depend on the number of rows only,
+    so that any executor gives the same bits.  Circuits whose noise is a function of (rng, index of the row), such as
+    numepi's, give those of an undivided batch, too.
     """
     size = max(_LEAST, -(-len(z) // _MOST))
     beside, owner = workers_beside(executor), os.getpid()
