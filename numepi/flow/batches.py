@@ -14,6 +14,8 @@ from numepi.flow.blocks import LANES, MAX_GROUPS
 __all__ = ["Chunk", "Part", "chunks"]
 
 _MAX_TAPE_BYTES = 2**26
+# Blocks in a group: partial gradients of small batches cost more than they bring in threads.
+_LEAST_GROUP = 2
 
 # glibc hands freed memory back to the system beyond a threshold, which it raises to the largest block ever freed.  This
 # one, never touched, keeps tapes from being faulted in anew at every step: half of a pass's time in 400 dimensions.
@@ -45,7 +47,7 @@ class Chunk:
         self.rows = rows
         self._make_pass, self._keep, self._kept = make_pass, keep, None
         self._blocks = -(-(rows.stop - rows.start) // LANES)
-        self.group = max(1, -(-self._blocks // MAX_GROUPS))
+        self.group = max(_LEAST_GROUP, -(-self._blocks // MAX_GROUPS))
         self.n_groups = -(-self._blocks // self.group)
 
     def run(self):

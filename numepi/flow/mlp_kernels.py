@@ -6,11 +6,29 @@ bits do not depend on its neighbours.
 """
 
 from numepi.flow.blocks import LANES
-from numepi.kernels.compile import block_function, vector_kernel
+from numepi.kernels.compile import block_function, kernel, vector_kernel
 from numepi.kernels.fastmath import tanh
 from numepi.kernels.vectors import VECTOR_BYTES, add_sums, broadcast, load, multiply_add, store, zeros
 
-__all__ = ["clear", "mlp_pull", "mlp_pull_tangent", "mlp_run", "mlp_tangent"]
+__all__ = ["clear", "mlp_pull", "mlp_pull_tangent", "mlp_run", "mlp_tangent", "pack"]
+
+
+@kernel
+def pack(theta, widths, padded_widths, packed):
+    """Copy the parameters of each network, a row of theta, to their places in a row of zeros, ``packed``."""
+    for network in range(len(theta)):
+        start = target = 0
+        for layer in range(len(widths) - 1):
+            n_in, n_out, row = widths[layer], widths[layer + 1], padded_widths[layer]
+            for r in range(n_out):
+                for c in range(n_in):
+                    packed[network, target + r * row + c] = theta[network, start + r * n_in + c]
+            start += n_out * n_in
+            target += padded_widths[layer + 1] * row
+            for r in range(n_out):
+                packed[network, target + r] = theta[network, start + r]
+            start += n_out
+            target += padded_widths[layer + 1]
 
 
 @block_function
