@@ -90,7 +90,8 @@ def trust_region(target, y, iterations=200, tolerance=1e-8):
         predicted = np.sum(step * (gradient[rows] + 0.5 * target.product(y[rows], step)), axis=1)
         gain = target.value(trial) - value[rows]
         better = gain > 0
-        ratio = np.where(better, gain / np.maximum(predicted, np.finfo(float).tiny), 0.0)
+        # a gain beyond the parabola's, or against it, is as good as expected
+        ratio = np.divide(gain, np.maximum(predicted, gain), out=np.zeros(len(rows)), where=better)
         length = np.linalg.norm(step, axis=1)
         grown = np.where(
             (ratio > 0.75) & (length > 0.9 * radius[rows]), np.minimum(2 * radius[rows], 4.0), radius[rows]
