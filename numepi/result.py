@@ -101,6 +101,7 @@ class Result:
         from numepi.flow import FlowDistribution
 
         problem = engine.problem
+        met = met and outcome.status != "failed"  # by luck: an unbounded problem, say, may meet them on its way out
         if met:
             status = "near the optimum" if certificate.reliable and certificate.kl < _NEAR else "constraints met"
         else:

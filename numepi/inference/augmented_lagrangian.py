@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from numepi.flow.real_nvp import RealNVP
 from numepi.inference.convergence import null_accepted, null_p_values, penalty_grows
 from numepi.inference.optimiser import Adam
 from numepi.inference.problem import Stream
@@ -112,7 +113,7 @@ class AugmentedLagrangian:
 
     settings_type = Settings
     needs_gradient = True
-    default_stages = 3  # the paper's flow
+    default_flow = RealNVP  # the paper's
 
     def __init__(self, problem, flow, settings):
         self.problem = problem

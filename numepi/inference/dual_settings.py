@@ -23,8 +23,10 @@ class Settings:
         Adam steps of maximum likelihood in a round.
     batch_size : int
         Samples in a fitting step.
-    refine_steps, refine_size : int
-        Steps of the refinement (0: none), and parameters simulated in each.
+    refine_steps, descent_steps : int
+        Steps of the last phase (0: none): a refinement, or a descent where the flow does not follow its target.
+    refine_size : int
+        Parameters simulated in each of those steps.
     learning_rate : float
         Adam's, before it decays in the last rounds.
     window : int
@@ -43,6 +45,7 @@ class Settings:
     fit_steps: int = 200
     batch_size: int = 500
     refine_steps: int = 600
+    descent_steps: int = 2000
     refine_size: int = 300
     learning_rate: float = 2e-3
     window: int = 6
@@ -54,7 +57,7 @@ class Settings:
         require_integers(self, ("max_annealing_rounds", "final_rounds", "fit_steps", "batch_size", "window"))
         require_integers(self, ("round_size",), least=20)
         require_integers(self, ("refine_size",), least=2)
-        require_integers(self, ("refine_steps",), least=0)
+        require_integers(self, ("refine_steps", "descent_steps"), least=0)
         require_between(self, ("learning_rate", "defensive", "ess_floor"), 0, 1)
         if not 0 <= self.max_failed_fraction < 1:
             raise ValueError(f"max_failed_fraction = {self.max_failed_fraction}: it must lie in [0, 1)")

@@ -67,7 +67,7 @@ class Multipliers:
         noisy : bool
             Whether to renew the noise correction at the new multipliers.
         follows : bool
-            Whether the flow follows the annealed target, so that standing still means that there is no way on.
+            Whether standing still means that there is no way on: the flow follows the annealed target.
         """
         if np.isnan(self.bridge):
             self.bridge = float(effective_sample_size(normalised_weights(replay.log_base)) >= floor)
@@ -122,17 +122,26 @@ class Multipliers:
     def _check_progress(self, gradient, follows):
         """Fail when the targets come no nearer: they are out of the circuit's reach, and the dual diverges."""
         self.gaps.append(np.max(np.abs(gradient)))
-        recent, before = self.gaps[-_STALLED_ROUNDS:], self.gaps[:-_STALLED_ROUNDS]
         # A flow that lags behind its target stalls too: then more rounds, or a richer flow, may still get there.
-        if follows and before and min(recent) > _PROGRESS * min(before):
-            constraints = self.constraints
-            own = gradient * constraints.scale
-            worst = int(np.argmax(np.abs(own) / constraints.tolerance))
-            self.failure = (
-                f"the property cannot be met on this support (the dual diverges): the constraint "
-                f"{constraints.names[worst]!r} gets no closer than {constraints.target[worst] + own[worst]:.4g} to its "
-                f"target {constraints.target[worst]:.4g}; change the target, or widen the support"
-            )
+        if follows and self.stalled:
+            self.out_of_reach(gradient)
+
+    @property
+    def stalled(self):
+        """Whether the last rounds brought the targets no nearer."""
+        recent, before = self.gaps[-_STALLED_ROUNDS:], self.gaps[:-_STALLED_ROUNDS]
+        return bool(before) and min(recent) > _PROGRESS * min(before)
+
+    def out_of_reach(self, gradient):
+        """Fail, naming the constraint whose violation E[T] - mu_opt (m,), in natural scales, is the worst."""
+        constraints = self.constraints
+        own = gradient * constraints.scale
+        worst = int(np.argmax(np.abs(own) / constraints.tolerance))
+        self.failure = (
+            f"the property cannot be met on this support (the dual diverges): the constraint "
+            f"{constraints.names[worst]!r} gets no closer than {constraints.target[worst] + own[worst]:.4g} to its "
+            f"target {constraints.target[worst]:.4g}; change the target, or widen the support"
+        )
 
     def state(self):
         """Everything that `restore` needs, as arrays."""

@@ -33,12 +33,16 @@ class Replay:
         self.log_flows = np.empty((0, 0))  # (n, rounds in the window)
         self.round = np.empty(0, int)
         self.thetas = np.empty((0, 0))
+        self.drawn = np.empty(0, int)  # parameters in each of the window's rounds, failed ones too
 
     def __len__(self):
         return len(self.z)
 
-    def add(self, flow, theta, theta_start, z, violation, covariance, log_prior):
-        """Add a round drawn from the mixture of the flow at ``theta`` and at ``theta_start``; drop the oldest."""
+    def add(self, flow, theta, theta_start, n_drawn, z, violation, covariance, log_prior):
+        """Add what is left of ``n_drawn`` rows from the mixture of the flow at ``theta`` and ``theta_start``.
+
+        The oldest round is dropped.
+        """
         number = int(self.round[-1]) + 1 if len(self) else 0
         first_kept = number - self.window + 1
         keep = self.round >= first_kept
@@ -53,6 +57,7 @@ class Replay:
         self.thetas = (
             np.concatenate([thetas.reshape(n_old_flows, -1), theta[None]]) if n_old_flows else theta[None].copy()
         )
+        self.drawn = np.append(self.drawn[len(self.drawn) - n_old_flows :], n_drawn)
         self.z = np.concatenate([self.z[keep], z])
         self.violation = np.concatenate([self.violation[keep], violation])
         self.covariance = np.concatenate([self.covariance[keep], covariance])
@@ -63,13 +68,13 @@ class Replay:
     @property
     def log_base(self):
         """log p0 - log g of each sample (n,), g the mixture of the window's proposals."""
-        # Every round *drew* the same number; rows that failed are missing, and do not change its share.
-        log_flow = logsumexp(self.log_flows + np.log(1 / len(self.thetas)), axis=1) + np.log1p(-self.defensive)
+        # A round's share is what it *drew*; rows that failed are missing, and do not change it.
+        log_flow = logsumexp(self.log_flows + np.log(self.drawn / self.drawn.sum()), axis=1) + np.log1p(-self.defensive)
         return self.log_prior - np.logaddexp(log_flow, self.log_start + np.log(self.defensive))
 
     def state(self):
         """Everything, as arrays."""
-        names = ("z", "violation", "covariance", "log_prior", "log_start", "log_flows", "round", "thetas")
+        names = ("z", "violation", "covariance", "log_prior", "log_start", "log_flows", "round", "thetas", "drawn")
         return {name: getattr(self, name) for name in names}
 
     def restore(self, arrays):

@@ -20,7 +20,7 @@ def fill(flow, rng, rounds, window=3, size=400):
     for theta in thetas:
         base = rng.normal(size=(size, 2))
         z = np.concatenate([flow.sample(start, base[: size // 4])[0], flow.sample(theta, base[size // 4 :])[0]])
-        replay.add(flow, theta, start, z, z[:, :1], np.zeros((size, 1, 1)), np.zeros(size))
+        replay.add(flow, theta, start, size, z, z[:, :1], np.zeros((size, 1, 1)), np.zeros(size))
     return replay, thetas, start
 
 
@@ -46,7 +46,7 @@ def test_state_round_trip(flow, rng):
     again.restore({k: v.copy() for k, v in replay.state().items()})
     z = rng.uniform(size=(10, 2))
     for r in (replay, again):
-        r.add(flow, thetas[0], start, z, z[:, :1], np.zeros((10, 1, 1)), np.zeros(10))
+        r.add(flow, thetas[0], start, 10, z, z[:, :1], np.zeros((10, 1, 1)), np.zeros(10))
     np.testing.assert_array_equal(replay.log_base, again.log_base)
 
 
@@ -58,6 +58,18 @@ def test_rows_that_failed_do_not_bias_the_weights(flow, rng):
         base = rng.normal(size=(8000, 2))
         z = np.concatenate([flow.sample(start, base[:2000])[0], flow.sample(theta, base[2000:])[0]])
         z = z[z[:, 0] < share]
-        replay.add(flow, theta, start, z, z[:, :1], np.zeros((len(z), 1, 1)), np.zeros(len(z)))
+        replay.add(flow, theta, start, 8000, z, z[:, :1], np.zeros((len(z), 1, 1)), np.zeros(len(z)))
     area = np.exp(replay.log_base) * (replay.z[:, 0] < 0.3)
     assert area.sum() / 16_000 == pytest.approx(0.3, abs=5 * np.sqrt(area.var() * len(area)) / 16_000)
+
+
+def test_rounds_weigh_as_much_as_they_drew(flow, rng):
+    replay = Replay(3, 0.25, 2, 1)
+    start = flow.initial_parameters(0)
+    thetas = [start, start + 0.3 * rng.normal(size=start.shape)]
+    for theta, size in zip(thetas, (100, 300)):
+        z = flow.sample(theta, rng.normal(size=(size, 2)))[0]
+        replay.add(flow, theta, start, size, z, z[:, :1], np.zeros((size, 1, 1)), np.zeros(size))
+    first, second = (np.exp(flow.log_prob(t, replay.z)) for t in thetas)
+    density = 0.25 * first + 0.75 * (0.25 * first + 0.75 * second)
+    np.testing.assert_allclose(replay.log_base, -np.log(density), rtol=1e-10)

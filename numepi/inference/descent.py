@@ -1,0 +1,67 @@
+"""Last phase of the dual solver where the flow does not follow its target: descent along path gradients.
+
+In many dimensions, or for sharp targets, importance weights reach nothing.  What is left is the gradient of T: each
+step simulates a few samples of the flow with their Jacobian, moves eta towards the targets within a trust region, and
+takes d/dz (log q - log p_eta), pulled back through the samples alone (Roeder et al. 2017), as the gradient of the flow.
+"""
+
+import numpy as np
+
+from numepi.inference.moment_step import moment_step
+
+__all__ = ["Descent"]
+
+_RATE = 2.0  # times the learning rate
+_WINDOW = 8  # batches that the moments are taken from
+_MULTIPLIER_SHARE = 0.1  # of the Newton step that the multipliers take at each step
+_RADIUS = 0.1  # of their trust region
+_LANDING = 0.3  # share of the steps in which rates fall to zero
+_FOLLOWS = 0.2  # effective share of the flow's samples under the target
+_FAR = 0.2  # natural scales from the targets
+
+
+class Descent:
+    """Steps of the descent on the state of a `numepi.inference.dual.Dual`."""
+
+    def __init__(self, engine):
+        self.engine = engine
+        self.n_steps = engine.settings.descent_steps
+
+    def take(self, steps):
+        """Take the steps of these numbers; stop early where the engine fails."""
+        engine = self.engine
+        constraints, scale = engine.problem.constraints, engine.scale
+        recent = []
+        for number in steps:
+            sample = engine.simulate_flow(number, with_jacobian=True)
+            if sample is None:
+                return
+            recent = [*recent[1 - _WINDOW :], (sample.batch.f, sample.batch.T)]
+            landing = min(1.0, (1 - number / self.n_steps) / _LANDING)
+            f, T = (np.concatenate(parts) for parts in zip(*recent))
+            step = moment_step(constraints, f, T, _MULTIPLIER_SHARE * landing, _RADIUS)
+            engine.dual.eta = engine.dual.optimal_eta = engine.dual.eta + step * scale
+            if not engine.descend(self._path_gradient(sample), _RATE * landing):
+                return
+            engine.record_sample(sample)
+        if steps[-1] == self.n_steps - 1:
+            self._look_back(len(steps))
+
+    def _look_back(self, n):
+        """Fail if the flow followed its target over the last ``n`` steps, and the target ran away."""
+        violation = np.mean(self.engine.trace["violation"][-n:], axis=0)
+        if np.mean(self.engine.trace["ess"][-n:]) >= _FOLLOWS and np.max(np.abs(violation)) > _FAR:
+            self.engine.dual.out_of_reach(violation)
+            self.engine.failure = self.engine.dual.failure
+
+    def _path_gradient(self, sample):
+        engine = self.engine
+        problem, batch = engine.problem, sample.batch
+        z = sample.z[batch.valid]
+        grad_z = np.zeros_like(sample.z)
+        grad_z[batch.valid] = (
+            engine.flow.log_prob_gradient(engine.theta, z)
+            - problem.log_prior_gradient(z)
+            - problem.constraints.pullback(batch.f, batch.jacobian, engine.multipliers)
+        ) / len(z)
+        return sample.pullback(grad_z, np.zeros(len(grad_z)))

@@ -1,0 +1,158 @@
+"""First phase of the dual solver: rounds of simulation, Newton on the dual, and maximum likelihood on the replay.
+
+Draw parameters from the flow (and a share from where it started, which keeps looking everywhere), simulate, and keep
+them in a replay of the last rounds.  Move eta by Newton steps on the dual, as far as the effective sample size allows:
+the target is annealed from the prior to p*.  Fit the flow by maximum likelihood to the weighted replay.  This needs no
+gradient of T, reuses every simulation, and does not lose a mode that it has seen.
+"""
+
+import numpy as np
+
+from numepi.inference.noise import averaged_statistics
+from numepi.inference.problem import Stream
+
+__all__ = ["Rounds"]
+
+_MAX_REPLICATES = 16
+_NOISY_SIMULATIONS = 6  # times round_size: most simulations of a round in which parameters are simulated repeatedly
+_NO_NOISE = 1e-3  # variance of one draw of T in its natural scale, below which one draw will do
+_NOISE_PER_WEIGHT = 0.05  # variance of a log-weight that is left to the second-order correction
+_HELD_OUT = 5  # every fifth row of the replay tells whether a fit goes too far
+_TRIFLE = 0.05  # nats of held-out likelihood
+_CLOSE = 0.2  # effective share of the flow's samples under the target, from where the flow follows it
+_PATIENCE = 5  # annealing rounds before gradients are called for
+_HOPEFUL = 0.7  # share of the distance to the targets that may be left by then
+
+
+class Rounds:
+    """Rounds on the state of a `numepi.inference.dual.Dual`.
+
+    Attributes
+    ----------
+    number : int
+        Rounds begun.
+    chunk : int
+        Of the round's fit; 0 before its simulations.
+    left : int
+        Final rounds to come; -1 until the dual's optimum has been reached.
+    replicates : int
+        Simulations of each parameter in the next round.
+    """
+
+    def __init__(self, engine):
+        self.engine = engine
+        self.number, self.chunk, self.left, self.replicates = 0, 0, -1, 2
+
+    @property
+    def size(self):
+        """Parameters in the next round."""
+        size = self.engine.settings.round_size
+        return min(size, max(20, _NOISY_SIMULATIONS * size // self.replicates))
+
+    @property
+    def follows(self):
+        """Whether the flow follows its target well enough for its own violation to say where the targets are."""
+        ess = self.engine.trace["ess"]
+        return bool(ess) and ess[self.number - 1] >= _CLOSE
+
+    @property
+    def lost(self):
+        """Whether the multipliers are too far from the optimum for importance weights to lead there in time."""
+        gaps, rounds = self.engine.dual.gaps, self.engine.settings.max_annealing_rounds
+        if self.left >= 0 or self.engine.dual.bridge < 1:
+            return False
+        slow = len(gaps) >= _PATIENCE and gaps[-1] > _HOPEFUL * gaps[0]
+        return slow or self.engine.dual.stalled or self.number >= rounds
+
+    def simulate(self):
+        """Simulate a round, and move the multipliers."""
+        engine, problem = self.engine, self.engine.problem
+        settings = engine.settings
+        base = problem.normals(Stream.BASE, self.number, self.size)
+        n_start = int(settings.defensive * len(base))
+        start, _ = engine.flow.sample(engine.theta_start, base[:n_start])
+        own, log_own = engine.flow.sample(engine.theta, base[n_start:])
+        z = np.concatenate([start, own])
+        valid, T, covariance = averaged_statistics(problem, z, Stream.NOISE, self.number, self.replicates)
+        own_rows = valid[n_start:]
+        for rows in (valid, own_rows):
+            engine.failure = engine.failure or problem.too_many_failures(
+                int(rows.sum()), len(rows), settings.max_failed_fraction
+            )
+        if engine.failure:
+            return
+        log_prior = problem.log_prior(z)
+        violation = (T - problem.constraints.target) / engine.scale
+        covariance = covariance / np.outer(engine.scale, engine.scale)
+        engine.replay.add(
+            engine.flow, engine.theta, engine.theta_start, len(z), z[valid], violation, covariance, log_prior[valid]
+        )
+        optimal = engine.dual.move(
+            engine.replay,
+            settings.ess_floor * len(engine.replay),
+            noisy=self.replicates > 1,
+            follows=self.left < 0 and self.follows and not problem.with_gradient,
+        )
+        n_own = int(own_rows.sum())
+        self._choose_replicates(n_own)
+        engine.record(log_own[own_rows], log_prior[n_start:][own_rows], violation[-n_own:])
+        self.number += 1
+        self.chunk = 1
+        if self.left > 0:
+            self.left -= 1
+        elif optimal or self.number >= settings.max_annealing_rounds:
+            self.left = settings.final_rounds
+            engine.dual.out_of_rounds()
+        engine.failure = engine.dual.failure
+
+    def _choose_replicates(self, n_own):
+        """Enough draws for each z that little noise is left in the log-weights of the flow's own rows.
+
+        Not of the rows that carry the weight: those were picked for being lucky, and show too little of the noise.
+        """
+        if self.replicates == 1:
+            return
+        noise = self.engine.replay.covariance[-n_own:] * self.replicates
+        if noise.mean(axis=0).diagonal().max() < _NO_NOISE:
+            self.replicates = 1
+            return
+        eta = self.engine.dual.eta
+        per_draw = float((noise @ eta @ eta).mean())
+        self.replicates = int(np.clip(np.ceil(per_draw / _NOISE_PER_WEIGHT), 2, _MAX_REPLICATES))
+
+    def fit(self, steps):
+        """Steps of the round's fit, of these numbers; stop the fit where it goes too far."""
+        engine, settings = self.engine, self.engine.settings
+        weights = engine.dual.weights(engine.replay)
+        held_out = np.arange(len(weights)) % _HELD_OUT == 0
+        counter = self.number * engine.fit_chunks + self.chunk
+        draw = engine.resampler(np.where(held_out, 0.0, weights), engine.generator(Stream.FIT, counter))
+        before = engine.theta
+        for step in steps:
+            if not engine.descend(
+                engine.likelihood_gradient(draw()), engine.decay(self._landed(step / settings.fit_steps))
+            ):
+                engine.theta = before
+                return
+        self.chunk += 1
+        if self._overfitted(before, engine.replay.z[held_out], weights[held_out]):
+            engine.theta = before
+            engine.optimiser.reset()
+            self.chunk = engine.fit_chunks + 1
+        if self.chunk > engine.fit_chunks:
+            self.chunk = 0
+
+    def _overfitted(self, before, z, weights):
+        """Whether the likelihood of held-out rows fell since ``before``, beyond doubt and by more than a trifle."""
+        engine = self.engine
+        weights = weights / weights.sum()
+        change = engine.flow.log_prob(engine.theta, z) - engine.flow.log_prob(before, z)
+        mean = weights @ change
+        return mean < -max(_TRIFLE, 2 * np.sqrt(weights**2 @ (change - mean) ** 2))
+
+    def _landed(self, progress):
+        """How far the last third of the final rounds has gone, 0 to 1."""
+        if self.left < 0:
+            return 0.0
+        third = max(1, self.engine.settings.final_rounds // 3)
+        return max(0.0, (third - 1 - self.left + progress) / third)
