@@ -44,20 +44,22 @@ def _product(w, start, row_stride, column_stride, x, y):
     """y[r] = sum_c W[r, c] x[c], with W[r, c] = w[start + r * row_stride + c * column_stride]."""
     step = VECTOR_BYTES // w.itemsize
     for r in range(0, len(y), 4):
-        for lane in range(r * LANES, (r + 1) * LANES, step):
-            y0 = y1 = y2 = y3 = zeros(y)
+        for lane in range(0, LANES, 2 * step):
+            y0 = y1 = y2 = y3 = z0 = z1 = z2 = z3 = zeros(y)
             i = start + r * row_stride
-            for j in range(lane - r * LANES, len(x) * LANES, LANES):
-                column = load(x, j)
-                y0 = multiply_add(broadcast(w, i), column, y0)
-                y1 = multiply_add(broadcast(w, i + row_stride), column, y1)
-                y2 = multiply_add(broadcast(w, i + 2 * row_stride), column, y2)
-                y3 = multiply_add(broadcast(w, i + 3 * row_stride), column, y3)
+            for j in range(lane, len(x) * LANES, LANES):
+                x0, x1 = load(x, j), load(x, j + step)
+                w0, w1 = broadcast(w, i), broadcast(w, i + row_stride)
+                w2, w3 = broadcast(w, i + 2 * row_stride), broadcast(w, i + 3 * row_stride)
+                y0, z0 = multiply_add(w0, x0, y0), multiply_add(w0, x1, z0)
+                y1, z1 = multiply_add(w1, x0, y1), multiply_add(w1, x1, z1)
+                y2, z2 = multiply_add(w2, x0, y2), multiply_add(w2, x1, z2)
+                y3, z3 = multiply_add(w3, x0, y3), multiply_add(w3, x1, z3)
                 i += column_stride
-            store(y, lane, y0)
-            store(y, lane + LANES, y1)
-            store(y, lane + 2 * LANES, y2)
-            store(y, lane + 3 * LANES, y3)
+            j = r * LANES + lane
+            store(y, j, y0), store(y, j + LANES, y1), store(y, j + 2 * LANES, y2), store(y, j + 3 * LANES, y3)
+            j += step
+            store(y, j, z0), store(y, j + LANES, z1), store(y, j + 2 * LANES, z2), store(y, j + 3 * LANES, z3)
 
 
 @block_function

@@ -1,7 +1,7 @@
 """Vectors as values in kernels, for loops that must keep their sums in registers: matrix products.
 
-A `load`-ed vector holds `VECTOR_BYTES` of consecutive elements (one AVX-512 register, two of AVX2).  LLVM's own
-vectoriser takes one loop and keeps nothing from turn to turn of an outer one: sums go to memory and back at each.
+A vector holds `VECTOR_BYTES` of consecutive elements: a register of AVX-512 or AVX2, two of narrower machines.  LLVM's
+own vectoriser takes one loop and keeps nothing from turn to turn of an outer one: sums go to memory and back at each.
 
     load(a, i)               a[i], a[i + 1], ...                store(a, i, x)    write x there
     broadcast(a, i)          a[i] in every place                zeros(a)          of the element type of a
@@ -12,13 +12,14 @@ Arrays are C-contiguous, of any rank; i counts elements from the first and is no
 """
 
 from llvmlite import ir
+from llvmlite.binding import get_host_cpu_features
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
 __all__ = ["VECTOR_BYTES", "add_sums", "broadcast", "load", "multiply_add", "store", "zeros"]
 
-VECTOR_BYTES = 64
+VECTOR_BYTES = 64 if get_host_cpu_features().get("avx512f") else 32
 
 
 class _Vector(types.Type):
