@@ -235,11 +235,11 @@ class Simulator:
     def unpack(self, means, with_jacobian):
         """Split averages over trials (n, n_tasks, k (1 + D) or k) into what `statistics` returns."""
         n, k, dim = len(means), self.n_statistics, self.n_parameters
-        f = means[:, :, :k].reshape(n, -1)
+        f = means[:, :, :k].reshape(n, self.n_tasks * k)
         f = np.where(np.isfinite(f), f, np.nan)
         if not with_jacobian:
             return f, None
-        jacobian = means[:, :, k:].reshape(n, -1, dim)
+        jacobian = means[:, :, k:].reshape(n, self.n_tasks * k, dim)
         return f, np.where(np.isfinite(f)[:, :, None], jacobian, np.nan)
 
     @cached_property

@@ -43,3 +43,118 @@ def test_value_and_jacobian_equal_the_cpu(case):
     f_cuda, jacobian_cuda = circuit.statistics_and_jacobian(z, rng=KEY, first_index=5, device="cuda")
     assert error(f_cuda, f) <= bound and error(jacobian_cuda, jacobian) <= bound
     np.testing.assert_array_equal(circuit.statistics(z, rng=KEY, first_index=5, device="cuda"), f_cuda)
+
+
+def given_noise(circuit, n, rng):
+    shapes = {
+        "sc": {"x0_noise": (n, 2, 3, 4), "noise": (n, 2, 3, 75, 4)},
+        "stg": {"noise": (n, 80, 5)},
+        "v1": {"x0": (n, 2, 4), "noise": (n, 2, 170, 4)},
+        "rnn": {"noise": (n, 2, 10, 2)},
+    }[circuit.name]
+    noise = {name: rng.normal(0, 1, shape) for name, shape in shapes.items()}
+    if "x0" in noise:
+        noise["x0"] = 15 + noise["x0"]
+    return noise
+
+
+@pytest.mark.parametrize("name", ["rnn", "sc", "stg", "v1"])
+def test_given_noise(name, rng):
+    circuit, bound = CIRCUITS[name]
+    z = draw(circuit, 2, rng)
+    noise = given_noise(circuit, 2, rng)
+    f, jacobian = circuit.statistics_and_jacobian(z, noise=noise)
+    f_cuda, jacobian_cuda = circuit.statistics_and_jacobian(z, noise=noise, device="cuda")
+    assert error(f_cuda, f) <= bound and error(jacobian_cuda, jacobian) <= bound
+
+
+@pytest.fixture
+def device():
+    from numepi.kernels.cuda.memory import memory
+
+    device = memory()
+    yield device
+    device.limit = None
+    device.free()
+
+
+@pytest.mark.parametrize("circuit", [ne.circuits.SC(trials=2, dt=0.2), ne.circuits.RankTwoRNN(3)], ids=["sc", "rnn"])
+@pytest.mark.parametrize("with_noise", [False, True])
+def test_no_number_depends_on_how_a_batch_is_cut(circuit, with_noise, device, rng):
+    z = draw(circuit, 5, rng)
+    shapes = {"sc": {"x0_noise": (5, 2, 2, 4), "noise": (5, 2, 2, 9, 4)}, "rnn": {"noise": (5, 2, 3, 2)}}[circuit.name]
+    noise = {name: rng.normal(0, 1, shape) for name, shape in shapes.items()} if with_noise else None
+    device.free()
+    whole = circuit.statistics_and_jacobian(z, rng=KEY, noise=noise, device="cuda")
+    device.limit = 0.5 * sum(buffer.nbytes for buffer in device._buffers.values())
+    sizes = []
+    original = device.rows_that_fit
+    device.rows_that_fit = lambda *arguments: sizes.append(original(*arguments)) or sizes[-1]
+    cut = circuit.statistics_and_jacobian(z, rng=KEY, noise=noise, device="cuda")
+    del device.rows_that_fit
+    assert 1 <= sizes[0] < 5
+    for a, b in zip(cut, whole, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_too_little_memory_is_said_before_any_work(device, rng):
+    device.limit = 50
+    for circuit in (ne.circuits.SC(trials=2), ne.circuits.RankTwoRNN()):
+        with pytest.raises(MemoryError, match=r"one parameter of '(sc|rnn)' takes .* MiB free: use fewer trials"):
+            circuit.statistics(draw(circuit, 2, rng), device="cuda")
+
+
+def test_buffers_are_kept_while_they_are_large_enough(device, rng):
+    circuit = ne.circuits.SC(trials=2, dt=0.2)
+    z = draw(circuit, 4, rng)
+    first = circuit.statistics(z, rng=KEY, device="cuda")
+    kept = dict(device._buffers)
+    assert kept
+    np.testing.assert_array_equal(circuit.statistics(z[:2], rng=KEY, device="cuda"), first[:2])
+    assert all(device._buffers[name] is buffer for name, buffer in kept.items())
+    circuit.statistics(np.concatenate([z, z]), rng=KEY, device="cuda")
+    assert device._buffers["results"].nbytes > kept["results"].nbytes
+    device.free()
+    assert not device._buffers
+
+
+def test_rows_that_diverge_are_nan_on_their_own(rng):
+    circuit = ne.circuits.V1(trials=2, steps=160)
+    z = draw(circuit, 3, rng)
+    z[1] = 1e200
+    with np.errstate(all="ignore"):
+        f, jacobian = circuit.statistics_and_jacobian(z, rng=KEY, device="cuda")
+    assert np.isnan(f[1]).all() and np.isnan(jacobian[1]).all()
+    reference = circuit.statistics_and_jacobian(z[[0, 2]], rng=KEY, first_index=0)[0]
+    np.testing.assert_allclose(f[0], reference[0], rtol=1e-13)
+    assert np.isfinite(f[2])
+
+
+def test_single_precision(rng):
+    # the simulator computes some single-precision operations in double
+    circuit = ne.circuits.V1(trials=2, steps=160)
+    z = draw(circuit, 2, rng)
+    f, jacobian = circuit.statistics_and_jacobian(z, rng=KEY, precision="float32")
+    f_cuda, jacobian_cuda = circuit.statistics_and_jacobian(z, rng=KEY, precision="float32", device="cuda")
+    assert error(f_cuda, f) <= 1e-5 and error(jacobian_cuda, jacobian) <= 1e-4
+
+
+def test_a_problem_of_infer_simulates_on_the_device(rng):
+    from numepi.inference.problem import Problem, Stream
+
+    circuit = ne.circuits.LDS()
+    z = draw(circuit, 3, rng)
+    batches = [
+        Problem(circuit, circuit.emergent_property(), np.random.SeedSequence(0), device=device).simulate(
+            z, Stream.NOISE, 0, with_jacobian=True
+        )
+        for device in ("cpu", "cuda")
+    ]
+    assert error(batches[1].T, batches[0].T) <= 1e-14
+    assert error(batches[1].jacobian, batches[0].jacobian) <= 1e-14
+
+
+def test_an_empty_batch():
+    circuit = ne.circuits.SC(trials=2)
+    f, jacobian = circuit.statistics_and_jacobian(np.empty((0, 4)), device="cuda")
+    assert f.shape == (0, 2) and jacobian.shape == (0, 2, 4)

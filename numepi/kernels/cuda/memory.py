@@ -12,6 +12,9 @@ from numba import cuda
 
 if not numba.config.ENABLE_CUDASIM:
     from numba.cuda.cudadrv.devicearray import DeviceNDArray
+    from numba.cuda.cudadrv.driver import CudaAPIError
+else:
+    CudaAPIError = MemoryError
 
 __all__ = ["Memory", "memory"]
 
@@ -69,9 +72,19 @@ class Memory:
         n_bytes = count * np.dtype(dtype).itemsize
         if name not in self._buffers or self._buffers[name].nbytes < n_bytes:
             self._buffers.pop(name, None)  # freed before its successor is allocated
-            self._buffers[name] = cuda.device_array(n_bytes, np.uint8)
+            self._buffers[name] = self._allocate(n_bytes)
         flat = self._buffers[name][:n_bytes].view(dtype)
         return flat.reshape(shape) if math.prod(shape) else flat.reshape((1,) * len(shape))
+
+    def _allocate(self, n_bytes):
+        try:
+            return cuda.device_array(n_bytes, np.uint8)
+        except CudaAPIError as error:
+            self.free()  # what is left to other programs, or to a smaller batch
+            raise MemoryError(
+                f"the GPU has no {n_bytes / 2**20:.1f} MiB in one piece ({error}): end what else uses it, or use "
+                "fewer trials, smaller batches, precision='float32' or device='cpu'"
+            ) from error
 
     def upload(self, name, values):
         """Copy a host array to the buffer of that name; one without elements becomes one element of no meaning."""

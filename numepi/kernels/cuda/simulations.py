@@ -155,7 +155,7 @@ def _given(device, job, low, n, real):
 
     def simulations_last(numbers):
         numbers = numbers[rows].astype(real).reshape(n * simulator.n_tasks, job.trials, *numbers.shape[1:])
-        return np.moveaxis(numbers, (0, 1), (-1, -2)).reshape(*numbers.shape[2:], -1)
+        return np.moveaxis(numbers, (0, 1), (-1, -2)).reshape(*numbers.shape[2:], n * per_row)
 
     return device.upload("initial", simulations_last(job.noise.initial)), device.upload(
         "noise", simulations_last(job.noise.steps)
