@@ -31,6 +31,7 @@ class AffineStack(Transform):
         self.n_stages = len(orders) + 1
         self.n_parameters = self.n_stages * coupling.n_parameters
         self._rows = coupling.n_moved + int(coupling.network.padded_widths.sum())
+        self._widest = int(coupling.network.padded_widths.max())
         self.tape_size = self.n_stages * self._rows
         self._orders = np.stack([np.arange(self.dim), *(p.order for p in self.permutations)])
 
@@ -121,4 +122,4 @@ class AffineStack(Transform):
         return self.coupling.network.padded_widths, self.coupling.n_kept, self._orders
 
     def _buffers(self, count):
-        return np.empty((count, int(self.coupling.network.padded_widths.max()), LANES), self.coupling.dtype)
+        return np.empty((count, self._widest, LANES), self.coupling.dtype)

@@ -164,8 +164,8 @@ class Flow:
 
     def log_prob_gradient(self, theta, z):
         """d log q / dz (n, D) at ``z`` (n, D); NaN in rows outside of the support."""
-        batch = self._inverse(*self._check(theta, z, "z"))
-        return np.concatenate([chunk.run().pull(1.0, None, 0) for chunk in batch])
+        batch, weight = self._inverse(*self._check(theta, z, "z")), np.ones(len(z))
+        return np.concatenate([chunk.run().pull(weight[chunk.rows], None, 0) for chunk in batch])
 
     def log_prob_hessian_product(self, theta, z, v):
         """d^2 log q / dz^2 times ``v`` (n, D), row by row, at ``z`` (n, D): forward over reverse; NaN outside."""

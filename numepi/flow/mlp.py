@@ -36,6 +36,7 @@ class MLP:
 
     def __init__(self, n_inputs, hidden, n_outputs):
         self.widths = (n_inputs, *hidden, n_outputs)
+        self._widths = np.array(self.widths)
         self.padded_widths = np.array([-(-w // TILE) * TILE for w in self.widths])
         index, start = [], 0
         for i, (n_in, n_out) in enumerate(zip(self.widths[:-1], self.widths[1:])):
@@ -64,7 +65,7 @@ class MLP:
         """The parameter vector (..., packed_size) of the padded network, of ``theta`` (..., n_parameters)."""
         packed = np.zeros((*theta.shape[:-1], self.packed_size), dtype)
         networks = packed.reshape(-1, self.packed_size)
-        mlp_kernels.pack(theta.reshape(-1, self.n_parameters), np.array(self.widths), self.padded_widths, networks)
+        mlp_kernels.pack(theta.reshape(-1, self.n_parameters), self._widths, self.padded_widths, networks)
         return packed
 
     def initial_parameters(self, generator):

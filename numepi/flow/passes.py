@@ -75,17 +75,18 @@ class InversePass:
     def __init__(self, transforms, packed, z, parts, support):
         self._chain, self._parts = list(zip(transforms, packed)), parts
         self._inside = support.contains(z)
-        outside = not self._inside.all()
-        if outside:  # any place inside will do: nothing of it is returned
+        self._some_outside = not self._inside.all()
+        points = z
+        if self._some_outside:  # any place inside will do: nothing of it is returned
             centre, _ = support.from_line(np.zeros((1, support.dim)))
             points = np.where(self._inside[:, None], z, centre)
-        y = to_blocks(points if outside else z, np.float64)
+        y = to_blocks(points, np.float64)
         log_q = np.zeros((len(y), LANES))
         x, self._tapes = zip(*_on_threads(lambda part: self._run(y[part.blocks], log_q[part.blocks]), parts))
         self._x = _join(x)
         _add_log_normal(self._x, log_q)
         self.log_q = vector_from_blocks(log_q, len(z))
-        if outside:
+        if self._some_outside:
             rest = z[~self._inside]
             self.log_q[~self._inside] = np.where(np.isnan(rest).any(axis=1), np.nan, -np.inf)
 
@@ -98,7 +99,9 @@ class InversePass:
 
     def pull(self, grad_log_q, partial, group):
         """Gradient in z (n, D), NaN outside; ``partial`` and ``group`` as `ForwardPass.pull`, or None and 0."""
-        weight = vector_to_blocks(np.where(self._inside, grad_log_q, 0.0))
+        if self._some_outside:
+            grad_log_q = np.where(self._inside, grad_log_q, 0.0)
+        weight = vector_to_blocks(grad_log_q)
         grad = -weight[:, None].astype(self._x.dtype, copy=False) * self._x
 
         def pull_part(part, tapes):
@@ -131,7 +134,8 @@ class InversePass:
 
     def _rows(self, blocks):
         rows = from_blocks(blocks, len(self._inside))
-        rows[~self._inside] = np.nan
+        if self._some_outside:
+            rows[~self._inside] = np.nan
         return rows
 
 

@@ -5,9 +5,10 @@ faster without one, and all of numepi's work meets in the same threads, which do
 """
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+import threading
 from functools import partial
 from itertools import pairwise
+from queue import SimpleQueue
 
 import numba
 
@@ -15,8 +16,6 @@ __all__ = ["run_all", "share"]
 
 # Shares for each thread: a thread that shares its core with other work does fewer of them.
 _SHARES = 4
-
-_pool = None
 
 
 def share(function, count):
@@ -38,27 +37,65 @@ def run_all(tasks):
         for i in waiting:  # a range's iterator hands out each index once, whichever thread asks
             results[i] = tasks[i]()
 
-    helpers = min(numba.get_num_threads(), len(tasks)) - 1
-    futures = [_workers().submit(work) for _ in range(helpers)]
+    offers = [_Offer(work) for _ in range(min(numba.get_num_threads(), len(tasks)) - 1)]
+    _helpers.offer(offers)
     work()
-    for future in futures:
-        if not future.cancel():  # one that has not begun has nothing left to do
-            future.result()
+    for offer in offers:
+        offer.settle()
     return results
 
 
-def _workers():
-    global _pool  # noqa: PLW0603
-    if _pool is None:
-        _pool = ThreadPoolExecutor(max(1, numba.config.NUMBA_NUM_THREADS - 1), thread_name_prefix="numepi")
-    return _pool
+class _Offer:
+    """Work that a helper may take up.  Leaner than a future: helpers that tidy up in Python hold up the caller."""
+
+    def __init__(self, work):
+        self._work, self._error = work, None
+        self._open, self._finished = threading.Lock(), threading.Lock()
+        self._finished.acquire()
+
+    def take(self):
+        if self._open.acquire(blocking=False):
+            try:
+                self._work()
+            except BaseException as error:  # raised in the caller's thread
+                self._error = error
+            self._finished.release()
+
+    def settle(self):
+        """Withdraw what nobody has taken up; wait for the end of what somebody has."""
+        if not self._open.acquire(blocking=False):
+            self._finished.acquire()
+            if self._error is not None:
+                raise self._error
 
 
-def _forget_workers():
-    global _pool  # noqa: PLW0603
-    _pool = None
+class _Helpers:
+    """Threads that wait for offers; daemons, since between offers they have nothing to lose."""
+
+    def __init__(self):
+        self._offers, self._lock, self._count = SimpleQueue(), threading.Lock(), 0
+
+    def offer(self, offers):
+        with self._lock:
+            while self._count < min(len(offers), numba.config.NUMBA_NUM_THREADS - 1):
+                self._count += 1
+                threading.Thread(target=self._serve, name=f"numepi-{self._count}", daemon=True).start()
+        for offer in offers:
+            self._offers.put(offer)
+
+    def _serve(self):
+        while True:
+            self._offers.get().take()
+
+
+_helpers = _Helpers()
+
+
+def _replace_helpers():
+    global _helpers  # noqa: PLW0603
+    _helpers = _Helpers()
 
 
 # Threads do not survive a fork: a child makes its own.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_workers)
+    os.register_at_fork(after_in_child=_replace_helpers)
