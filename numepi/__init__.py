@@ -13,6 +13,7 @@ _NAMES = {
     "EmergentProperty": "emergent_property",
     "Moment": "emergent_property",
     "Support": "support",
+    "DirectionalFlow": "flow",
     "RealNVP": "flow",
     "SplineFlow": "flow",
     "infer": "inference",

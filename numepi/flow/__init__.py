@@ -1,13 +1,14 @@
 """The variational family: normalizing flows with a readable definition and compiled passes beside it."""
 
+from numepi.flow.direction_flow import DirectionalFlow
 from numepi.flow.distribution import FlowDistribution
 from numepi.flow.real_nvp import RealNVP
 from numepi.flow.spline_flow import SplineFlow
 from numepi.support import Support
 
-__all__ = ["FlowDistribution", "RealNVP", "SplineFlow", "flow_from_description"]
+__all__ = ["DirectionalFlow", "FlowDistribution", "RealNVP", "SplineFlow", "flow_from_description"]
 
-_FAMILIES = {"RealNVP": RealNVP, "SplineFlow": SplineFlow}
+_FAMILIES = {"DirectionalFlow": DirectionalFlow, "RealNVP": RealNVP, "SplineFlow": SplineFlow}
 
 
 def flow_from_description(description):

@@ -1,0 +1,215 @@
+"""Compiled passes of `numepi.flow.direction_stack.DirectionStack` over blocks of samples.
+
+A block goes through all stages in place; its state is all vectors (vectors, length, LANES), the anchors behind the
+others.  A stage's tape: ``before``, the moved vector as the pass found it; and rows (rows, LANES): the Gram matrix, the
+network's activations, the coefficients (see `numepi.flow.direction_coefficients`).
+
+The functions of one stage serve real and complex numbers; the latter give the tangents (but the network has its own).
+"""
+
+from numepi.flow.blocks import LANES
+from numepi.flow.direction_coefficients import (
+    coefficients,
+    coefficients_pull,
+    features,
+    features_pull,
+    transpose,
+)
+from numepi.flow.mlp_kernels import clear, mlp_pull, mlp_run
+from numepi.kernels.compile import block_function, kernel
+
+__all__ = ["inner_products", "load_state", "move", "pull", "pull_inner_products", "run", "spread"]
+
+
+@block_function
+def load_state(x, anchors, state):
+    """The vectors of a block x (D, LANES), and the anchors (anchors, length)."""
+    vectors = len(state) - len(anchors)
+    length = state.shape[1]
+    for k in range(len(state)):
+        for i in range(length):
+            for lane in range(LANES):
+                state[k, i, lane] = x[k * length + i, lane] if k < vectors else anchors[k - vectors, i]
+
+
+@block_function
+def inner_products(state, moved, vector, gram, overlap):
+    """Fill gram with those of all directions, overlap with those of directions and ``vector`` (length, LANES)."""
+    r = len(state) - 1
+    clear(gram, r * (r + 1) // 2)
+    clear(overlap, r)
+    for i in range(state.shape[1]):
+        for k in range(r):
+            b = state[k + (k >= moved), i]
+            for j in range(k + 1):
+                other, row = state[j + (j >= moved), i], k * (k + 1) // 2 + j
+                for lane in range(LANES):
+                    gram[row, lane] += b[lane] * other[lane]
+            for lane in range(LANES):
+                overlap[k, lane] += b[lane] * vector[i, lane]
+
+
+@block_function
+def move(state, moved, rows, before, inverse):
+    """The moved vector's new value; its old one goes to ``before``."""
+    r = len(state) - 1
+    for i in range(state.shape[1]):
+        v = state[moved, i]
+        for lane in range(LANES):
+            before[i, lane] = v[lane]
+            if not inverse:
+                v[lane] *= rows[0, lane]
+        for k in range(r):
+            b = state[k + (k >= moved), i]
+            for lane in range(LANES):
+                change = rows[1 + r + k, lane] * b[lane]
+                v[lane] += -change if inverse else change
+        if inverse:
+            for lane in range(LANES):
+                v[lane] /= rows[0, lane]
+
+
+@kernel
+def run(w, widths, anchors, order, x, y, rows, before, log_q, state, inverse):
+    """Fill y, rows (blocks, stages, rows, LANES) and before (blocks, stages, length, LANES); update log_q.
+
+    w (stages, packed) holds the networks, order (stages,) the vector that each stage moves; ``state`` is scratch.
+    """
+    r, length = len(state) - 1, state.shape[1]
+    pairs = r * (r + 1) // 2
+    for block in range(len(x)):
+        load_state(x[block], anchors, state)
+        for i in range(len(order)):
+            stage = len(order) - 1 - i if inverse else i
+            moved = order[stage]
+            tape = rows[block, stage]
+            gram, network = tape[:pairs], tape[pairs : len(tape) - 1 - 4 * r]
+            coefficient_rows = tape[len(tape) - 1 - 4 * r :]
+            inner_products(state, moved, state[moved], gram, coefficient_rows[1 + 3 * r :])
+            clear(network, widths[0])
+            features(gram, r, length, network)
+            mlp_run(w[stage], widths, network)
+            outputs = network[len(network) - widths[-1] :]
+            coefficients(gram, r, length, outputs, coefficient_rows, log_q[block], inverse)
+            move(state, moved, coefficient_rows, before[block, stage], inverse)
+        for j in range(x.shape[1]):
+            for lane in range(LANES):
+                y[block, j, lane] = state[j // length, j % length, lane]
+
+
+@block_function
+def pull_inner_products(state, grad, moved, rows, before, overlap, power, inverse):
+    """Inner products of cotangents that `coefficients_pull` and `transpose` start from."""
+    r = len(state) - 1
+    clear(overlap, r)
+    for lane in range(LANES):
+        power[lane] = 0
+    for i in range(state.shape[1]):
+        g = grad[moved, i]
+        v = state[moved, i] if inverse else before[i]
+        for lane in range(LANES):
+            power[lane] += g[lane] * v[lane]
+        for k in range(r):
+            b = state[k + (k >= moved), i]
+            for lane in range(LANES):
+                overlap[k, lane] += b[lane] * g[lane]
+    for lane in range(LANES):
+        if inverse:
+            for k in range(r):
+                overlap[k, lane] /= rows[0, lane]
+        else:
+            power[lane] *= rows[0, lane]
+
+
+@block_function
+def spread(state, grad, moved, rows, before, back, delta, grad_gram, inverse):
+    """From the cotangent of the output of a stage to that of its input; and the state goes back to its input."""
+    r = len(state) - 1
+    for i in range(state.shape[1]):
+        g, v = grad[moved, i], state[moved, i]
+        if inverse:  # v becomes e v, g becomes lambda
+            for lane in range(LANES):
+                v[lane] *= rows[0, lane]
+                g[lane] /= rows[0, lane]
+            for k in range(r):
+                b = state[k + (k >= moved), i]
+                for lane in range(LANES):
+                    g[lane] += delta[k, lane] * b[lane]
+        else:
+            for lane in range(LANES):
+                v[lane] = rows[0, lane] * before[i, lane]
+        for k in range(r):
+            target = grad[k + (k >= moved), i]
+            for lane in range(LANES):
+                along = rows[1 + r + k, lane] * g[lane] + back[k, lane] * v[lane]
+                target[lane] += -along if inverse else along
+            for j in range(r):
+                other = state[j + (j >= moved), i]
+                row = k * (k + 1) // 2 + j if j < k else j * (j + 1) // 2 + k
+                for lane in range(LANES):
+                    part = grad_gram[row, lane] * other[lane]
+                    target[lane] += part + part if j == k else part
+        if not inverse:
+            for k in range(r):
+                b = state[k + (k >= moved), i]
+                for lane in range(LANES):
+                    g[lane] += back[k, lane] * b[lane]
+            for lane in range(LANES):
+                g[lane] *= rows[0, lane]
+        for lane in range(LANES):
+            v[lane] = before[i, lane]
+
+
+@kernel
+def pull(
+    w, widths, anchors, order, y, rows, before, grad_y, grad_log_q, grad_x, grad_theta, states, work, buffers, inverse,
+    group,
+):  # fmt: skip
+    """Fill grad_x; add the gradients of anchors, then networks, to grad_theta (groups, anchors' size + packed sizes).
+
+    Each ``group`` of blocks adds to its own row; with ``group`` = 0 they are left out.  ``states`` (2, vectors,
+    length, LANES), ``work`` (3 r + pairs + 1, LANES) and ``buffers`` (2, widest layer, LANES) are scratch.
+    """
+    state, grad = states[0], states[1]
+    r, length, dim = len(state) - 1, state.shape[1], y.shape[1]
+    pairs = r * (r + 1) // 2
+    overlap, back, delta, grad_gram, power = work[:r], work[r : 2 * r], work[2 * r : 3 * r], work[3 * r : -1], work[-1]
+    g = buffers[0]
+    for block in range(len(y)):
+        row = block // group if group else 0
+        load_state(y[block], anchors, state)
+        for j in range(dim):
+            for lane in range(LANES):
+                grad[j // length, j % length, lane] = grad_y[block, j, lane]
+        for k in range(len(anchors)):
+            clear(grad[len(grad) - 1 - k], length)
+        for i in range(len(order)):
+            stage = i if inverse else len(order) - 1 - i
+            moved = order[stage]
+            tape, old = rows[block, stage], before[block, stage]
+            gram, network = tape[:pairs], tape[pairs : len(tape) - 1 - 4 * r]
+            coefficient_rows = tape[len(tape) - 1 - 4 * r :]
+            pull_inner_products(state, grad, moved, coefficient_rows, old, overlap, power, inverse)
+            if inverse:
+                transpose(gram, r, coefficient_rows, overlap, delta)
+            clear(grad_gram, pairs)
+            clear(g, widths[-1])
+            outputs = network[len(network) - widths[-1] :]
+            coefficients_pull(
+                gram, r, length, outputs, coefficient_rows, overlap, power, grad_log_q[block], back, g, grad_gram,
+                inverse,
+            )  # fmt: skip
+            start = anchors.size + stage * w.shape[1]
+            mlp_pull(w[stage], widths, network, g, buffers[1], grad_theta[row, start : start + w.shape[1]], group > 0)
+            features_pull(gram, r, length, g, grad_gram)
+            spread(state, grad, moved, coefficient_rows, old, back, delta, grad_gram, inverse)
+        for j in range(dim):
+            for lane in range(LANES):
+                grad_x[block, j, lane] = grad[j // length, j % length, lane]
+        if group > 0:
+            for k in range(len(anchors)):
+                for i in range(length):
+                    total = 0.0
+                    for lane in range(LANES):
+                        total += grad[len(grad) - len(anchors) + k, i, lane]
+                    grad_theta[row, k * length + i] += total
