@@ -22,7 +22,8 @@ class CouplingFlow(Flow):
         The family's own settings, and those that all families have: stages, hidden, post_affine, box_map, seed,
         precision (`numepi.flow.RealNVP` describes them).
     make_coupling : callable
-        ``make_coupling()`` gives a new `Transform` that keeps its first ``n_kept`` coordinates.
+        ``make_coupling()`` gives what every stage is, with parameters of its own: a `numepi.flow.coupling.Coupling`, or
+        what else has ``n_kept`` and ``stages(orders)``.
 
     Raises
     ------
