@@ -114,6 +114,7 @@ class AugmentedLagrangian:
     settings_type = Settings
     needs_gradient = True
     default_flow = RealNVP  # the paper's
+    replicates = 1  # simulations of each parameter
 
     def __init__(self, problem, flow, settings):
         self.problem = problem

@@ -92,7 +92,8 @@ def certify(problem, flow, theta, theta_start, n=20_000, replicates=1, multiplie
     replicates : int
         Simulations of each parameter; more than one where the statistics are noisy given z.
     multipliers : array (m,), optional
-        Where to start when the sample says too little of the prior (an unbounded support, say) to start from there.
+        The solver's: where to start when the sample says too little of the prior (an unbounded support, say) to start
+        from there, and where to stay when the optimum is not reached.
     """
     start_size = int(_DEFENSIVE * n)
     base = problem.normals(Stream.CERTIFICATE_BASE, 0, n)
@@ -116,6 +117,10 @@ def certify(problem, flow, theta, theta_start, n=20_000, replicates=1, multiplie
         corrected, corrected_base = correct_for_noise(violation, covariance, log_base, eta)
         step = minimise_dual(corrected, corrected_base, eta, _FLOOR)
         eta = step.eta
+    if not step.optimal and multipliers is not None:
+        # Too few samples near p*: the solver's multipliers say more than where the way from the prior got stuck.
+        eta = multipliers * scale
+        corrected, corrected_base = correct_for_noise(violation, covariance, log_base, eta)
     log_weights, log_ratio = np.full(n, -np.inf), np.zeros(n)
     log_weights[valid] = corrected_base + corrected @ eta
     log_ratio[valid] = log_q - log_prior - violation @ eta

@@ -89,7 +89,7 @@ class Dual:
 
     @property
     def fit_chunks(self):
-        """Calls of `step` that a round's fit takes."""
+        """Calls of `step` that a round's fit takes, unless it has more to gain."""
         return _chunks(self.settings.fit_steps)
 
     @property
@@ -131,7 +131,7 @@ class Dual:
         elif rounds.chunk == 0:
             rounds.simulate()
         else:
-            rounds.fit(_steps(rounds.chunk - 1, self.settings.fit_steps))
+            rounds.fit(_steps((rounds.chunk - 1) % self.fit_chunks, self.settings.fit_steps))
             guided = self.problem.with_gradient
             if rounds.chunk == 0 and (rounds.left == 0 or (guided and rounds.lost)):
                 self._end_rounds(Descent if guided and not (rounds.left == 0 and rounds.follows) else Refinement)
@@ -200,6 +200,11 @@ class Dual:
         """Add a step of the last phase to the traces."""
         valid = sample.batch.valid
         self.record(sample.log_q[valid], self.problem.log_prior(sample.z[valid]), sample.violation)
+
+    @property
+    def replicates(self):
+        """Simulations of each parameter that the noise of the circuit asks for."""
+        return self.rounds.replicates
 
     @property
     def multipliers(self):

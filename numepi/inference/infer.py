@@ -22,7 +22,7 @@ from numepi.storage import plain
 __all__ = ["infer"]
 
 _NOISE_CHECK_SIZE = 100
-_NOISY_REPLICATES = 4  # simulations of each parameter in the certificate of a noisy circuit
+_NOISY_REPLICATES = 4  # simulations of each parameter in the certificate of a noisy circuit, at the least
 SOLVERS = {"dual": Dual, "augmented-lagrangian": AugmentedLagrangian}
 
 
@@ -213,7 +213,7 @@ def _result(engine, outcome, configuration):
         met = bool(np.all(np.abs(final.constraint - constraints.target) <= constraints.tolerance))
     theta_start = engine.flow.initial_parameters(problem.seed(Stream.INITIAL))
     z, _ = engine.flow.sample(theta, problem.normals(Stream.NOISE_CHECK, 1, _NOISE_CHECK_SIZE))
-    replicates = _NOISY_REPLICATES if is_noisy(problem, z, Stream.NOISE_CHECK) else 1
+    replicates = max(_NOISY_REPLICATES, engine.replicates) if is_noisy(problem, z, Stream.NOISE_CHECK) else 1
     certificate = certify(
         problem, engine.flow, theta, theta_start, replicates=replicates, multipliers=engine.multipliers
     )

@@ -1,18 +1,32 @@
-"""Last phase of the dual solver where the flow follows its target: the fit goes on, while eta follows the constraints.
+"""Last phase of the dual solver where the flow follows its target: multipliers and flow settle together.
 
-Maximum likelihood covers p* and leaks beyond it, so that the moments of the flow are off a little.  Each step simulates
-a few samples of the flow, moves eta by a share of Newton's step against their violation, and fits the replay under the
-shifted weights.  Gradients of T are not used: they do not feel the balance between modes, and tilt it.
+Maximum likelihood covers p* and leaks beyond it, and the moments of the flow are off a little.  Each step simulates a
+few samples z of the flow, and
+
+- moves eta by a share of Newton's step against their violation;
+- fits the replay, under the shifted weights, by likelihood: the gradient of KL(p_eta || q);
+- evens out r = log q - log p_eta over the samples: the gradient of KL(q || p_eta), E_q[(r - b) d log q / d theta], by the
+  score function with a baseline b, which next to the optimum has little variance since r is nearly constant there
+  (Richter et al. 2020).  It needs no gradient of T and feels the balance between modes; path gradients do not, and
+  tilt it.
 """
 
 import numpy as np
 
 from numepi.inference.problem import Stream
 
-__all__ = ["Refinement"]
+__all__ = ["Refinement", "reverse_kl_weights"]
 
-_RATE = 0.25  # of the learning rate, at the start
+_RATE = 0.5  # of the learning rate, at the start
 _MULTIPLIER_RATE = 0.02  # share of a Newton step that the multipliers take at each step
+_REVERSE_WEIGHT = 3.0  # of the gradient of KL(q || p_eta) beside that of KL(p_eta || q)
+_CLIP = 3.0  # nats of r about its median: a sample far out in a leak says where to go, not how far
+
+
+def reverse_kl_weights(log_ratio):
+    """Weights w (n,) of log q in the gradient of KL(q || p): sum w d log q / d theta, from r = log q - log p (n,)."""
+    clipped = np.clip(log_ratio - np.median(log_ratio), -_CLIP, _CLIP)
+    return (clipped - clipped.mean()) / len(clipped)
 
 
 class Refinement:
@@ -31,9 +45,17 @@ class Refinement:
         newton = np.linalg.pinv(np.atleast_2d(np.cov(engine.replay.violation.T, aweights=weights, ddof=0)))
         for number in steps:
             sample = engine.simulate_flow(number, with_jacobian=False)
-            if sample is None or not engine.descend(
-                engine.likelihood_gradient(draw()), _RATE * engine.decay(number / self.n_steps)
-            ):
+            if sample is None:
+                return
+            gradient = engine.likelihood_gradient(draw()) + _REVERSE_WEIGHT * self._reverse_gradient(sample)
+            if not engine.descend(gradient, _RATE * engine.decay(number / self.n_steps)):
                 return
             engine.dual.eta = engine.dual.eta - _MULTIPLIER_RATE * newton @ sample.violation.mean(axis=0)
             engine.record_sample(sample)
+
+    def _reverse_gradient(self, sample):
+        engine = self.engine
+        z = sample.z[sample.batch.valid]
+        log_q, pullback = engine.flow.log_prob_with_pullback(engine.theta, z)
+        log_ratio = log_q - engine.problem.log_prior(z) - sample.violation @ engine.dual.eta
+        return pullback(reverse_kl_weights(log_ratio))[0]

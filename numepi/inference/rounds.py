@@ -18,7 +18,9 @@ _NOISY_SIMULATIONS = 6  # times round_size: most simulations of a round in which
 _NO_NOISE = 1e-3  # variance of one draw of T in its natural scale, below which one draw will do
 _NOISE_PER_WEIGHT = 0.05  # variance of a log-weight that is left to the second-order correction
 _HELD_OUT = 5  # every fifth row of the replay tells whether a fit goes too far
-_TRIFLE = 0.05  # nats of held-out likelihood
+_TRIFLE = 0.05  # nats of held-out likelihood that a fit may lose
+_WORTHWHILE = 0.005  # nats that a few more steps of a fit should gain
+_LONGEST_FIT = 5  # times fit_steps
 _CLOSE = 0.2  # effective share of the flow's samples under the target, from where the flow follows it
 _PATIENCE = 5  # annealing rounds before gradients are called for
 _HOPEFUL = 0.7  # share of the distance to the targets that may be left by then
@@ -121,11 +123,11 @@ class Rounds:
         self.replicates = int(np.clip(np.ceil(per_draw / _NOISE_PER_WEIGHT), 2, _MAX_REPLICATES))
 
     def fit(self, steps):
-        """Steps of the round's fit, of these numbers; stop the fit where it goes too far."""
+        """Steps of the round's fit, of these numbers; the fit ends where it goes too far, or gains no more."""
         engine, settings = self.engine, self.engine.settings
         weights = engine.dual.weights(engine.replay)
         held_out = np.arange(len(weights)) % _HELD_OUT == 0
-        counter = self.number * engine.fit_chunks + self.chunk
+        counter = self.number * (_LONGEST_FIT * engine.fit_chunks + 1) + self.chunk
         draw = engine.resampler(np.where(held_out, 0.0, weights), engine.generator(Stream.FIT, counter))
         before = engine.theta
         for step in steps:
@@ -134,21 +136,28 @@ class Rounds:
             ):
                 engine.theta = before
                 return
-        self.chunk += 1
-        if self._overfitted(before, engine.replay.z[held_out], weights[held_out]):
+        gain, stderr = self._gain(before, engine.replay.z[held_out], weights[held_out])
+        if gain < -max(_TRIFLE, 2 * stderr):
             engine.theta = before
             engine.optimiser.reset()
-            self.chunk = engine.fit_chunks + 1
-        if self.chunk > engine.fit_chunks:
+            self.chunk = 0
+        elif self.chunk < engine.fit_chunks or (self._may_go_on and gain > max(_WORTHWHILE, 2 * stderr)):
+            self.chunk += 1
+        else:
             self.chunk = 0
 
-    def _overfitted(self, before, z, weights):
-        """Whether the likelihood of held-out rows fell since ``before``, beyond doubt and by more than a trifle."""
+    @property
+    def _may_go_on(self):
+        """Whether a fit may take longer than its share: not while the learning rate lands."""
+        return self._landed(0.0) == 0 and self.left != 0 and self.chunk < _LONGEST_FIT * self.engine.fit_chunks
+
+    def _gain(self, before, z, weights):
+        """How much the likelihood of held-out rows gained on that at ``before``, in nats, and its standard error."""
         engine = self.engine
         weights = weights / weights.sum()
         change = engine.flow.log_prob(engine.theta, z) - engine.flow.log_prob(before, z)
         mean = weights @ change
-        return mean < -max(_TRIFLE, 2 * np.sqrt(weights**2 @ (change - mean) ** 2))
+        return mean, np.sqrt(weights**2 @ (change - mean) ** 2)
 
     def _landed(self, progress):
         """How far the last third of the final rounds has gone, 0 to 1."""
