@@ -65,7 +65,8 @@ class SinhArcsinh(Transform):
         """See `Transform`."""
         grad_input = np.empty_like(tape)
         partial = partial if group else np.empty((1, 0))
-        sinh_arcsinh_kernels.pull(parameters, tape, grad_output, grad_log_q, grad_input, partial, inverse, group)
+        weight = grad_log_q.astype(self.dtype, copy=False)
+        sinh_arcsinh_kernels.pull(parameters, tape, grad_output, weight, grad_input, partial, inverse, group)
         return grad_input
 
     def tangent(self, parameters, tape, tangent_input):

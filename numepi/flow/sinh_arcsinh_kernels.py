@@ -7,7 +7,7 @@ dL/dx = d t / root - x / root^2  and  d2L/dx2 = d^2 (1 - t^2) / root^2 - d t x /
 from math import sqrt
 
 from numepi.flow.blocks import LANES
-from numepi.kernels.compile import kernel, scalar
+from numepi.kernels.compile import kernel, scalar, vector_kernel
 from numepi.kernels.fastmath import exp, log
 
 __all__ = ["pull", "pull_tangent", "run", "tangent"]
@@ -47,15 +47,15 @@ def run(parameters, x, y, log_q, inverse):
                 log_q[block, lane] -= log_scale + log(cosh / root)
 
 
-@kernel
+@vector_kernel
 def pull(parameters, x, grad_output, grad_log_q, grad_input, grad_theta, inverse, group):
     """Fill grad_input; each ``group`` of blocks adds to its row of grad_theta (groups, 3 D) unless ``group`` = 0."""
-    one = parameters.dtype.type(1)
+    zero, one = parameters.dtype.type(0), parameters.dtype.type(1)
     dim = x.shape[1]
     for block in range(len(x)):
         for j in range(dim):
             d, scale = parameters[2, j], exp(parameters[0, j])
-            total_scale, total_shift, total_tail = 0.0, 0.0, 0.0
+            total_scale = total_shift = total_tail = zero
             for lane in range(LANES):
                 place, weight, incoming = x[block, j, lane], grad_log_q[block, lane], grad_output[block, j, lane]
                 sinh, cosh, u, root = _bend(one, place, d)
