@@ -1,0 +1,58 @@
+"""CUDA kernels: value and Jacobian against the CPU; skipped where there is no device."""
+
+import time
+
+import numpy as np
+
+import numepi as ne
+from numepi.kernels.cuda.device import require_device
+
+CIRCUITS = {
+    "sc": ne.circuits.SC, "v1": ne.circuits.V1, "stg": ne.circuits.STG, "rnn": ne.circuits.RankTwoRNN,
+}  # fmt: skip
+
+
+class ValueAndJacobian:
+    """Calls end with the result on the host, so they wait for the device: times are synchronised."""
+
+    params = (list(CIRCUITS), [100, 1000, 10_000], ["float32", "float64"])
+    param_names = ("circuit", "n", "precision")
+    timeout = 600
+
+    def setup(self, name, n, precision):
+        try:
+            require_device()
+        except (ImportError, RuntimeError) as error:
+            raise NotImplementedError(str(error)) from error  # asv's way to skip
+        self.circuit = CIRCUITS[name]()
+        normals = np.random.default_rng(0).standard_normal((n, len(self.circuit.parameter_names)))
+        self.z, self.precision = self.circuit.support.from_line(normals)[0], precision
+        self.time_cuda()  # compiles, and makes the buffers
+
+    def _run(self, device):
+        self.circuit.statistics_and_jacobian(self.z, precision=self.precision, device=device)
+
+    def time_cuda(self, *_):
+        self._run("cuda")
+
+    def time_kernels_alone(self, *_):
+        """The launches between two waits, without the host's part: for the share that transfers take."""
+        from numepi.kernels.cuda.memory import memory
+
+        device, download = memory(), memory().download
+        device.download = lambda array: device.stream.synchronize() or np.empty(array.shape, array.dtype)
+        try:
+            self._run("cuda")
+        finally:
+            device.download = download
+
+    def track_speedup(self, *_):
+        """Time on the CPU over time on the device, interleaved, best of five."""
+        self._run("cpu")
+        best = {"cpu": np.inf, "cuda": np.inf}
+        for _ in range(5):
+            for device in best:
+                start = time.perf_counter()
+                self._run(device)
+                best[device] = min(best[device], time.perf_counter() - start)
+        return best["cpu"] / best["cuda"]
