@@ -19,11 +19,11 @@ from numepi.sweeps import SweepIndex
 from numepi.worker_threads import limited_threads, threads_here, workers_beside
 
 TINY = {
-    "max_annealing_rounds": 2, "final_rounds": 1, "round_size": 200, "fit_steps": 2, "refine_steps": 2,
-    "refine_size": 20,
+    "solver": "augmented-lagrangian", "initial": "uniform", "epochs": 1, "iterations_per_epoch": 3, "batch_size": 20,
+    "test_batch_size": 20, "n_tests": 5,
 }  # fmt: skip
 LDS = ne.circuits.LDS()
-PROPERTY = LDS.emergent_property()
+PROPERTY = ne.EmergentProperty(mean=[5.0, 3.0], variance=[25.0, 16.0])  # about what the uniform prior has
 SPAWN = partial(ProcessPoolExecutor, 2, mp_context=get_context("spawn"))
 
 
@@ -161,7 +161,7 @@ def test_the_index_loads_without_the_results(reference, tmp_path):
     assert index.column("entropy").shape == (8,) and np.isfinite(index.column("entropy")).all()
     assert list(index.column("repeat")) == list(range(8))
     assert index.where(repeat=3).rows == [index[3]]
-    assert len(index.where(circuit="lds", tau=1.0, round_size=200)) == 8
+    assert len(index.where(circuit="lds", tau=1.0, batch_size=20)) == 8
     assert "8 of 8 runs done" in repr(index)
 
 

@@ -10,8 +10,8 @@ import numepi as ne
 from numepi.inference.shards import simulate_on
 
 TINY = {
-    "max_annealing_rounds": 2, "final_rounds": 1, "round_size": 200, "fit_steps": 2, "refine_steps": 2,
-    "refine_size": 20,
+    "solver": "augmented-lagrangian", "initial": "uniform", "epochs": 1, "iterations_per_epoch": 3, "batch_size": 20,
+    "test_batch_size": 20, "n_tests": 5,
 }  # fmt: skip
 
 
