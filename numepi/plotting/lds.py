@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from numepi.plotting.style import COLOURS, DENSITY_MAP, tidy
+from numepi.plotting.planes import plane
+from numepi.plotting.style import COLOURS, tidy
 
 __all__ = ["lds_contours"]
 
@@ -45,15 +46,14 @@ def lds_contours(z=None, log_density=None, circuit=None, prop=None, axes=None):
         tidy(ax)
         value = circuit.statistics(points.reshape(-1, 4))[:, statistic].reshape(x.shape)
         if z is not None:
-            order = np.arange(len(z)) if log_density is None else np.argsort(log_density)
-            colour = {"color": "0.6"}
-            if log_density is not None:
-                colour = {"c": np.asarray(log_density)[order], "cmap": DENSITY_MAP}
-            ax.scatter(z[order, i], z[order, j], s=4, linewidths=0, rasterized=True, **colour)
+            plane(ax, z, log_density, (i, j))
         mean, variance = prop.mean[statistic], prop.variance[statistic]
         if mean is not None:
             steps, widths = ([0], [2]) if variance is None else (np.arange(-2, 3), [0.7, 1, 2, 1, 0.7])
             levels = mean + np.sqrt(variance or 1.0) * np.array(steps)
-            ax.clabel(ax.contour(x, y, value, levels, colors=COLOURS[1], linewidths=widths), fontsize=7, fmt="%.2f")
+            ax.contour(x, y, value, levels, colors=COLOURS[1], linewidths=widths, linestyles="solid")
+            spread = "" if variance is None else f", then ± 1, 2 s.d. ({np.sqrt(variance):.3g})"
+            ax.plot([], [], color=COLOURS[1], linewidth=2, label=f"{mean:.3g}{spread}")
+            ax.legend(fontsize=7, frameon=False, loc="upper right" if statistic == 1 else "lower left")
         ax.set(xlabel=circuit.parameter_names[i], ylabel=circuit.parameter_names[j], title=title, aspect="equal")
     return axes[0].figure, axes

@@ -1,0 +1,145 @@
+"""Figure 3 of the paper and its supplements: input noise and excitatory variability in primary visual cortex.
+
+Modes along sigma_P and their sensitivity are those of the paper's own flow, fitted by its Algorithm 1 (8 epochs of 800
+iterations instead of 2,000, one seed).
+"""
+
+import matplotlib as mpl
+import numpy as np
+from paper import Findings, algorithm_one, read_options
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+import numepi as ne
+from numepi import analysis
+from numepi.analysis import v1, v1_linear
+
+_LEVELS = (5.0, 10.0)
+
+
+def main():
+    """Fit X(5 Hz) and X(10 Hz), test, draw."""
+    options = read_options(__doc__)
+    table = Findings("Figure 3: primary visual cortex", options)
+    circuit = ne.circuits.V1(trials=20 if options.quick else 100)
+    figure, axes = plt.subplots(2, 3, figsize=(13, 7.6), layout="constrained")
+    _deterministic(circuit, table, axes[1, 1])
+    _linear_theory(circuit, table, axes[1, 2])
+
+    settings = {"epochs": 8, "iterations_per_epoch": 800}
+    paper = {
+        m: algorithm_one(f"v1-{m:g}", circuit, circuit.emergent_property(mean=m), options, **settings) for m in _LEVELS
+    }
+    _modes(paper, table, axes[0])
+    _sums(paper, table, options, axes[1, 0])
+    _moments(paper[5.0], table)
+    figure.savefig(options.out / "figure3-v1.png", dpi=100)
+    table.close()
+
+
+def _deterministic(circuit, table, ax):
+    """Paradoxical effect and contrast: no fit enters."""
+    response = v1.paradoxical(circuit)
+    falls = [name for name, change in response.items() if change < 0]
+    table.add(
+        "populations whose own rate falls when their input rises", "P only",
+        ", ".join(falls) + "; " + ", ".join(f"{k} {x:+.2f} Hz" for k, x in response.items()), falls == ["P"],
+        fitted=False,
+    )  # fmt: skip
+    contrasts = np.linspace(0, 1, 21)
+    rates = v1.contrast_response(circuit, contrasts)
+    table.add(
+        "excitatory rate rises with contrast", "-", f"{rates[0, 0]:.0f} to {rates[-1, 0]:.0f} Hz",
+        np.all(np.diff(rates[:, 0]) > 0), fitted=False,
+    )  # fmt: skip
+    ne.plotting.contrast_curves(ax, contrasts, rates)
+
+
+def _linear_theory(circuit, table, ax):
+    """Where the Lyapunov equation describes the simulation."""
+    gains = v1_linear.variance_gains(circuit)[0]
+    share = gains / gains.sum()
+    table.add(
+        "linear theory: share of each source's unit variance in that of E", "E and P matter, S and V hardly",
+        ", ".join(f"{name} {s:.1%}" for name, s in zip(v1.POPULATIONS, share)), share[:2].sum() > 0.9, fitted=False,
+    )  # fmt: skip
+    scales = np.array([0.05, 0.2, 0.5, 1.0, 1.5, 2.0])
+    z = scales[:, None] * np.array([0.063, 0.105, 0.25, 0.245])
+    simulated = circuit.statistics(z, rng=3)[:, 0]
+    theory = v1_linear.linear_standard_deviation(circuit, z)[:, 0]
+    ratio = simulated / theory
+    table.add(
+        "simulated s_E over linear theory, for 0.05, 0.5, 1 and 2 times the mean of X(5)",
+        "theory intractable", ", ".join(f"{r:.2f}" for r in ratio[[0, 2, 3, 5]]),
+        abs(ratio[0] - 0.93) < 0.07 and ratio[-1] > 1.05, fitted=False,
+    )  # fmt: skip
+    ne.plotting.tidy(ax).plot(theory, simulated, "o-", color=ne.plotting.COLOURS[0], label="simulation")
+    ax.plot(theory, theory, color="0.5", linewidth=1, label="linear theory")
+    ax.set(xlabel="s_E by linear theory (Hz)", ylabel="s_E simulated (Hz)")
+    ax.legend(fontsize=8, frameon=False)
+
+
+def _modes(fits, table, axes):
+    """Modes along sigma_P, sensitivity there, and the quadratic compensation of sigma_E and sigma_P."""
+    for ax, (level, result) in zip(axes, fits.items()):
+        q = result.distribution
+        z, log_q = q.sample_with_log_prob(1500, rng=1)
+        values = np.quantile(z[:, 1], np.linspace(0.1, 0.9, 7))
+        path = analysis.mode_path(q, "sigma_P", values)
+        found = analysis.sensitivity(q, path.z, sign={"sigma_E": 1})
+        r = np.corrcoef(path.z[:, 0] ** 2, path.z[:, 1] ** 2)[0, 1]
+        table.add(
+            f"X({level:g}): along the modes sigma_E^2 falls as sigma_P^2 rises (correlation)", "quadratic compensation",
+            f"{r:.2f}", r < -0.8,
+        )  # fmt: skip
+        strong = np.abs(found.v1[:, :2]).max(axis=1) > np.abs(found.v1[:, 2:]).max(axis=1)
+        table.add(
+            f"X({level:g}): v1 points along sigma_E or sigma_P at the modes", "yes", f"{strong.sum()} of {len(strong)}",
+            strong.mean() > 0.7,
+        )  # fmt: skip
+        points = ne.plotting.plane(ax, z, log_q, (1, 0))
+        ne.plotting.mode_points(ax, path, (1, 0))
+        ne.plotting.arrows(ax, found, (1, 0), scale=0)
+        ax.set(xlabel="σ_P", ylabel="σ_E", title=f"X({level:g} Hz)")
+        ax.figure.colorbar(points, ax=ax, label="log density (nats)", extend="min")
+    histogram = {f"X({m:g} Hz)": v1.sums_of_squares(r.sample(500, rng=1))[:, 1] for m, r in fits.items()}
+    ne.plotting.histograms(axes[2], histogram, "σ_S² + σ_V²", bins=25)
+
+
+def _moments(result, table):
+    """X(5) against the exact solution."""
+    z = result.sample(5000, rng=1)
+    spread, r = z.std(axis=0), np.corrcoef(z.T)
+    exact = np.array([0.035, 0.06, 0.145, 0.145])
+    table.add(
+        "X(5): standard deviations of sigma", "(0.035, 0.06, 0.145, 0.145) (exact)",
+        str(tuple(spread.round(3).tolist())),
+        np.all(np.abs(spread / exact - 1) < 0.3),
+    )  # fmt: skip
+    table.add("X(5): correlation of sigma_E, sigma_P", "-0.63 to -0.53 (exact)", f"{r[0, 1]:.2f}", r[0, 1] < -0.4)
+    table.add("X(5): entropy (nats)", "-5.36 (exact)", f"{result.entropy:.2f}", abs(result.entropy + 5.36) < 0.4)
+
+
+def _sums(fits, table, options, ax):
+    """Sums of squares: one pair of samples of 500 as in the paper, then 100 pairs."""
+    low, high = fits[5.0], fits[10.0]
+    once = v1.compare_sums(low.sample(500, rng=1), high.sample(500, rng=2))
+    many = v1.effect_sizes(low, high, n=500, repeats=10 if options.quick else 100, rng=3)
+    table.add(
+        "sigma_E^2 + sigma_P^2 is greater in X(10), 500 samples each", "p < 1e-10",
+        f"p = {once.p[0]:.1e}, d = {many.effect[:, 0].mean():.2f}", once.p[0] < 1e-10 and once.effect[0] > 0,
+    )  # fmt: skip
+    interval, mean = many.interval[1], many.effect[:, 1].mean()
+    table.add(
+        "sigma_S^2 + sigma_V^2 does not differ", "p = 0.40",
+        f"d = {mean:+.3f}, 95 % of 100 draws in [{interval[0]:+.2f}, {interval[1]:+.2f}], p < 0.05 in "
+        f"{np.mean(many.p[:, 1] < 0.05):.0%}",
+        abs(mean) < 0.3,
+    )  # fmt: skip
+    histogram = {f"X({m:g} Hz)": v1.sums_of_squares(r.sample(500, rng=1))[:, 0] for m, r in fits.items()}
+    ne.plotting.histograms(ax, histogram, "σ_E² + σ_P²", bins=25)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""Figure 4 of the paper and its supplements: two regimes of rapid task switching in the superior colliculus.
+
+Two fits: the paper's own flow by its Algorithm 1 (8 epochs, one seed), and a real NVP by the dual solver.  Modes and
+Hessians are those of the second, which holds the whole solution; the first ends in a corner of it.
+"""
+
+import matplotlib as mpl
+import numpy as np
+from paper import Findings, read_options
+from paper.sc import fit, fit_by_algorithm_one, mode_path
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+import numepi as ne
+from numepi import analysis
+from numepi.circuits.sc_connectivity import eigenvalues
+
+_NAMES = ("sW", "vW", "hW", "dW")
+_SPREAD = np.array([0.88, 0.91, 0.50, 0.88])
+_MEAN = np.array([-0.54, -3.73, -1.53, -1.79])
+
+
+def main():
+    """Fit, follow the modes, perturb, compare with brute force, draw."""
+    options = read_options(__doc__)
+    table = Findings("Figure 4: superior colliculus", options)
+    circuit = ne.circuits.SC(trials=40 if options.quick else 200)
+    result = fit(circuit, options)
+    q = result.distribution
+    z, log_q = q.sample_with_log_prob(500 if options.quick else 3000, rng=1)
+    f = circuit.statistics(z, rng=1)
+
+    _distribution(result, z, f, table)
+    if not options.quick:
+        _algorithm_one(fit_by_algorithm_one(circuit, options), table)
+    path, found = mode_path(q, options.quick)
+    _path(path, found, circuit, table)
+    _metric(circuit, path, found, table)
+    moved = _perturbations(circuit, path, found, table, options)
+    _figure(z, log_q, f, path, found, moved, circuit, options)
+    table.close()
+
+
+def _distribution(result, z, f, table):
+    """Statistics, moments, the bend, and linear trends (supplement 1)."""
+    table.add(
+        "accuracy in Pro and Anti", "0.75 +- 0.075 each",
+        f"{f[:, 0].mean():.3f} +- {f[:, 0].std():.3f}, {f[:, 1].mean():.3f} +- {f[:, 1].std():.3f}",
+        np.all(np.abs(f.mean(axis=0) - 0.75) < 0.015) and np.all(np.abs(f.std(axis=0) - 0.075) < 0.01),
+    )  # fmt: skip
+    mean, spread = z.mean(axis=0), z.std(axis=0)
+    table.add(
+        "mean of (sW, vW, hW, dW)", "(-0.54, -3.73, -1.53, -1.79) (exact)", _row(mean),
+        np.all(np.abs(mean - _MEAN) < 0.5 * _SPREAD),
+    )  # fmt: skip
+    table.add("standard deviations", "(0.88, 0.91, 0.50, 0.88) (exact)", _row(spread), np.all(spread > 0.5 * _SPREAD))
+    table.add("entropy (nats)", "1.03 (exact)", f"{result.entropy:.2f}")
+    high = z[:, 0] > np.quantile(z[:, 0], 0.6)
+    low = z[:, 0] < np.quantile(z[:, 0], 0.4)
+    bends = [np.corrcoef(z[part, 0], z[part, 2])[0, 1] for part in (high, low)]
+    table.add(
+        "bend: sW and hW anti-correlated at high sW, correlated at low", "r < 0, r > 0",
+        f"r = {bends[0]:.2f}, {bends[1]:.2f}", bends[0] < 0 < bends[1],
+    )  # fmt: skip
+    trends = analysis.linear_trends(z, f, _NAMES, ("p_pro", "p_anti"))
+    table.add(
+        "linear trends miss the structure: greatest r^2 of an accuracy against a weight", "weak",
+        f"{np.max(trends.r**2):.2f}", np.max(trends.r**2) < 0.5,
+    )  # fmt: skip
+
+
+def _algorithm_one(result, table):
+    """What Algorithm 1 ends with."""
+    z = result.sample(3000, rng=1)
+    low, high = np.quantile(z[:, 0], [0.02, 0.98])
+    table.add(
+        "Algorithm 1 covers sW from -1 to 1", "yes (best of five seeds)",
+        f"sW in [{low:.2f}, {high:.2f}], entropy {result.entropy:.2f}", low < -0.9 and high > 0.9,
+        because="its penalty pulls all mass into one corner of the solution and the entropy does not bring it back "
+        "within these epochs: the constraints are met, nats below maximum entropy",
+    )  # fmt: skip
+
+
+def _path(path, found, circuit, table):
+    """Modes over sW and the sensitivity dimension along them."""
+    accuracy = ne.circuits.SC(**{**circuit.settings, "trials": 2000}).statistics(path.z, rng=4)
+    table.note()
+    table.note("| sW | mode z* (sW, vW, hW, dW) | v1 (hW < 0) | eigenvalue | p_pro | p_anti | maximum |")
+    table.note("|---|---|---|---|---|---|---|")
+    for i, value in enumerate(path.values):
+        row = (f"{value:.2f}", _row(path.z[i]), _row(found.v1[i]), f"{found.eigenvalues[i, 0]:.0f}")
+        table.note("| " + " | ".join((*row, *(f"{p:.2f}" for p in accuracy[i]), str(path.is_maximum[i]))) + " |")
+    table.add(
+        "modes z*(sW) for sW = 1 to -1 exist (maxima of their slices)", "9 of 9",
+        f"{path.is_maximum.sum()} of {len(path.values)}", path.is_maximum.all(),
+    )  # fmt: skip
+    turn = np.degrees(np.arccos(np.clip(np.sum(found.v1[0] * found.v1[-1]), -1, 1)))
+    table.add("v1 turns between sW = 1 and sW = -1", "distinctly", f"by {turn:.0f} degrees", turn > 30)
+
+
+def _metric(circuit, path, found, table):
+    """How far the Hessian of the flow and the simulator's metric agree on the sensitive plane."""
+    metric = analysis.simulator_metric(circuit, path.z, circuit.emergent_property(), draws=5)
+    inside = np.sum(np.einsum("nj,nij->ni", found.v1, metric.vectors[:, :2]) ** 2, axis=1)
+    table.add(
+        "share of v1 within the plane in which the simulator's accuracies change", "-",
+        f"median {np.median(inside):.2f}, least {inside.min():.2f}", np.median(inside) > 0.8,
+    )  # fmt: skip
+
+
+def _perturbations(circuit, path, found, table, options):
+    """Accuracy along v1 and the eigenmodes, from the ends of the path: regime 1 (sW = 1) and regime 2 (sW = -1)."""
+    ends, directions = path.z[[0, -1]], analysis.sc.eigenmode_directions()
+    deltas = np.linspace(-0.25, 0.25, 5 if options.quick else 11)
+    moved = analysis.perturb(
+        circuit, ends, {"v1": found.v1[[0, -1]], **directions}, deltas, trials=None if options.quick else 1000, rng=5
+    )
+    middle = len(deltas) // 2
+
+    def change(direction, regime, task):
+        p = moved.along(direction)[regime, :, task]
+        return p[-1] - p[middle], p[0] - p[middle]
+
+    pro = [change("v1", regime, 0) for regime in range(2)]
+    table.add(
+        "Pro accuracy rises monotonically along v1 in both regimes", "yes",
+        "; ".join(f"{up:+.2f} at +0.25, {down:+.2f} at -0.25" for up, down in pro),
+        all(up > 0 > down for up, down in pro),
+        because="the sign of v1 (hW < 0) and the regimes' modes are those of the fitted flow",
+    )  # fmt: skip
+    (up1, down1), (up2, down2) = (change("v1", regime, 1) for regime in range(2))
+    table.add(
+        "Anti accuracy falls both ways along v1 in regime 1", "yes", f"{up1:+.2f}, {down1:+.2f}",
+        max(up1, down1) < 0.01,
+        because="the mode of a near-exact flow need not sit on the ridge of p_A",
+    )  # fmt: skip
+    table.add(
+        "Anti accuracy rises along v1 with Pro accuracy in regime 2", "yes", f"{up2:+.2f}, {down2:+.2f}",
+        up2 > 0 > down2,
+        because="the mode at sW = -1 of this flow differs from the paper's",
+    )  # fmt: skip
+    task = [change("task", regime, 1)[1] for regime in range(2)]
+    table.add(
+        "less lambda_task lowers Anti accuracy in regime 1", "yes", f"{task[0]:+.2f} at -0.25", task[0] < 0,
+    )  # fmt: skip
+    diag = [change("diag", regime, 1) for regime in range(2)]
+    table.add(
+        "more lambda_diag changes Anti accuracy in opposite ways in the two regimes", "opposite",
+        f"{diag[0][0]:+.2f}, {diag[1][0]:+.2f}", diag[0][0] * diag[1][0] < 0,
+        because="a difference of the fitted modes: see the mode table",
+    )  # fmt: skip
+    spread = eigenvalues(ends[0] + deltas[-1] * directions["task"]) - eigenvalues(ends[0])
+    table.add(
+        "v_task changes lambda_task alone", "exactly", _row(spread), np.allclose(spread, [0, 0, 2 * deltas[-1], 0]),
+        fitted=False,
+    )  # fmt: skip
+    return moved
+
+
+def _figure(z, log_q, f, path, found, moved, circuit, options):
+    figure, axes = plt.subplots(2, 4, figsize=(15, 7.2), layout="constrained")
+    points = ne.plotting.plane(axes[0, 0], z, log_q, (0, 2), _NAMES)
+    ne.plotting.mode_points(axes[0, 0], path, (0, 2))
+    ne.plotting.arrows(axes[0, 0], found, (0, 2), scale=0)
+    figure.colorbar(points, ax=axes[0, 0], label="log density (nats)", extend="min")
+    ne.plotting.plane(axes[0, 1], z, log_q, (1, 3), _NAMES)
+    ne.plotting.mode_points(axes[0, 1], path, (1, 3))
+    ne.plotting.statistic_clouds(axes[0, 2], f, circuit.emergent_property(), ("Pro accuracy", "Anti accuracy"))
+    trends = analysis.linear_trends(z, f, _NAMES, ("p_pro", "p_anti"))
+    ne.plotting.trend_matrix(axes[0, 3], trends)
+    axes[0, 3].set_title("linear correlation", fontsize=10)
+    for ax, direction in zip(axes[1], ("v1", "task", "diag", "side")):
+        lines = ne.plotting.perturbation_curves(ax, moved, direction, 0, ("Pro, sW = 1", "Pro, sW = −1"))
+        lines += ne.plotting.perturbation_curves(ax, moved, direction, 1, ("Anti, sW = 1", "Anti, sW = −1"))
+        for line in lines[2:]:
+            line.set_linestyle("--")
+        ax.set(ylabel="accuracy", ylim=(0, 1))
+    axes[1, 0].legend(fontsize=8, frameon=False, loc="lower right")
+    figure.savefig(options.out / "figure4-sc.png", dpi=100)
+
+
+def _row(values):
+    return "(" + ", ".join(f"{v:.2f}" for v in values) + ")"
+
+
+if __name__ == "__main__":
+    main()

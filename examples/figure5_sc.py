@@ -1,0 +1,179 @@
+"""Figure 5 of the paper and its supplements: optogenetic silencing of the superior colliculus, by mode group.
+
+The fit, a real NVP by the dual solver, is that of figure4_sc.py (``--reuse`` loads it).
+"""
+
+import time
+
+import matplotlib as mpl
+import numpy as np
+from paper import Findings, read_options
+from paper.sc import fit, mode_path
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+import numepi as ne
+from numepi import analysis
+from numepi.analysis import sc
+
+
+def main():
+    """Group samples by mode, silence, test the task flip, time against brute force, draw."""
+    options = read_options(__doc__)
+    table = Findings("Figure 5: silencing the superior colliculus", options)
+    circuit = ne.circuits.SC(trials=40 if options.quick else 200)
+    q = fit(circuit, options).distribution
+    path, _ = mode_path(q, options.quick)
+    per_mode = 20 if options.quick else 500
+    groups = _timing(circuit, q, path, per_mode, table, options)
+
+    z = q.sample(100 if options.quick else 500, rng=1)
+    gammas = np.array([0, 0.5, 0.85, 1.0]) if options.quick else np.arange(0, 1.01, 0.05)
+    curves = {window: sc.silence(circuit, z, gammas, window, rng=2) for window in ("delay", "choice", "total")}
+    delay = curves["delay"]
+    _silencing(curves, table)
+    flip = _flip(circuit, z, table)
+    rises = _by_group(circuit, groups, path, delay.gamma_at(), table)
+
+    figure, axes = plt.subplots(2, 2, figsize=(10, 7.6), layout="constrained")
+    ne.plotting.silencing_curves(axes[0, 0], delay)
+    for window, style in (("choice", "--"), ("total", ":")):
+        for task in range(2):
+            axes[0, 0].plot(gammas, 100 * curves[window].mean_rise[:, task], style, color=ne.plotting.COLOURS[task])
+    axes[0, 0].set_title("solid: delay, dashed: choice, dotted: total", fontsize=9)
+    ne.plotting.task_flip_points(axes[0, 1], *flip, size=8)
+    axes[0, 1].set_title("delay silenced, γ = 0.85", fontsize=9)
+    boxes = ne.plotting.tidy(axes[1, 0])
+    boxes.boxplot(list(100 * rises), positions=path.values, widths=0.12, sym="", manage_ticks=False)
+    boxes.set(xlabel="sW of the group's mode", ylabel="rise in Anti error (%)")
+    _correlations(axes[1, 1], groups, rises, path)
+    figure.savefig(options.out / "figure5-sc.png", dpi=100)
+    table.close()
+
+
+def _timing(circuit, q, path, per_mode, table, options):
+    """Samples for each mode from the flow and by brute force, in one process."""
+    analysis.group_by_mode(q, path.z, per_mode=1, rng=0)
+    groups = analysis.group_by_mode(q, path.z, per_mode=per_mode, rng=3)
+    wanted = 1 if options.quick else 10
+    ne.circuits.SC().statistics(q.sample(10))
+    brute = analysis.brute_force(
+        ne.circuits.SC(), accepted, wanted, rng=4, max_simulations=2000 if options.quick else 60_000
+    )
+    table.add(
+        f"seconds until each of {len(path.values)} modes has {per_mode} samples", "2.67 (9 modes, 500 each)",
+        f"{groups.seconds:.2f} ({groups.n_drawn:,} drawn)", groups.seconds < 2.67,
+    )  # fmt: skip
+    each = groups.seconds_per_sample_per_mode
+    table.add("milliseconds per sample per mode", "5.34", f"{1000 * each:.2f}", 1000 * each < 5.34)
+    table.add(
+        "brute force accepts (0.6 < p < 0.9 in both tasks)", "0.03 % (exact)",
+        f"{len(brute.z)} of {brute.n_simulations:,}: {brute.acceptance_rate:.3%}",
+        brute.acceptance_rate < 0.002,
+    )  # fmt: skip
+    # brute force must fill the rarest mode as well
+    per_sample_per_mode = brute.seconds_per_sample / groups.share.min()
+    table.add(
+        "brute force: seconds per sample per mode", "115",
+        f"{brute.seconds_per_sample:.1f} s a sample, {per_sample_per_mode:.0f} s for the rarest mode",
+    )  # fmt: skip
+    table.add(
+        "times faster than brute force",
+        "21,500",
+        f"{per_sample_per_mode / each:,.0f}",
+        per_sample_per_mode / each > 1000,
+    )
+    return groups
+
+
+def accepted(f):
+    """The paper's brute-force criterion."""
+    return ((f > 0.6) & (f < 0.9)).all(axis=1)
+
+
+def _silencing(curves, table):
+    """Error against strength."""
+    delay = curves["delay"]
+    strong = np.argmin(np.abs(delay.gammas - 0.85))
+    table.add(
+        "delay silencing raises the Anti error and not the Pro error (at 0.85)", "yes",
+        f"Anti {delay.mean_rise[strong, 1]:+.1%}, Pro {delay.mean_rise[strong, 0]:+.1%}",
+        delay.mean_rise[strong, 1] > 0.1 and delay.mean_rise[strong, 0] < 0.03,
+    )  # fmt: skip
+    table.add(
+        "strength of a mean Anti-error rise of 7 %",
+        "0.675",
+        f"{delay.gamma_at():.3f}",
+        abs(delay.gamma_at() - 0.675) < 0.08,
+    )
+    table.add(
+        "the Anti error saturates (95 % of its greatest rise) near", "0.85", f"{delay.saturation():.2f}",
+        abs(delay.saturation() - 0.85) < 0.1,
+    )  # fmt: skip
+    total_error = 1 - delay.accuracy[strong, :, 1].mean()
+    table.add("saturated Anti error", "50 % seen, 75 % if the task flips", f"{total_error:.0%}")
+    choice = curves["choice"].mean_rise[strong]
+    table.add("choice silencing at 0.85: rise in Pro and Anti error", "-", f"{choice[0]:+.1%}, {choice[1]:+.1%}")
+
+
+def _flip(circuit, z, table):
+    """p_A,opto = 1 - p_P at 0.85, and not at 0.675."""
+    tests, points = {}, {}
+    for gamma in (0.675, 0.85):
+        curve = sc.silence(circuit, z, [gamma], rng=6)
+        points[gamma] = curve.baseline[:, 0], curve.accuracy[0, :, 1]
+        tests[gamma] = sc.task_flip(*points[gamma])
+    strong, weak = tests[0.85], tests[0.675]
+    table.add(
+        "p_A,opto follows 1 - p_P at 0.85 (correlation with p_P, slope)", "closely",
+        f"r = {strong.correlation:.2f}, slope {strong.slope:.2f}; rms {strong.rms:.3f}, "
+        f"for guessing {strong.rms_guessing:.3f}",
+        strong.correlation < -0.5 and strong.rms < strong.rms_guessing,
+    )  # fmt: skip
+    table.add("mean p_A,opto at 0.85", "25 % (1 - mean p_P)", f"{strong.mean_anti:.0%} ({strong.mean_flipped:.0%})")
+    table.add(
+        "no such anti-correlation at 0.675", "absent", f"r = {weak.correlation:.2f}",
+        weak.correlation > 0.5 * strong.correlation,
+    )  # fmt: skip
+    return points[0.85]
+
+
+def _by_group(circuit, groups, path, gamma, table):
+    """Rise in Anti error of each mode group at the strength of the experiment."""
+    gamma = gamma if np.isfinite(gamma) else 0.675
+    n, per_mode = groups.z.shape[:2]
+    few = groups.z[:, : min(per_mode, 200)]
+    rise = sc.silence(circuit, few.reshape(-1, 4), [gamma], rng=7).rise[0, :, 1].reshape(n, -1)
+    first, last = rise[0].mean(), rise[-1].mean()
+    table.add(
+        f"at gamma = {gamma:.3f} regime 1 (sW = 1) loses Anti accuracy and regime 2 (sW = -1) does not", "yes",
+        f"rise {first:+.1%} and {last:+.1%}", first > last + 0.02,
+    )  # fmt: skip
+    for i, label in ((0, "regime 1"), (n - 1, "regime 2")):
+        trends = sc.eigenvalue_trends(few[i], rise[i])
+        r = dict(zip(trends.parameter_names, trends.r[0]))
+        holds = r["task"] < 0 and r["diag"] < 0 if i == 0 else None
+        table.add(
+            f"{label}: correlation of the rise with lambda_task, lambda_diag", "both negative" if i == 0 else "-",
+            f"{r['task']:.2f}, {r['diag']:.2f}", holds,
+        )  # fmt: skip
+    return rise
+
+
+def _correlations(ax, groups, rises, path):
+    """Correlation of the rise with each eigenvalue along the path."""
+    few = groups.z[:, : rises.shape[1]]
+    r = np.array([sc.eigenvalue_trends(z, rise).r[0] for z, rise in zip(few, rises)])
+    ne.plotting.tidy(ax)
+    for i, name in enumerate(("all", "side", "task", "diag")):
+        ax.plot(path.values, r[:, i], "o-", color=ne.plotting.COLOURS[i], label=f"λ {name}")
+    ax.axhline(0, color="0.7", linewidth=0.8)
+    ax.set(xlabel="sW of the group's mode", ylabel="correlation with rise in Anti error", ylim=(-1, 1))
+    ax.legend(fontsize=8, frameon=False, ncols=2)
+
+
+if __name__ == "__main__":
+    start = time.perf_counter()
+    main()
+    print(f"\n{time.perf_counter() - start:.0f} s")

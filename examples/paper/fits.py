@@ -1,0 +1,49 @@
+"""Fits: the paper's own flow and Algorithm 1, and the dual solver, kept in files so that a figure can be redrawn."""
+
+import numepi as ne
+
+__all__ = ["algorithm_one", "exact"]
+
+_QUICK_ALGORITHM_ONE = {
+    "epochs": 2,
+    "iterations_per_epoch": 40,
+    "batch_size": 60,
+    "test_batch_size": 30,
+    "n_tests": 5,
+}
+_QUICK_DUAL = {
+    "max_annealing_rounds": 3,
+    "final_rounds": 1,
+    "round_size": 1000,
+    "fit_steps": 100,
+    "refine_steps": 0,
+    "descent_steps": 0,
+}
+
+
+def algorithm_one(name, circuit, prop, options, **settings):
+    """The paper's flow fitted by its Algorithm 1 with its settings, but for ``settings`` (fewer iterations, say)."""
+    if options.quick:
+        settings = settings | _QUICK_ALGORITHM_ONE
+    # the paper's constraints are raw and its learning rate constant
+    paper = circuit.paper_settings() | {"scaled": False, "learning_rate_decay": 1.0}
+    return _fit(f"{name}-paper", circuit, prop, options, solver="augmented-lagrangian", **(paper | settings))
+
+
+def exact(name, circuit, prop, options, **settings):
+    """The dual solver's answer."""
+    if options.quick:
+        settings = settings | _QUICK_DUAL
+    return _fit(f"{name}-dual", circuit, prop, options, solver="dual", **settings)
+
+
+def _fit(name, circuit, prop, options, **settings):
+    path = options.out / f"{name}{'-quick' if options.quick else ''}-{options.seed}.npz"
+    if options.reuse and path.exists():
+        result = ne.load(path)
+        print(f"{path}: loaded; {result.message}")
+        return result
+    result = ne.infer(circuit, prop, rng=options.seed, precision="float32", **settings)
+    result.save(path)
+    print(f"\n{name}, seed {options.seed}\n{result}\n")
+    return result
