@@ -18,7 +18,7 @@ from numepi.flow.direction_coefficients import (
 from numepi.flow.mlp_kernels import clear, mlp_pull, mlp_run
 from numepi.kernels.compile import block_function, kernel
 
-__all__ = ["inner_products", "load_state", "move", "pull", "pull_inner_products", "run", "spread"]
+__all__ = ["bend", "inner_products", "load_state", "move", "pull", "pull_inner_products", "run", "spread"]
 
 
 @block_function
@@ -33,16 +33,29 @@ def load_state(x, anchors, state):
 
 
 @block_function
-def inner_products(state, moved, vector, gram, overlap):
+def bend(state, moved, bends, directions):
+    """Fill directions (r, length, LANES): the vectors that stay, bent by x -> x (1 + kappa x^2 / (1 + x^2))."""
+    for k in range(len(directions)):
+        kappa = bends[k]
+        vector = state[k + (k >= moved)]
+        for i in range(state.shape[1]):
+            for lane in range(LANES):
+                x = vector[i, lane]
+                square = x * x
+                directions[k, i, lane] = x + kappa * (x * square / (1 + square))
+
+
+@block_function
+def inner_products(directions, vector, gram, overlap):
     """Fill gram with those of all directions, overlap with those of directions and ``vector`` (length, LANES)."""
-    r = len(state) - 1
+    r = len(directions)
     clear(gram, r * (r + 1) // 2)
     clear(overlap, r)
-    for i in range(state.shape[1]):
+    for i in range(directions.shape[1]):
         for k in range(r):
-            b = state[k + (k >= moved), i]
+            b = directions[k, i]
             for j in range(k + 1):
-                other, row = state[j + (j >= moved), i], k * (k + 1) // 2 + j
+                other, row = directions[j, i], k * (k + 1) // 2 + j
                 for lane in range(LANES):
                     gram[row, lane] += b[lane] * other[lane]
             for lane in range(LANES):
@@ -50,19 +63,18 @@ def inner_products(state, moved, vector, gram, overlap):
 
 
 @block_function
-def move(state, moved, rows, before, inverse):
+def move(directions, vector, rows, before, inverse):
     """The moved vector's new value; its old one goes to ``before``."""
-    r = len(state) - 1
-    for i in range(state.shape[1]):
-        v = state[moved, i]
+    r = len(directions)
+    for i in range(len(vector)):
+        v = vector[i]
         for lane in range(LANES):
             before[i, lane] = v[lane]
             if not inverse:
                 v[lane] *= rows[0, lane]
         for k in range(r):
-            b = state[k + (k >= moved), i]
             for lane in range(LANES):
-                change = rows[1 + r + k, lane] * b[lane]
+                change = rows[1 + r + k, lane] * directions[k, i, lane]
                 v[lane] += -change if inverse else change
         if inverse:
             for lane in range(LANES):
@@ -70,12 +82,13 @@ def move(state, moved, rows, before, inverse):
 
 
 @kernel
-def run(w, widths, anchors, order, x, y, rows, before, log_q, state, inverse):
+def run(w, widths, anchors, bends, order, x, y, rows, before, log_q, state, directions, inverse):
     """Fill y, rows (blocks, stages, rows, LANES) and before (blocks, stages, length, LANES); update log_q.
 
-    w (stages, packed) holds the networks, order (stages,) the vector that each stage moves; ``state`` is scratch.
+    w (stages, packed) holds the networks, bends (stages, r) kappa, order (stages,) the vector that each stage moves;
+    ``state`` (vectors, length, LANES) and ``directions`` (r, length, LANES) are scratch.
     """
-    r, length = len(state) - 1, state.shape[1]
+    r, length = len(directions), state.shape[1]
     pairs = r * (r + 1) // 2
     for block in range(len(x)):
         load_state(x[block], anchors, state)
@@ -85,34 +98,32 @@ def run(w, widths, anchors, order, x, y, rows, before, log_q, state, inverse):
             tape = rows[block, stage]
             gram, network = tape[:pairs], tape[pairs : len(tape) - 1 - 4 * r]
             coefficient_rows = tape[len(tape) - 1 - 4 * r :]
-            inner_products(state, moved, state[moved], gram, coefficient_rows[1 + 3 * r :])
+            bend(state, moved, bends[stage], directions)
+            inner_products(directions, state[moved], gram, coefficient_rows[1 + 3 * r :])
             clear(network, widths[0])
             features(gram, r, length, network)
             mlp_run(w[stage], widths, network)
             outputs = network[len(network) - widths[-1] :]
             coefficients(gram, r, length, outputs, coefficient_rows, log_q[block], inverse)
-            move(state, moved, coefficient_rows, before[block, stage], inverse)
+            move(directions, state[moved], coefficient_rows, before[block, stage], inverse)
         for j in range(x.shape[1]):
             for lane in range(LANES):
                 y[block, j, lane] = state[j // length, j % length, lane]
 
 
 @block_function
-def pull_inner_products(state, grad, moved, rows, before, overlap, power, inverse):
-    """Inner products of cotangents that `coefficients_pull` and `transpose` start from."""
-    r = len(state) - 1
+def pull_inner_products(directions, g, v, rows, overlap, power, inverse):
+    """Inner products of the cotangent g that `coefficients_pull` and `transpose` start from; v is the forward input."""
+    r = len(directions)
     clear(overlap, r)
     for lane in range(LANES):
         power[lane] = 0
-    for i in range(state.shape[1]):
-        g = grad[moved, i]
-        v = state[moved, i] if inverse else before[i]
+    for i in range(len(g)):
         for lane in range(LANES):
-            power[lane] += g[lane] * v[lane]
+            power[lane] += g[i, lane] * v[i, lane]
         for k in range(r):
-            b = state[k + (k >= moved), i]
             for lane in range(LANES):
-                overlap[k, lane] += b[lane] * g[lane]
+                overlap[k, lane] += directions[k, i, lane] * g[i, lane]
     for lane in range(LANES):
         if inverse:
             for k in range(r):
@@ -122,9 +133,13 @@ def pull_inner_products(state, grad, moved, rows, before, overlap, power, invers
 
 
 @block_function
-def spread(state, grad, moved, rows, before, back, delta, grad_gram, inverse):
-    """From the cotangent of the output of a stage to that of its input; and the state goes back to its input."""
-    r = len(state) - 1
+def spread(state, directions, grad, moved, bends, rows, before, back, delta, grad_gram, grad_bends, total, inverse):
+    """From the cotangent of the output of a stage to that of its input; and the state goes back to its input.
+
+    ``total`` (LANES,) is scratch.
+    """
+    r = len(directions)
+    clear(grad_bends, r)
     for i in range(state.shape[1]):
         g, v = grad[moved, i], state[moved, i]
         if inverse:  # v becomes e v, g becomes lambda
@@ -132,28 +147,30 @@ def spread(state, grad, moved, rows, before, back, delta, grad_gram, inverse):
                 v[lane] *= rows[0, lane]
                 g[lane] /= rows[0, lane]
             for k in range(r):
-                b = state[k + (k >= moved), i]
                 for lane in range(LANES):
-                    g[lane] += delta[k, lane] * b[lane]
+                    g[lane] += delta[k, lane] * directions[k, i, lane]
         else:
             for lane in range(LANES):
                 v[lane] = rows[0, lane] * before[i, lane]
         for k in range(r):
-            target = grad[k + (k >= moved), i]
             for lane in range(LANES):
                 along = rows[1 + r + k, lane] * g[lane] + back[k, lane] * v[lane]
-                target[lane] += -along if inverse else along
+                total[lane] = -along if inverse else along
             for j in range(r):
-                other = state[j + (j >= moved), i]
                 row = k * (k + 1) // 2 + j if j < k else j * (j + 1) // 2 + k
                 for lane in range(LANES):
-                    part = grad_gram[row, lane] * other[lane]
-                    target[lane] += part + part if j == k else part
+                    part = grad_gram[row, lane] * directions[j, i, lane]
+                    total[lane] += part + part if j == k else part
+            kappa, other = bends[k], k + (k >= moved)
+            for lane in range(LANES):
+                x = state[other, i, lane]
+                share = x * x / (1 + x * x)
+                grad[other, i, lane] += total[lane] * (1 + kappa * (share * (3 - share - share)))
+                grad_bends[k, lane] += total[lane] * (x * share)
         if not inverse:
             for k in range(r):
-                b = state[k + (k >= moved), i]
                 for lane in range(LANES):
-                    g[lane] += back[k, lane] * b[lane]
+                    g[lane] += back[k, lane] * directions[k, i, lane]
             for lane in range(LANES):
                 g[lane] *= rows[0, lane]
         for lane in range(LANES):
@@ -162,18 +179,20 @@ def spread(state, grad, moved, rows, before, back, delta, grad_gram, inverse):
 
 @kernel
 def pull(
-    w, widths, anchors, order, y, rows, before, grad_y, grad_log_q, grad_x, grad_theta, states, work, buffers, inverse,
-    group,
+    w, widths, anchors, bends, order, y, rows, before, grad_y, grad_log_q, grad_x, grad_theta, states, directions, work,
+    buffers, inverse, group,
 ):  # fmt: skip
-    """Fill grad_x; add the gradients of anchors, then networks, to grad_theta (groups, anchors' size + packed sizes).
+    """Fill grad_x; add the gradients of anchors, bends and networks, in this order, to grad_theta (groups, ...).
 
-    Each ``group`` of blocks adds to its own row; with ``group`` = 0 they are left out.  ``states`` (2, vectors,
-    length, LANES), ``work`` (3 r + pairs + 1, LANES) and ``buffers`` (2, widest layer, LANES) are scratch.
+    Each ``group`` of blocks adds to its own row; with ``group`` = 0 they are left out.  ``states`` (2, vectors, length,
+    LANES), ``directions`` (r, length, LANES), ``work`` (4 r + 2 + pairs, LANES) and ``buffers`` (2, widest layer,
+    LANES) are scratch.
     """
     state, grad = states[0], states[1]
-    r, length, dim = len(state) - 1, state.shape[1], y.shape[1]
+    r, length, dim = len(directions), state.shape[1], y.shape[1]
     pairs = r * (r + 1) // 2
-    overlap, back, delta, grad_gram, power = work[:r], work[r : 2 * r], work[2 * r : 3 * r], work[3 * r : -1], work[-1]
+    overlap, back, delta, grad_bends = work[:r], work[r : 2 * r], work[2 * r : 3 * r], work[3 * r : 4 * r]
+    grad_gram, power, total = work[4 * r : 4 * r + pairs], work[4 * r + pairs], work[4 * r + pairs + 1]
     g = buffers[0]
     for block in range(len(y)):
         row = block // group if group else 0
@@ -189,7 +208,9 @@ def pull(
             tape, old = rows[block, stage], before[block, stage]
             gram, network = tape[:pairs], tape[pairs : len(tape) - 1 - 4 * r]
             coefficient_rows = tape[len(tape) - 1 - 4 * r :]
-            pull_inner_products(state, grad, moved, coefficient_rows, old, overlap, power, inverse)
+            bend(state, moved, bends[stage], directions)
+            v = state[moved] if inverse else old
+            pull_inner_products(directions, grad[moved], v, coefficient_rows, overlap, power, inverse)
             if inverse:
                 transpose(gram, r, coefficient_rows, overlap, delta)
             clear(grad_gram, pairs)
@@ -199,17 +220,20 @@ def pull(
                 gram, r, length, outputs, coefficient_rows, overlap, power, grad_log_q[block], back, g, grad_gram,
                 inverse,
             )  # fmt: skip
-            start = anchors.size + stage * w.shape[1]
+            start = anchors.size + bends.size + stage * w.shape[1]
             mlp_pull(w[stage], widths, network, g, buffers[1], grad_theta[row, start : start + w.shape[1]], group > 0)
             features_pull(gram, r, length, g, grad_gram)
-            spread(state, grad, moved, coefficient_rows, old, back, delta, grad_gram, inverse)
+            spread(
+                state, directions, grad, moved, bends[stage], coefficient_rows, old, back, delta, grad_gram, grad_bends,
+                total, inverse,
+            )  # fmt: skip
+            if group > 0:
+                for k in range(r):
+                    grad_theta[row, anchors.size + stage * r + k] += grad_bends[k].sum()
         for j in range(dim):
             for lane in range(LANES):
                 grad_x[block, j, lane] = grad[j // length, j % length, lane]
         if group > 0:
             for k in range(len(anchors)):
                 for i in range(length):
-                    total = 0.0
-                    for lane in range(LANES):
-                        total += grad[len(grad) - len(anchors) + k, i, lane]
-                    grad_theta[row, k * length + i] += total
+                    grad_theta[row, k * length + i] += grad[len(grad) - len(anchors) + k, i].sum()

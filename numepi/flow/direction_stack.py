@@ -16,15 +16,17 @@ __all__ = ["DirectionStack"]
 class DirectionStack(Transform):
     """Stages that each move one vector v of x = [x_1, ..., x_p] along the others, B_1 ... B_r.
 
-    The B are the p - 1 vectors that stay and ``anchors`` learned ones that do not depend on x.  A stage is
+    The B are made of the p - 1 vectors that stay and of ``anchors`` learned ones that do not depend on x; each is bent,
+    component by component: B_k = x_k (1 + kappa_k x_k^2 / (1 + x_k^2)), so that overlaps with it can be those that
+    matter behind an element-wise map to the support.  A stage is
 
         v <- e^sigma v,  then for k = 1 ... r in turn  v <- v + (a_k B_k . v + tau_k) B_k,
         a_k = (e^{s_k} - 1) / g_k,  tau_k = t_k / sqrt(g_k),  g_k = |B_k|^2 + 0.01:
 
     v is scaled as a whole, and along each direction scaled by nearly e^{s_k} and shifted by nearly t_k.  [sigma, s, t]
     come from an MLP (sigma and s softly clamped) whose inputs are the log norms of the B, and the cosines between
-    them: nothing but the anchors tells one component of the vectors from another, and the number of parameters does not
-    depend on their length N.  log|det dy/dx| = N sigma + sum_k log(1 + a_k |B_k|^2).
+    them: nothing but the anchors tells one component of the vectors from another, and the number of other parameters
+    does not depend on their length N.  log|det dy/dx| = N sigma + sum_k log(1 + a_k |B_k|^2).
 
     Parameters
     ----------
@@ -44,10 +46,11 @@ class DirectionStack(Transform):
         self.vectors, self.length, self.n_stages, self.anchors = vectors, length, stages, anchors
         self.n_directions = r = vectors - 1 + anchors
         self.network = MLP(r * (r + 1), hidden, 1 + 2 * r)
-        self.n_parameters = anchors * length + stages * self.network.n_parameters
+        self.n_parameters = anchors * length + stages * (r + self.network.n_parameters)
         self.dtype = np.dtype(precision)
         self._order = vectors - 1 - np.arange(stages) % vectors
         self._pairs = r * (r + 1) // 2
+        self._ends = anchors * length, anchors * length + stages * r  # of anchors and bends in theta
         self._rows = self._pairs + int(self.network.padded_widths.sum()) + 1 + 4 * r
         self.tape_size = self.dim + stages * (self._rows + length)
 
@@ -60,78 +63,84 @@ class DirectionStack(Transform):
         return self._through_stages(theta, y, inverse=True)
 
     def _through_stages(self, theta, x, inverse):
-        anchors, networks = self._split(theta)
+        anchors, bends, networks = self._split(theta)
         state = [x[:, k * self.length : (k + 1) * self.length] for k in range(self.vectors)]
         state += [anp.ones((len(x), 1)) * anchor for anchor in anchors]
         log_det = 0.0
         for stage in range(self.n_stages)[:: -1 if inverse else 1]:
             moved = self._order[stage]
-            directions = state[:moved] + state[moved + 1 :]
+            directions = [
+                b * (1 + kappa * (b * b / (1 + b * b)))
+                for kappa, b in zip(bends[stage], state[:moved] + state[moved + 1 :])
+            ]
             move = _move_back if inverse else _move
             state[moved], more = move(self.network(networks[stage], _features(directions)), directions, state[moved])
             log_det = log_det + more
         return anp.concatenate(state[: self.vectors], axis=1), log_det
 
     def _split(self, theta):
-        ends = self.anchors * self.length
-        anchors = anp.reshape(theta[:ends], (self.anchors, self.length))
-        return anchors, anp.reshape(theta[ends:], (self.n_stages, self.network.n_parameters))
+        anchors = anp.reshape(theta[: self._ends[0]], (self.anchors, self.length))
+        bends = anp.reshape(theta[self._ends[0] : self._ends[1]], (self.n_stages, self.n_directions))
+        return anchors, bends, anp.reshape(theta[self._ends[1] :], (self.n_stages, self.network.n_parameters))
 
     def pack(self, theta):
-        """The anchors, and the padded networks' parameters (stages, packed size), in the precision of the passes."""
-        anchors, networks = self._split(theta)
-        return anchors.astype(self.dtype), self.network.pack(networks, self.dtype)
+        """The padded networks' parameters (stages, packed size), anchors, kappa, in the precision of the passes."""
+        anchors, bends, networks = self._split(theta)
+        return self.network.pack(networks, self.dtype), anchors.astype(self.dtype), bends.astype(self.dtype)
 
     def initial_parameters(self, generator):
-        """Identity; the anchors are standard normal."""
+        """Identity; the anchors are standard normal, kappa is zero."""
         anchors = generator.standard_normal(self.anchors * self.length)
-        return np.concatenate([anchors, *(self.network.initial_parameters(generator) for _ in range(self.n_stages))])
+        bends = np.zeros(self.n_stages * self.n_directions)
+        networks = [self.network.initial_parameters(generator) for _ in range(self.n_stages)]
+        return np.concatenate([anchors, bends, *networks])
 
     def layout(self):
         """See `Transform`."""
         rows = [("anchors", (self.anchors, self.length))] if self.anchors else []
+        rows.append(("bend", (self.n_stages, self.n_directions)))
         return rows + [
             (f"{stage}.{name}", shape) for stage in range(self.n_stages) for name, shape in self.network.layout()
         ]
 
     def new_gradient(self, groups):
-        """See `Transform`: the anchors' first, then that of the padded networks, in the precision of the passes."""
-        return np.zeros((groups, self.anchors * self.length + self.n_stages * self.network.packed_size), self.dtype)
+        """See `Transform`: as theta, but for the padded networks' layout; in the precision of the passes."""
+        return np.zeros((groups, self._ends[1] + self.n_stages * self.network.packed_size), self.dtype)
 
     def total_gradient(self, partial):
         """See `Transform`."""
-        total, ends = partial.sum(axis=0, dtype=np.float64), self.anchors * self.length
-        networks = total[ends:].reshape(self.n_stages, -1)[:, self.network.packed_index]
-        return np.concatenate([total[:ends], networks.ravel()])
+        total = partial.sum(axis=0, dtype=np.float64)
+        networks = total[self._ends[1] :].reshape(self.n_stages, -1)[:, self.network.packed_index]
+        return np.concatenate([total[: self._ends[1]], networks.ravel()])
 
     def run(self, parameters, x, log_q, inverse):
         """See `Transform`; the tape holds input and output, each stage's small numbers, and what its vector was."""
         y = np.empty_like(x, self.dtype)
         rows = np.empty((len(x), self.n_stages, self._rows, LANES), self.dtype)
         before = np.empty((len(x), self.n_stages, self.length, LANES), self.dtype)
-        anchors, networks = parameters
+        networks, anchors, bends = parameters
         direction_kernels.run(
-            networks, self.network.padded_widths, anchors, self._order, x, y, rows, before, log_q, self._state(1)[0],
-            inverse,
+            networks, self.network.padded_widths, anchors, bends, self._order, x, y, rows, before, log_q,
+            self._state(1)[0], self._directions(self.dtype), inverse,
         )  # fmt: skip
         return y, (x, y, rows, before)
 
     def pull(self, parameters, tape, grad_output, grad_log_q, inverse, partial, group):
         """See `Transform`."""
         _, y, rows, before = tape
-        anchors, networks = parameters
+        networks, anchors, bends = parameters
         grad_input = np.empty_like(y)
         direction_kernels.pull(
-            networks, self.network.padded_widths, anchors, self._order, y, rows, before, grad_output,
+            networks, self.network.padded_widths, anchors, bends, self._order, y, rows, before, grad_output,
             grad_log_q.astype(self.dtype, copy=False), grad_input, partial if group else np.empty((1, 0), self.dtype),
-            self._state(2), self._work(0, self.dtype), self._buffers(2), inverse, group,
+            self._state(2), self._directions(self.dtype), self._work(0, self.dtype), self._buffers(2), inverse, group,
         )  # fmt: skip
         return grad_input
 
     def tangent(self, parameters, tape, tangent_input):
         """See `Transform`."""
         x, y, rows, _ = tape
-        anchors, networks = parameters
+        networks, anchors, bends = parameters
         tangent_output = np.empty(y.shape)
         shape, r = rows.shape[:2], self.n_directions
         tangents = np.empty((*shape, int(self.network.padded_widths.sum()), LANES), self.dtype)
@@ -139,8 +148,8 @@ class DirectionStack(Transform):
         before = np.empty((*shape, self.length, LANES), complex)
         end = np.empty((len(x), self.vectors + self.anchors, self.length, LANES), complex)
         direction_tangent_kernels.tangent(
-            networks, self.network.padded_widths, anchors, self._order, x, tangent_input, rows, tangent_output,
-            tangents, numbers, before, end, np.zeros((r * (r + 1) + 1, LANES), complex),
+            networks, self.network.padded_widths, anchors, bends, self._order, x, tangent_input, rows, tangent_output,
+            tangents, numbers, before, end, self._directions(complex), np.zeros((r * (r + 1) + 1, LANES), complex),
         )  # fmt: skip
         return tangent_output, (tangents, numbers, before, end)
 
@@ -150,8 +159,9 @@ class DirectionStack(Transform):
         grad_input, tangent_grad_input = np.empty(grad_output.shape), np.empty(grad_output.shape)
         work = self._work(max(self.network.widths[0], self.network.widths[-1]), complex)
         direction_tangent_kernels.pull_tangent(
-            parameters[1], self.network.padded_widths, self._order, rows, *tangent_tape, grad_output, tangent_grad,
-            grad_log_q, grad_input, tangent_grad_input, self._state(2).astype(complex), work, self._buffers(4),
+            parameters[0], self.network.padded_widths, parameters[2], self._order, rows, *tangent_tape, grad_output,
+            tangent_grad, grad_log_q, grad_input, tangent_grad_input, self._state(2).astype(complex),
+            self._directions(complex), work, self._buffers(4),
         )  # fmt: skip
         return grad_input, tangent_grad_input
 
@@ -159,7 +169,10 @@ class DirectionStack(Transform):
         return np.empty((count, self.vectors + self.anchors, self.length, LANES), self.dtype)
 
     def _work(self, more, dtype):
-        return np.empty((3 * self.n_directions + self._pairs + 1 + more, LANES), dtype)
+        return np.empty((4 * self.n_directions + self._pairs + 2 + more, LANES), dtype)
+
+    def _directions(self, dtype):
+        return np.empty((self.n_directions, self.length, LANES), dtype)
 
     def _buffers(self, count):
         return np.empty((count, int(self.network.padded_widths.max()), LANES), self.dtype)

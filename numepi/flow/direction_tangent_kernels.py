@@ -6,7 +6,7 @@ lost to rounding: real parts are the values, imaginary parts h times their tange
 
 from numepi.flow.blocks import LANES
 from numepi.flow.direction_coefficients import coefficients, coefficients_pull, features, features_pull, transpose
-from numepi.flow.direction_kernels import inner_products, load_state, move, pull_inner_products, spread
+from numepi.flow.direction_kernels import bend, inner_products, load_state, move, pull_inner_products, spread
 from numepi.flow.mlp_kernels import clear, mlp_pull_tangent, mlp_tangent
 from numepi.kernels.compile import block_function, kernel
 
@@ -31,12 +31,14 @@ def _split(values, count, real, imaginary):
 
 
 @kernel
-def tangent(w, widths, anchors, order, x, dx, rows, dy, tangents, numbers, before, end, work):
+def tangent(
+    w, widths, anchors, bends, order, x, dx, rows, dy, tangents, numbers, before, end, directions, work,
+):  # fmt: skip
     """Fill dy, and the tape of the tangents: (blocks, stages, ..., LANES) but for ``end``.
 
     ``tangents`` are the network's; ``numbers`` (complex) the Gram matrix, the network's outputs and the coefficients;
     ``before`` (complex) the moved vectors; ``end`` (blocks, vectors, length, LANES) the state at the end.
-    ``work`` (inputs + 1, LANES) is complex scratch.
+    ``directions`` (r, length, LANES) and ``work`` (inputs + 1, LANES) are complex scratch.
     """
     r, length = end.shape[1] - 1, end.shape[2]
     pairs = r * (r + 1) // 2
@@ -52,7 +54,8 @@ def tangent(w, widths, anchors, order, x, dx, rows, dy, tangents, numbers, befor
             tape, change, joint = rows[block, stage], tangents[block, stage], numbers[block, stage]
             network = tape[pairs : len(tape) - 1 - 4 * r]
             gram, outputs, own = joint[:pairs], joint[pairs : pairs + 1 + 2 * r], joint[pairs + 1 + 2 * r :]
-            inner_products(state, moved, state[moved], gram, own[1 + 3 * r :])
+            bend(state, moved, bends[stage], directions)
+            inner_products(directions, state[moved], gram, own[1 + 3 * r :])
             features(gram, r, length, work)
             clear(change, widths[0])
             for k in range(r * (r + 1)):
@@ -62,7 +65,7 @@ def tangent(w, widths, anchors, order, x, dx, rows, dy, tangents, numbers, befor
             last = len(network) - widths[-1]
             _join(network[last:], change[last:], 1 + 2 * r, outputs)
             coefficients(gram, r, length, outputs, own, work[-1], True)
-            move(state, moved, own, before[block, stage], True)
+            move(directions, state[moved], own, before[block, stage], True)
         for j in range(x.shape[1]):
             for lane in range(LANES):
                 dy[block, j, lane] = state[j // length, j % length, lane].imag / _STEP
@@ -70,19 +73,20 @@ def tangent(w, widths, anchors, order, x, dx, rows, dy, tangents, numbers, befor
 
 @kernel
 def pull_tangent(
-    w, widths, order, rows, tangents, numbers, before, end, grad_y, tangent_grad, grad_log_q, grad_x, tangent_grad_x,
-    states, work, buffers,
+    w, widths, bends, order, rows, tangents, numbers, before, end, grad_y, tangent_grad, grad_log_q, grad_x,
+    tangent_grad_x, states, directions, work, buffers,
 ):  # fmt: skip
     """Fill grad_x and tangent_grad_x.
 
-    ``states`` (2, vectors, length, LANES) and ``work`` (3 r + pairs + 1 + widest of the network's ends, LANES) are
-    complex scratch, ``buffers`` (4, widest layer, LANES) real.
+    ``states`` (2, vectors, length, LANES), ``directions`` (r, length, LANES) and ``work`` (4 r + 2 + pairs + the larger
+    of the network's ends, LANES) are complex scratch, ``buffers`` (4, widest layer, LANES) real.
     """
     r, length, dim = end.shape[1] - 1, end.shape[2], grad_y.shape[1]
     pairs = r * (r + 1) // 2
     state, grad = states[0], states[1]
-    overlap, back, delta, grad_gram = work[:r], work[r : 2 * r], work[2 * r : 3 * r], work[3 * r : 3 * r + pairs]
-    power, g = work[3 * r + pairs], work[3 * r + pairs + 1 :]
+    overlap, back, delta, grad_bends = work[:r], work[r : 2 * r], work[2 * r : 3 * r], work[3 * r : 4 * r]
+    grad_gram, power, total = work[4 * r : 4 * r + pairs], work[4 * r + pairs], work[4 * r + pairs + 1]
+    g = work[4 * r + pairs + 2 :]
     for block in range(len(grad_y)):
         for k in range(len(state)):
             for i in range(length):
@@ -98,7 +102,8 @@ def pull_tangent(
             tape, change, joint = rows[block, stage], tangents[block, stage], numbers[block, stage]
             network = tape[pairs : len(tape) - 1 - 4 * r]
             gram, outputs, own = joint[:pairs], joint[pairs : pairs + 1 + 2 * r], joint[pairs + 1 + 2 * r :]
-            pull_inner_products(state, grad, moved, own, before[block, stage], overlap, power, True)
+            bend(state, moved, bends[stage], directions)
+            pull_inner_products(directions, grad[moved], state[moved], own, overlap, power, True)
             transpose(gram, r, own, overlap, delta)
             clear(grad_gram, pairs)
             coefficients_pull(
@@ -110,7 +115,10 @@ def pull_tangent(
             mlp_pull_tangent(w[stage], widths, network, change, buffers[0], buffers[1], buffers[2], buffers[3])
             _join(buffers[0], buffers[1], r * (r + 1), g)
             features_pull(gram, r, length, g, grad_gram)
-            spread(state, grad, moved, own, before[block, stage], back, delta, grad_gram, True)
+            spread(
+                state, directions, grad, moved, bends[stage], own, before[block, stage], back, delta, grad_gram,
+                grad_bends, total, True,
+            )  # fmt: skip
         for j in range(dim):
             for lane in range(LANES):
                 value = grad[j // length, j % length, lane]

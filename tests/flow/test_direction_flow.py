@@ -82,7 +82,9 @@ def test_both_passes_equal_their_definitions_in_value_and_gradient(bent):
 def test_hessian_is_the_derivative_of_the_gradient(bent):
     flow, theta, base = bent
     q = FlowDistribution(flow, theta)
-    z, _ = flow.sample(theta, base[:20])
+    z, _ = flow.sample(theta, base)
+    z = z[np.abs(z).max(axis=1) < 0.95][:20]  # differences need room to the bounds
+    assert len(z) >= 10
     step = 1e-6
     differences = [q.gradient(z + shift) - q.gradient(z - shift) for shift in step * np.eye(flow.dim)]
     hessian = q.hessian(z)
@@ -136,10 +138,11 @@ def test_starts_as_a_gaussian():
     np.testing.assert_allclose(z.std(axis=0), 0.1, rtol=0.05)
 
 
-def test_couplings_commute_with_rotations_and_reorderings_of_the_units():
+def test_couplings_without_bend_commute_with_rotations_of_the_units():
     stack = DirectionStack(3, 4, 4, (6, 5), 0, "float64")
     rng = np.random.default_rng(0)
     theta = stack.initial_parameters(rng) + 0.4 * rng.standard_normal(stack.n_parameters)
+    theta[:8] = 0  # kappa of 4 stages with 2 directions
     rotation, _ = np.linalg.qr(rng.standard_normal((4, 4)))
     x = rng.standard_normal((50, 12))
 
