@@ -21,6 +21,7 @@ _NAMES = {
     "Task": "sweeps",
     "sweep": "sweeps",
     "load_sweep": "sweeps",
+    "to_datatree": "interop",
     "check_jacobian": "circuits.check",
 }
 _MODULES = ("analysis", "circuits", "flow", "inference", "plotting", "storage")
