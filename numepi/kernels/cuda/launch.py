@@ -3,8 +3,11 @@
 Import this module only where numba-cuda is installed.
 """
 
+import warnings
+
 import numba
 from numba import cuda
+from numba.cuda.core.errors import NumbaPerformanceWarning
 
 __all__ = ["THREADS", "compiled", "launch"]
 
@@ -18,4 +21,8 @@ def compiled(kernel):
 
 def launch(kernel, threads, stream, *arguments):
     """Run ``kernel`` on at least ``threads`` threads, one row of blocks."""
-    kernel[-(-threads // THREADS), THREADS, stream](*arguments)
+    with warnings.catch_warnings():
+        # numba warns of every grid that leaves a big device idle: batches are as large as they are
+        warnings.simplefilter("ignore", NumbaPerformanceWarning)
+        configured = kernel[-(-threads // THREADS), THREADS, stream]
+    configured(*arguments)
