@@ -63,6 +63,7 @@ class Circuit:
     support = None
     noise_names: tuple = ()
     differentiable = True
+    parameter_vectors = 1  # that z joins: more than 1 where statistics depend on their norms and overlaps
 
     @property
     def settings(self):

@@ -193,6 +193,7 @@ class RankTwoRNN(Circuit):
     name = "rnn"
     statistic_names = ("re_lambda1", "lambda1_s")
     noise_names = ("noise",)
+    parameter_vectors = 4  # U1, U2, V1, V2
 
     def __init__(self, n_neurons=10, g=0.01, tau=0.1):
         if isinstance(n_neurons, bool) or n_neurons != int(n_neurons) or n_neurons < 2:

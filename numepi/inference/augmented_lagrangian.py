@@ -113,7 +113,6 @@ class AugmentedLagrangian:
 
     settings_type = Settings
     needs_gradient = True
-    default_flow = RealNVP  # the paper's
     replicates = 1  # simulations of each parameter
 
     def __init__(self, problem, flow, settings):
@@ -135,6 +134,11 @@ class AugmentedLagrangian:
         self._last_spread = np.full(len(constraints), np.nan)
         self.trace = {"entropy": [], "violation": []}
         self.epochs = {"entropy": [], "multipliers": [], "penalty": [], "p_values": [], "violation": []}
+
+    @staticmethod
+    def default_flow(circuit, precision):
+        """The paper's."""
+        return RealNVP(circuit.support, precision=precision)
 
     def initialise(self):
         """Algorithm 1, step 1."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from numepi.flow.direction_flow import DirectionalFlow
 from numepi.flow.spline_flow import SplineFlow
 from numepi.inference.descent import Descent
 from numepi.inference.dual_problem import normalised_weights
@@ -57,7 +58,6 @@ class Dual:
 
     settings_type = Settings
     needs_gradient = False
-    default_flow = SplineFlow
 
     def __init__(self, problem, flow, settings):
         self.problem = problem
@@ -76,6 +76,13 @@ class Dual:
         self.failure = None
         self._spread = np.full(m, np.nan)
         self.trace = {"entropy": [], "violation": [], "ess": [], "multipliers": []}
+
+    @staticmethod
+    def default_flow(circuit, precision):
+        """The family that serves a circuit's parameters."""
+        if circuit.parameter_vectors > 1:
+            return DirectionalFlow(circuit.support, circuit.parameter_vectors, precision=precision)
+        return SplineFlow(circuit.support, precision=precision)
 
     def initialise(self):
         """Start from the identity flow: the prior on a box."""

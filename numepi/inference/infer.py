@@ -60,8 +60,9 @@ def infer(
         ``"dual"`` anneals the multipliers of the convex dual and fits the flow by weighted maximum likelihood;
         ``"augmented-lagrangian"`` is the paper's Algorithm 1.
     flow : flow, optional
-        The variational family; by default a ``numepi.SplineFlow`` for the dual solver, and for the augmented
-        Lagrangian the paper's ``numepi.RealNVP``.
+        The variational family; by default, for the dual solver, a ``numepi.SplineFlow``, or a
+        ``numepi.DirectionalFlow`` where the circuit's parameters are vectors (``circuit.parameter_vectors``); for the
+        augmented Lagrangian the paper's ``numepi.RealNVP``.
     gradient : "auto", "exact" or "none"
         ``"exact"`` uses the circuit's Jacobian, ``"none"`` does without; ``"auto"`` uses it where there is one.
     prior : object, optional
@@ -169,7 +170,7 @@ def _check(circuit, prop, solver, flow, prior, precision, solver_settings):
     if prior is not None and not (hasattr(prior, "log_prob") and hasattr(prior, "gradient")):
         raise TypeError(f"prior is a {type(prior).__name__}: it needs the methods log_prob(z) and gradient(z)")
     if flow is None:
-        flow = SOLVERS[solver].default_flow(circuit.support, precision=precision)
+        flow = SOLVERS[solver].default_flow(circuit, precision)
     elif flow.dim != dim:
         raise ValueError(f"flow has dimension {flow.dim}: the circuit has {dim} parameters")
     elif flow.support != circuit.support:

@@ -3,10 +3,10 @@
 Maximum likelihood covers p* and leaks beyond it, and the moments of the flow are off a little.  Each step simulates a
 few samples z of the flow, and
 
-- moves eta by a share of Newton's step against their violation;
+- moves eta by a share of Newton's step against their violation, after a lead for the flow;
 - fits the replay, under the shifted weights, by likelihood: the gradient of KL(p_eta || q);
-- evens out r = log q - log p_eta over the samples: the gradient of KL(q || p_eta), E_q[(r - b) d log q / d theta], by the
-  score function with a baseline b, which next to the optimum has little variance since r is nearly constant there
+- evens out r = log q - log p_eta over the samples: the gradient of KL(q || p_eta), E_q[(r - b) d log q / d theta], by
+  the score function with a baseline b, which next to the optimum has little variance since r is nearly constant there
   (Richter et al. 2020).  It needs no gradient of T and feels the balance between modes; path gradients do not, and
   tilt it.
 """
@@ -19,6 +19,7 @@ __all__ = ["Refinement", "reverse_kl_weights"]
 
 _RATE = 0.5  # of the learning rate, at the start
 _MULTIPLIER_RATE = 0.02  # share of a Newton step that the multipliers take at each step
+_LEAD = 1 / 3  # of the steps, in which the flow settles first: multipliers would overshoot to make up for its leaks
 _REVERSE_WEIGHT = 3.0  # of the gradient of KL(q || p_eta) beside that of KL(p_eta || q)
 _CLIP = 3.0  # nats of r about its median: a sample far out in a leak says where to go, not how far
 
@@ -50,7 +51,8 @@ class Refinement:
             gradient = engine.likelihood_gradient(draw()) + _REVERSE_WEIGHT * self._reverse_gradient(sample)
             if not engine.descend(gradient, _RATE * engine.decay(number / self.n_steps)):
                 return
-            engine.dual.eta = engine.dual.eta - _MULTIPLIER_RATE * newton @ sample.violation.mean(axis=0)
+            if number >= _LEAD * self.n_steps:
+                engine.dual.eta = engine.dual.eta - _MULTIPLIER_RATE * newton @ sample.violation.mean(axis=0)
             engine.record_sample(sample)
 
     def _reverse_gradient(self, sample):
