@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numepi.analysis.directions import orient
+from numepi.analysis.directions import column, orient
 
 __all__ = ["Sensitivity", "sensitivity"]
 
@@ -40,7 +40,7 @@ class Sensitivity:
         return self.vectors[..., 0, :]
 
 
-def sensitivity(q, z, sign=None, n_directions=None):
+def sensitivity(q, z, sign=None, n_directions=None, parameters=None):
     """Eigenpairs of the Hessian of log q at ``z``.
 
     Parameters
@@ -52,6 +52,10 @@ def sensitivity(q, z, sign=None, n_directions=None):
         component is.
     n_directions : int, optional
         Only the most sensitive ones, by Lanczos iterations on Hessian-vector products: no D x D matrix is formed.
+    parameters : sequence of str or int, optional
+        Directions among these parameters only, the others held fixed (eigenpairs of that block of the Hessian).  A
+        parameter that the property leaves free rests on a bound at the mode, where its curvature is that of the map to
+        the support and hides all others.
 
     Returns
     -------
@@ -69,9 +73,10 @@ def sensitivity(q, z, sign=None, n_directions=None):
     outside = ~np.isfinite(q.log_prob(points))
     if outside.any():
         raise ValueError(f"z[{np.flatnonzero(outside)[0]}] has no density: give points inside the support")
+    if parameters is not None and n_directions is not None:
+        raise ValueError("give n_directions or parameters, not both")
     if n_directions is None:
-        eigenvalues, vectors = np.linalg.eigh(q.hessian(points))
-        vectors = vectors.transpose(0, 2, 1)
+        eigenvalues, vectors = _block(q, points, range(q.dim) if parameters is None else parameters)
     else:
         if not 1 <= n_directions < q.dim:
             raise ValueError(f"n_directions = {n_directions}: choose from 1 to {q.dim - 1}")
@@ -81,6 +86,15 @@ def sensitivity(q, z, sign=None, n_directions=None):
     if z.ndim == 1:
         eigenvalues, vectors = eigenvalues[0], vectors[0]
     return Sensitivity(z, eigenvalues, vectors, tuple(q.parameter_names))
+
+
+def _block(q, points, parameters):
+    """Eigenpairs of the Hessian's rows and columns of ``parameters``, in the coordinates of all."""
+    chosen = [column(q.parameter_names, p) for p in parameters]
+    eigenvalues, inner = np.linalg.eigh(q.hessian(points)[:, chosen][:, :, chosen])
+    vectors = np.zeros((len(points), len(chosen), q.dim))
+    vectors[:, :, chosen] = inner.transpose(0, 2, 1)
+    return eigenvalues, vectors
 
 
 def _lanczos(q, point, n):

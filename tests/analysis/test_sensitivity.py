@@ -38,6 +38,15 @@ def test_leading_directions_without_the_matrix_are_those_of_the_matrix(nvp, monk
     np.testing.assert_allclose(some.vectors, whole.vectors[:, :2], atol=1e-6)
 
 
+def test_directions_among_some_parameters_are_those_of_the_block(gaussian):
+    found = sensitivity(gaussian, gaussian.means, parameters=("c", "a"))
+    precisions = np.linalg.eigvalsh(gaussian.precision[np.ix_([0, 2], [0, 2])])
+    np.testing.assert_allclose(found.eigenvalues[0], -precisions[::-1])
+    assert found.vectors.shape == (1, 2, 3) and np.all(found.vectors[..., 1] == 0)
+    with pytest.raises(ValueError, match="not both"):
+        sensitivity(gaussian, gaussian.means, n_directions=1, parameters=("a",))
+
+
 def test_errors(gaussian, half_gaussian):
     with pytest.raises(ValueError, match=r"expected \(3,\) or \(n, 3\)"):
         sensitivity(gaussian, np.zeros(2))
