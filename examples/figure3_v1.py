@@ -119,7 +119,7 @@ def _modes(fits, table, axes):
         points = ne.plotting.plane(ax, z, log_q, (1, 0))
         ne.plotting.mode_points(ax, path, (1, 0))
         ne.plotting.arrows(ax, found, (1, 0), scale=0)
-        ax.set(xlabel="σ_P", ylabel="σ_E", title=f"X({level:g} Hz)")
+        ax.set(xlabel="σ_P", ylabel="σ_E", title=f"X({level:g} Hz)", aspect="equal")
         ax.figure.colorbar(points, ax=ax, label="log density (nats)", extend="min")
     histogram = {f"X({m:g} Hz)": v1.sums_of_squares(r.sample(500, rng=1))[:, 1] for m, r in fits.items()}
     ne.plotting.histograms(axes[2], histogram, "σ_S² + σ_V²", bins=25)
