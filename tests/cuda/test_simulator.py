@@ -1,9 +1,14 @@
 """Every circuit in numba's CUDA simulator against the CPU: the drivers, indices, blocks and reductions."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 import numepi as ne
+from numepi.kernels import cuda
+from numepi.kernels.lanes import Job, Observation
+from tests.kernels.test_lanes import TOY, ToyConstants, keep, keep_tangent, last_less_first
 
 # The bound on the error, relative to the largest number of the array.  The simulator runs the scalar functions as the
 # CPU does, so what differs is the order of sums alone.
@@ -158,3 +163,24 @@ def test_an_empty_batch():
     circuit = ne.circuits.SC(trials=2)
     f, jacobian = circuit.statistics_and_jacobian(np.empty((0, 4)), device="cuda")
     assert f.shape == (0, 2) and jacobian.shape == (0, 2, 4)
+
+
+def toy_job(summarised):
+    """Jobs of circuits that no CUDA code knows: two tasks and statistics, five normals a step, a drive, a summary."""
+    simulator = TOY
+    if summarised:
+        simulator = dataclasses.replace(
+            TOY, name="toy_summary", statistic=None, statistic_tangent=None, summary=last_less_first,
+            observation=Observation(1, keep, 2, keep_tangent, keep_all=True),
+        )  # fmt: skip
+    drive = np.linspace(-1, 1, 7)[:, None]
+    return Job(simulator, trials=5, drive=drive, constants=ToyConstants(0.3), observe_from=2)
+
+
+@pytest.mark.parametrize("summarised", [False, True])
+def test_a_new_circuit_has_its_kernels_for_free(summarised, rng):
+    job, z = toy_job(summarised), rng.uniform(-0.8, 0.8, (4, 2))
+    f, jacobian = job.statistics(z, (123, 456), 9, True)
+    f_cuda, jacobian_cuda = cuda.statistics(job, z, (123, 456), 9, True)
+    assert error(f_cuda, f) <= 1e-14 and error(jacobian_cuda, jacobian) <= 1e-14
+    np.testing.assert_array_equal(cuda.statistics(job, z, (123, 456), 9, False)[0], f_cuda)
