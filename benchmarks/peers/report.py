@@ -1,0 +1,137 @@
+"""Tables and figures of the race, written into the docs."""
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+__all__ = ["write"]
+
+_LABELS = {
+    "prior": "uniform prior",
+    "rejection": "brute force: rejection",
+    "reweighting": "brute force: reweighting",
+    "dual": "numepi, dual",
+    "augmented_lagrangian": "numepi, Algorithm 1",
+    "npe": "sbi, NPE-C",
+    "npe_with_noise": "sbi, NPE-C, noise σ",
+    "smc_abc": "pyABC, SMC-ABC",
+}
+_BEGIN, _END = "<!-- tables -->", "<!-- end of tables -->"
+_TITLES = {"lds": "Linear system (D = 4)", "sc": "Superior colliculus (D = 4)"}
+_LEAST_DRAWS = 200  # effective ones that make a reference of a reweighting
+
+
+def write(records, docs):
+    """Replace the tables in ``docs/peers.md``, and draw ``docs/figures/peers.png`` and ``peers-predictions.png``."""
+    from benchmarks.peers.figures import predictions, race
+
+    records = sorted(records, key=lambda r: (_order(r["problem"]), list(_LABELS).index(r["method"]), r["seed"]))
+    problems = list(dict.fromkeys(r["problem"] for r in records))
+    parts = [_machine(records)]
+    for problem in problems:
+        rows = [r for r in records if r["problem"] == problem]
+        parts.append(f"### {_title(problem)}\n\n{_race_table(rows)}\n\n{_answer_table(rows, _reference(rows))}")
+    path = Path(docs) / "peers.md"
+    text = path.read_text()
+    head, tail = text[: text.index(_BEGIN) + len(_BEGIN)], text[text.index(_END) :]
+    path.write_text(f"{head}\n{chr(10).join(p + chr(10) for p in parts)}{tail}")
+    race(records, _LABELS, Path(docs) / "figures/peers.png")
+    predictions(records, _LABELS, Path(docs) / "figures/peers-predictions.png")
+
+
+def first(record, criterion):
+    """The first look at which a criterion ("paper" or "fair") was met, or None."""
+    if record["method"] == "prior" and record["final"][criterion]:
+        return {"seconds": 0.0, "cpu": 0.0, "simulations": 0}
+    return next((row for row in record["trace"] if row[criterion]), None)
+
+
+def _order(problem):
+    return (0, int(problem[3:])) if problem.startswith("rnn") else (1, 0 if problem == "lds" else 1)
+
+
+def _title(problem):
+    return _TITLES.get(problem) or f"N = {problem[3:]} (D = {4 * int(problem[3:])})"
+
+
+def _machine(records):
+    packages = ", ".join(f"{name} {version(name)}" for name in ("numepi", "numba", "numpy", "sbi", "torch", "pyabc"))
+    loads = [load for r in records for load in r["load"]]
+    limits = sorted({r["limit"] for r in records})
+    return (
+        f"{platform.machine()}, 2 cores, Python {platform.python_version()}; {packages}; seeds "
+        f"{sorted({r['seed'] for r in records})}; at most {' or '.join(f'{x:g}' for x in limits)} CPU seconds a run; "
+        f"system load during the runs {min(loads):.1f} to {max(loads):.1f}."
+    )
+
+
+def _race_table(rows):
+    out = [
+        "| method | paper's criterion: CPU s (wall s) | simulations | fair criterion: CPU s (wall s) | simulations | end |",
+        "|---|---|---|---|---|---|",
+    ]
+    for r in rows:
+        cells = [_LABELS[r["method"]]]
+        for criterion in ("paper", "fair"):
+            row = first(r, criterion)
+            if row is None:
+                cells += ["never", "–"]
+            else:
+                cells += [f"{row['cpu']:.2g} ({row['seconds']:.2g})", f"{row['simulations']:,}"]
+        spent = f"{r['simulations']:,} simulations, {r['cpu']:.3g} CPU s (all told)" if r["method"] != "prior" else ""
+        cells.append("; ".join(filter(None, [r["status"], spent])))
+        out.append("| " + " | ".join(cells) + " |")
+    return "\n".join(out)
+
+
+def _answer_table(rows, reference):
+    amplified = rows[0]["problem"].startswith("rnn")
+    head = ["method", "mean", "variance / target", *(["stable amplified"] if amplified else []), "entropy (nats)"]
+    head.append("KL to maximum entropy (nats)")
+    out = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for r in rows:
+        final = r.get("final")
+        if final is None:
+            out.append(f"| {_LABELS[r['method']]} |" + " – |" * (len(head) - 1))
+            continue
+        target = _targets(r["problem"])
+        cells = [_LABELS[r["method"]], ", ".join(f"{m:.2f}" for m in final["mean"])]
+        cells.append(", ".join(f"{v / t:.2g}" for v, t in zip(final["variance"], target.prop.variance)))
+        if amplified:
+            cells.append(f"{final['amplified']:.0%}")
+        cells.append("{:.2f}".format(r["entropy"][0]) if "entropy" in r else "–")
+        cells.append(_divergence(r, reference, target))
+        out.append("| " + " | ".join(cells) + " |")
+    if reference is not None:
+        out.append(f"\nExact maximum entropy: {reference[0]:.2f} ± {reference[1]:.2f} nats ({reference[3]}).")
+    return "\n".join(out)
+
+
+def _targets(problem):
+    from benchmarks.peers.problems import problem as problem_of
+
+    return problem_of(problem)
+
+
+def _reference(rows):
+    """Entropy, standard error and multipliers of the exact solution: by brute force, else by a reliable certificate."""
+    for r in rows:
+        if r["method"] == "reweighting" and r["ess"] and r["ess"] > _LEAST_DRAWS:
+            return r["bound"][0], r["bound"][1], np.array(r["bound"][2:]), "reweighted uniform draws"
+    for r in rows:
+        if r["certificate"] and r["certificate"][2]:
+            return r["bound"][0], r["bound"][1], np.array(r["bound"][2:]), f"certificate of {_LABELS[r['method']]}"
+    return None
+
+
+def _divergence(record, reference, problem):
+    """KL(q || p*) = H* - H(q) - eta* . (E_q[T] - mu), for any q with a density."""
+    if record["method"] == "reweighting":
+        return "0 by construction"
+    if reference is None or "entropy" not in record:
+        return "–"
+    final, eta = record["final"], reference[2]
+    gap = np.concatenate([np.array(final["mean"]) - problem.mu, np.array(final["variance"]) - problem.sigma**2])
+    return f"{reference[0] - record['entropy'][0] - eta @ gap:.2f}"
