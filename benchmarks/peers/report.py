@@ -69,7 +69,7 @@ def _machine(records):
 
 def _race_table(rows):
     out = [
-        "| method | paper's criterion: CPU s (wall s) | simulations | fair criterion: CPU s (wall s) | simulations | end |",
+        "| method | paper's criterion: CPU s (wall s) | simulations | fair one: CPU s (wall s) | simulations | end |",
         "|---|---|---|---|---|---|",
     ]
     for r in rows:
