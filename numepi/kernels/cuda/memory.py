@@ -133,4 +133,6 @@ _memories = {}
 def memory():
     """Return the `Memory` of the current device."""
     device = getattr(cuda.get_current_device(), "id", 0)  # the simulator's has none
-    return _memories.setdefault(device, Memory())
+    if device not in _memories:
+        _memories[device] = Memory()
+    return _memories[device]
