@@ -3,6 +3,7 @@
 import time
 
 import numpy as np
+from asv_runner.benchmarks.mark import SkipNotImplemented
 
 import numepi as ne
 from numepi.kernels.cuda.device import require_device
@@ -23,7 +24,7 @@ class ValueAndJacobian:
         try:
             require_device()
         except (ImportError, RuntimeError) as error:
-            raise NotImplementedError(str(error)) from error  # asv's way to skip
+            raise SkipNotImplemented(str(error)) from error
         self.circuit = CIRCUITS[name]()
         normals = np.random.default_rng(0).standard_normal((n, len(self.circuit.parameter_names)))
         self.z, self.precision = self.circuit.support.from_line(normals)[0], precision
