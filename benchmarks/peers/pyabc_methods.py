@@ -47,7 +47,7 @@ def smc_abc(problem, seed, referee):
             seconds = (row.population_end_time - begun).total_seconds()
             referee.look(draw, simulations, (seconds, float(np.interp(seconds, *zip(*clock)))))
         radius = f", radius {table.epsilon.iloc[-1]:.2f}" if draw is not None else ""
-    return {"draw": draw, "simulations": simulations, "status": status + radius}
+    return {"draw": draw, "simulations": simulations, "status": status + radius, "clocks": clock[-1]}
 
 
 def _cpu_seconds(session):

@@ -20,7 +20,7 @@ _LABELS = {
 }
 _BEGIN, _END = "<!-- tables -->", "<!-- end of tables -->"
 _TITLES = {"lds": "Linear system (D = 4)", "sc": "Superior colliculus (D = 4)"}
-_LEAST_DRAWS = 200  # effective ones that make a reference of a reweighting
+_LEAST_DRAWS = 50  # effective ones that make a reference of a reweighting
 
 
 def write(records, docs):
@@ -80,7 +80,7 @@ def _race_table(rows):
                 cells += ["never", "–"]
             else:
                 cells += [f"{row['cpu']:.2g} ({row['seconds']:.2g})", f"{row['simulations']:,}"]
-        spent = f"{r['simulations']:,} simulations, {r['cpu']:.3g} CPU s (all told)" if r["method"] != "prior" else ""
+        spent = f"{r['simulations']:,} simulations, {r['cpu']:.2g} CPU s in all" if r["method"] != "prior" else ""
         cells.append("; ".join(filter(None, [r["status"], spent])))
         out.append("| " + " | ".join(cells) + " |")
     return "\n".join(out)
