@@ -5,6 +5,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import NullFormatter
 
 __all__ = ["predictions", "race"]
 
@@ -29,6 +30,9 @@ def race(records, labels, path):
                 if points:
                     axis.plot(*zip(*points), "o-", color=colour, label=labels[method])
             axis.set(xscale="log", yscale="log")
+            sizes = sorted({int(r["problem"][3:]) for r in records if r["problem"].startswith("rnn")})
+            axis.set_xticks(sizes, map(str, sizes), minor=False)
+            axis.xaxis.set_minor_formatter(NullFormatter())
         axes[0, column].set_title({"paper": "|E f − μ| < 0.5", "fair": "means to 0.1 σ, variances to 20 %"}[criterion])
         axes[1, column].set_xlabel("neurons N")
     axes[0, 0].set_ylabel("CPU seconds")
