@@ -1,14 +1,15 @@
 """Threads of a process that works beside others: numba's from the cores it was given, one for BLAS.
 
 BLAS stays at one thread: numepi's own kernels use the cores, and the last bits of a matrix product depend on how many
-threads share it, so that answers are the same in any worker only when all of them use one.
+threads share it, so that answers are the same in any worker only when all of them use one.  That takes threadpoolctl,
+an extra (``numepi[threads]``); without it BLAS keeps the threads that the environment gives it (OPENBLAS_NUM_THREADS).
 """
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 
-__all__ = ["available_cores", "limited_threads", "set_shard_threads", "workers_beside"]
+__all__ = ["available_cores", "limited_threads", "one_blas_thread", "set_shard_threads", "workers_beside"]
 
 # What MPI launchers (Open MPI; MPICH and Intel MPI) call the number of processes on this machine.
 _LOCAL_SIZES = ("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS")
@@ -46,17 +47,25 @@ def threads_here(threads, beside):
     return min(threads, numba.config.NUMBA_NUM_THREADS)
 
 
+def one_blas_thread():
+    """Limit BLAS to one thread, if threadpoolctl is there: at once, and until the context that is returned ends."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        return nullcontext()
+    return threadpool_limits(1, user_api="blas")
+
+
 @contextmanager
 def limited_threads(threads=None, beside=1):
     """Set numba's threads (see `threads_here`) and one BLAS thread, and set both back at the end; yields the number."""
     import numba
-    from threadpoolctl import threadpool_limits
 
     before = numba.get_num_threads()
     number = threads_here(threads, beside)
     numba.set_num_threads(number)
     try:
-        with threadpool_limits(1, user_api="blas"):
+        with one_blas_thread():
             yield number
     finally:
         numba.set_num_threads(before)
@@ -71,8 +80,4 @@ def set_shard_threads(threads, beside, owner):
         _limit_blas()
 
 
-@cache
-def _limit_blas():
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(1, user_api="blas")
+_limit_blas = cache(one_blas_thread)

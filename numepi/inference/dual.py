@@ -27,6 +27,7 @@ __all__ = ["Dual", "FlowSample"]
 _CLIP_NORM = 5.0
 _STEPS_PER_CALL = 50  # fitting steps between looks at the budget, the callback and Ctrl-C
 _DECAY = 0.03  # of the learning rate, over the last third of the final rounds and over the refinement
+_LEAST_SPREAD = 1e-12  # of T in natural scales, where a violation is counted in standard errors
 _LAST_PHASES = (None, Refinement, Descent)
 _NOT_FINITE = "the gradient is not finite: lower learning_rate, or use precision='float64'"
 
@@ -197,7 +198,8 @@ class Dual:
         """Add samples of the flow, log densities (n,) and violations (n, m), to the traces."""
         log_weights = log_prior + violation @ self.dual.eta - log_q
         weights = normalised_weights(log_weights)
-        self._spread = violation.std(axis=0) / np.sqrt(len(violation))
+        spread = np.maximum(violation.std(axis=0), _LEAST_SPREAD)
+        self._spread = spread / np.sqrt(len(violation))
         self.trace["entropy"].append(float((log_prior - log_q).mean()))
         self.trace["violation"].append(violation.mean(axis=0))
         self.trace["ess"].append(float(1 / (np.sum(weights**2) * len(weights))))
@@ -223,7 +225,7 @@ class Dual:
         """|R_i| of the last batch in its standard errors (m,)."""
         if not self.trace["violation"]:
             return np.full(len(self.scale), np.nan)
-        return np.abs(self.trace["violation"][-1]) / np.maximum(self._spread, np.finfo(float).tiny)
+        return np.abs(self.trace["violation"][-1]) / self._spread
 
     def answer(self):
         """Flow parameters; whether the constraints are met is for the final score to say (None)."""

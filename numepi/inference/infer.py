@@ -18,6 +18,7 @@ from numepi.inference.score import score
 from numepi.random_streams import seed_sequence
 from numepi.result import Result
 from numepi.storage import plain
+from numepi.worker_threads import one_blas_thread
 
 __all__ = ["infer"]
 
@@ -135,8 +136,9 @@ def infer(
             problem.constraints.warn_if_badly_conditioned()
         engine = SOLVERS[solver](problem, flow, settings)
         reporter = Progress(progress, f"seed {index + 1}/{n_seeds}" if n_seeds > 1 else circuit.name)
-        outcome = run(engine, budget, store, reporter, callback)
-        results.append(_result(engine, outcome, configuration))
+        with one_blas_thread():  # the last bits of a matrix product depend on how many threads share it
+            outcome = run(engine, budget, store, reporter, callback)
+            results.append(_result(engine, outcome, configuration))
         if outcome.status == "interrupted":
             break
     return max(results, key=lambda r: (r.success, -r.relative_entropy))

@@ -97,6 +97,8 @@ class Multipliers:
 
     def _corrected(self, replay):
         # Not at an eta that a refinement has shifted: the correction is quadratic, and would run away with it.
+        if not replay.noisy:
+            return replay.violation, self._log_base(replay)
         return correct_for_noise(replay.violation, replay.covariance, self._log_base(replay), self.optimal_eta)
 
     def _retreat(self, replay, floor):

@@ -20,6 +20,13 @@ class Replay:
         Rounds kept.
     defensive : float
         d above.
+
+    Attributes
+    ----------
+    log_base : ndarray (n,)
+        log p0 - log g of each sample, g the mixture of the window's proposals.
+    noisy : bool
+        Whether any sample's T was averaged over several simulations.
     """
 
     def __init__(self, window, defensive, dim, n_constraints):
@@ -33,6 +40,7 @@ class Replay:
         self.log_flows = np.empty((0, 0))  # (n, rounds in the window)
         self.round = np.empty(0, int)
         self.thetas = np.empty((0, 0))
+        self.log_base, self.noisy = np.empty(0), False
         self.drawn = np.empty(0, int)  # parameters in each of the window's rounds, failed ones too
 
     def __len__(self):
@@ -64,13 +72,16 @@ class Replay:
         self.log_prior = np.concatenate([self.log_prior[keep], log_prior])
         self.log_start = np.concatenate([self.log_start[keep], flow.log_prob(theta_start, z)])
         self.round = np.concatenate([self.round[keep], np.full(len(z), number)])
+        self._settle()
 
-    @property
-    def log_base(self):
-        """log p0 - log g of each sample (n,), g the mixture of the window's proposals."""
+    def _settle(self):
+        """What every use of the replay asks for, once a round."""
+        if not len(self):
+            return
         # A round's share is what it *drew*; rows that failed are missing, and do not change it.
         log_flow = logsumexp(self.log_flows + np.log(self.drawn / self.drawn.sum()), axis=1) + np.log1p(-self.defensive)
-        return self.log_prior - np.logaddexp(log_flow, self.log_start + np.log(self.defensive))
+        self.log_base = self.log_prior - np.logaddexp(log_flow, self.log_start + np.log(self.defensive))
+        self.noisy = bool(self.covariance.any())
 
     def state(self):
         """Everything, as arrays."""
@@ -81,3 +92,4 @@ class Replay:
         """Continue from what `state` returned."""
         for name, value in arrays.items():
             setattr(self, name, value)
+        self._settle()
