@@ -18,6 +18,7 @@ __all__ = ["Certificate", "certify", "pareto_k"]
 _DEFENSIVE = 0.25
 _RELIABLE_PARETO_K = 0.7
 _RELIABLE_ESS = 100.0
+_LEAST_ESS = 5.0
 _FLOOR = 20.0  # least effective number of samples while the dual is minimised
 _CORRECTIONS = 4
 
@@ -31,7 +32,7 @@ class Certificate:
     Attributes
     ----------
     kl, kl_stderr : float
-        KL(q || p*) in nats.
+        KL(q || p*) in nats; NaN, as the bound, where next to no sample has weight.
     entropy_bound, entropy_bound_stderr : float
         No distribution with the property has more entropy (relative to the prior, where there is one).
     ess : float
@@ -149,12 +150,15 @@ def _assemble(log_weights, log_ratio, valid, own, step, multipliers, replicates)
     variance = own_part.var() * n_own / n**2 + log_z_influence[~own].var() * (n - n_own) / n**2
     bound_variance = (log_z_influence[own].var() * n_own + log_z_influence[~own].var() * (n - n_own)) / n**2
     weights = normalised_weights(log_weights)
+    ess = float(effective_sample_size(weights))
+    if ess < _LEAST_ESS:  # a handful of samples: any number would be one of them
+        kl = bound = variance = bound_variance = np.nan
     return Certificate(
         kl=kl,
         kl_stderr=float(np.sqrt(variance)),
         entropy_bound=bound,
         entropy_bound_stderr=float(np.sqrt(bound_variance)),
-        ess=float(effective_sample_size(weights)),
+        ess=ess,
         pareto_k=pareto_k(weights),
         optimal=step.optimal,
         multipliers=tuple(multipliers.tolist()),

@@ -11,7 +11,7 @@ from numepi.inference.moment_step import moment_step
 
 __all__ = ["Descent"]
 
-_RATE = 2.0  # times the learning rate
+_RATE = 1.5  # times the learning rate; at 2 flows of 400 dimensions blow up
 _WINDOW = 8  # batches that the moments are taken from
 _MULTIPLIER_SHARE = 0.1  # of the Newton step that the multipliers take at each step
 _RADIUS = 0.1  # of their trust region
