@@ -16,8 +16,8 @@ _WINDOW = 8  # batches that the moments are taken from
 _MULTIPLIER_SHARE = 0.1  # of the Newton step that the multipliers take at each step
 _RADIUS = 0.1  # of their trust region
 _LANDING = 0.3  # share of the steps in which rates fall to zero
-_FOLLOWS = 0.2  # effective share of the flow's samples under the target
-_FAR = 0.2  # natural scales from the targets
+_ENOUGH = 300  # steps that should have come near any targets within reach
+_FAR = 0.5  # natural scales from the targets
 
 
 class Descent:
@@ -44,14 +44,16 @@ class Descent:
             if not engine.descend(self._path_gradient(sample), _RATE * landing):
                 return
             engine.record_sample(sample)
-        if steps[-1] == self.n_steps - 1:
+        if steps[-1] == self.n_steps - 1 and self.n_steps >= _ENOUGH:
             self._look_back(len(steps))
 
     def _look_back(self, n):
-        """Fail if the flow followed its target over the last ``n`` steps, and the target ran away."""
-        violation = np.mean(self.engine.trace["violation"][-n:], axis=0)
-        if np.mean(self.engine.trace["ess"][-n:]) >= _FOLLOWS and np.max(np.abs(violation)) > _FAR:
-            self.engine.dual.out_of_reach(violation)
+        """Fail if no stretch of ``n`` steps came near the targets: they are out of the circuit's reach."""
+        violation = np.array(self.engine.trace["violation"][-self.n_steps :])
+        stretches = violation[: len(violation) // n * n].reshape(-1, n, violation.shape[1]).mean(axis=1)
+        nearest = stretches[np.argmin(np.abs(stretches).max(axis=1))]
+        if np.abs(nearest).max() > _FAR:
+            self.engine.dual.out_of_reach(nearest)
             self.engine.failure = self.engine.dual.failure
 
     def _path_gradient(self, sample):

@@ -219,7 +219,8 @@ def test_a_circuit_without_a_valid_simulation_ends_with_a_status():
 
 def test_a_failed_run_is_resumed_as_failed(tmp_path):
     def run(**keywords):
-        return ne.infer(plane(), ne.EmergentProperty(mean=[14.0, 0.0]), rng=1, flow=small_flow(), **SMALL, **keywords)
+        prop = ne.EmergentProperty(mean=[14.0, 0.0])
+        return ne.infer(plane(), prop, rng=1, flow=small_flow(), gradient="none", **SMALL, **keywords)
 
     first = run(checkpoint=tmp_path / "run.npz")
     again = run(checkpoint=tmp_path / "run.npz", resume=True)
