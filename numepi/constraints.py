@@ -5,6 +5,8 @@ from math import prod
 
 import numpy as np
 
+from numepi.differentiation import autograd_errors_named
+
 __all__ = ["Constraints"]
 
 # A target this many times its neighbour's scale makes one penalty or step size unfit for both.
@@ -189,13 +191,9 @@ def _user_derivative(moment, f):
     if moment.jacobian is None:
         from autograd import elementwise_grad
 
-        try:
+        remedy = "write its function with autograd.numpy, give a jacobian, or use gradient='none'"
+        with autograd_errors_named(f"Moment {moment.name!r}", remedy):
             derivative = elementwise_grad(moment.function)(f)
-        except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
-            raise TypeError(
-                f"autograd cannot differentiate Moment {moment.name!r} ({type(error).__name__}: {error}): write its "
-                "function with autograd.numpy, give a jacobian, or use gradient='none'"
-            ) from error
     else:
         derivative = moment.jacobian(f)
     derivative = np.asarray(derivative, float)

@@ -5,6 +5,7 @@ import inspect
 import numpy as np
 
 from numepi.circuits.base import Circuit
+from numepi.differentiation import autograd_errors_named
 
 __all__ = ["FunctionCircuit"]
 
@@ -119,7 +120,11 @@ class FunctionCircuit(Circuit):
         state = generator.bit_generator.state
         f = self._values(z.copy(), generator)
         generator.bit_generator.state = state
-        try:
+        remedy = (
+            "write it with autograd.numpy, without assignment to array elements; or give a jacobian; or say "
+            "differentiable=False"
+        )
+        with autograd_errors_named(_qualified_name(self.function), remedy):
             pullback, _ = make_vjp(lambda x: self._call_function(self.function, x, generator), z)
             jacobian = np.empty((*f.shape, z.shape[1]))
             for statistic in range(f.shape[1]):
@@ -127,12 +132,6 @@ class FunctionCircuit(Circuit):
                 seed = np.zeros_like(f)
                 seed[:, statistic] = 1.0
                 jacobian[:, statistic] = pullback(seed)
-        except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
-            raise TypeError(
-                f"autograd cannot differentiate {_qualified_name(self.function)} ({type(error).__name__}: {error}): "
-                "write it with autograd.numpy, without assignment to array elements; or give a jacobian; or say "
-                "differentiable=False"
-            ) from error
         return f, jacobian
 
     @staticmethod

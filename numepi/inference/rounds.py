@@ -60,11 +60,11 @@ class Rounds:
     @property
     def lost(self):
         """Whether the multipliers are too far from the optimum for importance weights to lead there in time."""
-        gaps, rounds = self.engine.dual.gaps, self.engine.settings.max_annealing_rounds
+        gaps = self.engine.dual.gaps
         if self.left >= 0 or self.engine.dual.bridge < 1:
             return False
         slow = len(gaps) >= _PATIENCE and gaps[-1] > _HOPEFUL * gaps[0]
-        return slow or self.engine.dual.stalled or self.number >= rounds
+        return slow or self.engine.dual.stalled
 
     def simulate(self):
         """Simulate a round, and move the multipliers."""

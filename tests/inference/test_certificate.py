@@ -84,3 +84,15 @@ def test_failed_simulations_are_outside_of_the_solutions_support():
     assert certificate.entropy_bound == pytest.approx(np.log(0.75), abs=0.02)
     assert certificate.entropy_bound_stderr == pytest.approx(np.sqrt(0.25 / 0.75 / 8000), rel=0.1)
     assert certificate.kl == pytest.approx(0.0, abs=0.01)
+
+
+def test_a_handful_of_samples_certifies_nothing(flow):
+    # q = N(0, I), and targets that none of 200 samples comes near: all weight is on one of them.
+    theta = flow.initial_parameters(0)
+    circuit = ne.circuits.FunctionCircuit(lambda z: z, LINE, statistic_names=("x", "y"))
+    prop = ne.EmergentProperty(mean=[40.0, 40.0], variance=[0.01, 0.01])
+    far = Problem(circuit, prop, np.random.SeedSequence(0))
+    multipliers = np.array([0.0, 0.0, -50.0, -50.0])
+    certificate = certify(far, flow, theta, theta, n=200, multipliers=multipliers)
+    assert np.isnan([certificate.kl, certificate.entropy_bound]).all() and not certificate.reliable
+    np.testing.assert_allclose(certificate.multipliers, multipliers)
