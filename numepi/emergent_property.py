@@ -63,7 +63,8 @@ class EmergentProperty:
 
     Examples
     --------
-    >>> EmergentProperty(mean=[0, 6.283], variance=[0.0625, 0.395])
+    >>> from numepi import EmergentProperty
+    >>> prop = EmergentProperty(mean=[0, 6.283], variance=[0.0625, 0.395])
     """
 
     mean: tuple
