@@ -16,6 +16,7 @@ _NAMES = {
     "DirectionalFlow": "flow",
     "RealNVP": "flow",
     "SplineFlow": "flow",
+    "SymmetricFlow": "flow",
     "infer": "inference",
     "load": "result",
     "Task": "sweeps",

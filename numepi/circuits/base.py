@@ -63,6 +63,7 @@ class Circuit:
     support = None
     noise_names: tuple = ()
     differentiable = True
+    sign_symmetries: tuple = ()  # sets of parameters (indices) whose joint change of sign leaves f's distribution alone
     parameter_vectors = 1  # that z joins: more than 1 where statistics depend on their norms and overlaps
 
     @property

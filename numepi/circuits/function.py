@@ -29,6 +29,9 @@ class FunctionCircuit(Circuit):
         The same arguments -> df/dz (n, k, D).  Without it the function must be written with `autograd.numpy`.
     differentiable : bool
         False for a statistic without derivatives (a count, say): solvers that need a Jacobian then refuse the circuit.
+    sign_symmetries : sequence of sequences of str
+        Sets of parameters, by name, whose joint change of sign leaves the distribution of the statistics alone.  The
+        dual solver then learns one mode of those that are images of each other (`numepi.SymmetricFlow`).
     name, version : str
         What a stored result says of the function, besides its qualified name: change ``version`` with the function.
 
@@ -45,7 +48,7 @@ class FunctionCircuit(Circuit):
 
     def __init__(
         self, function, support, parameter_names=None, statistic_names=None, jacobian=None, differentiable=True,
-        name="function", version="1",
+        sign_symmetries=(), name="function", version="1",
     ):  # fmt: skip
         for argument, value in (("function", function), ("jacobian", jacobian)):
             if not callable(value) and not (argument == "jacobian" and value is None):
@@ -55,6 +58,7 @@ class FunctionCircuit(Circuit):
         self.function, self.jacobian, self.support = function, jacobian, support
         self.differentiable, self.name, self.version = bool(differentiable), str(name), str(version)
         self.parameter_names = _names("parameter_names", parameter_names, support.dim, "z")
+        self.sign_symmetries = tuple(tuple(self._index(name) for name in each) for each in sign_symmetries)
         self.statistic_names = ()
         if statistic_names is None:
             probe = support.from_line(np.array([[-0.25], [0.25]]) * np.ones(support.dim))[0]
@@ -72,8 +76,14 @@ class FunctionCircuit(Circuit):
             "parameter_names": list(self.parameter_names),
             "statistic_names": list(self.statistic_names),
             "differentiable": self.differentiable,
+            "sign_symmetries": [[self.parameter_names[i] for i in each] for each in self.sign_symmetries],
             "version": self.version,
         }
+
+    def _index(self, name):
+        if name not in self.parameter_names:
+            raise ValueError(f"sign_symmetries names {name!r}: the parameters are {', '.join(self.parameter_names)}")
+        return self.parameter_names.index(name)
 
     def __repr__(self):
         return f"FunctionCircuit({_qualified_name(self.function)}, {self.support!r})"

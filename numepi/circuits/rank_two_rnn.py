@@ -208,6 +208,13 @@ class RankTwoRNN(Circuit):
             f"{vector}_{j + 1}" for vector in ("U1", "U2", "V1", "V2") for j in range(self.n_neurons)
         )
 
+    @property
+    def sign_symmetries(self):
+        """The pairs U_k, V_k, which leave W alone; and each neuron in all four, which changes its basis."""
+        n = self.n_neurons
+        pairs = [(*range(k * n, (k + 1) * n), *range((2 + k) * n, (3 + k) * n)) for k in range(2)]
+        return (*pairs, *(tuple(range(j, 4 * n, n)) for j in range(n)))
+
     def emergent_property(self):
         """Stable amplification: mean [0.5, 1.5], variance [0.25^2, 0.25^2] (paper: Figure 2)."""
         return EmergentProperty(mean=[0.5, 1.5], variance=[0.25**2, 0.25**2])

@@ -4,11 +4,12 @@ from numepi.flow.direction_flow import DirectionalFlow
 from numepi.flow.distribution import FlowDistribution
 from numepi.flow.real_nvp import RealNVP
 from numepi.flow.spline_flow import SplineFlow
+from numepi.flow.symmetric_flow import SymmetricFlow
 from numepi.support import Support
 
-__all__ = ["DirectionalFlow", "FlowDistribution", "RealNVP", "SplineFlow", "flow_from_description"]
+__all__ = ["DirectionalFlow", "FlowDistribution", "RealNVP", "SplineFlow", "SymmetricFlow", "flow_from_description"]
 
-_FAMILIES = {"DirectionalFlow": DirectionalFlow, "RealNVP": RealNVP, "SplineFlow": SplineFlow}
+_FAMILIES = {family.__name__: family for family in (DirectionalFlow, RealNVP, SplineFlow, SymmetricFlow)}
 
 
 def flow_from_description(description):

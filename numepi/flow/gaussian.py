@@ -21,6 +21,7 @@ def fit_gaussian(flow, mean=None, standard_deviation=None, rng=0):
     Parameters
     ----------
     flow : Flow
+        Of a `numepi.flow.SymmetricFlow` the half is started so.
     mean : array (D,), optional
         Default: the centre of each bounded dimension.
     standard_deviation : array (D,), optional
@@ -35,6 +36,7 @@ def fit_gaussian(flow, mean=None, standard_deviation=None, rng=0):
         If the mean is outside of the support, a standard deviation is not positive, or the flow cannot scale and
         shift every coordinate by itself (a single coupling moves only half of them).
     """
+    flow = getattr(flow, "half", flow)
     support = flow.support
     bounded = np.isfinite(support.width)
     if (mean is None) != (standard_deviation is None):

@@ -136,7 +136,7 @@ class AugmentedLagrangian:
         self.epochs = {"entropy": [], "multipliers": [], "penalty": [], "p_values": [], "violation": []}
 
     @staticmethod
-    def default_flow(circuit, precision):
+    def default_flow(circuit, precision, prior):
         """The paper's."""
         return RealNVP(circuit.support, precision=precision)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from numepi.flow.direction_flow import DirectionalFlow
 from numepi.flow.spline_flow import SplineFlow
+from numepi.flow.symmetric_flow import SymmetricFlow
 from numepi.inference.descent import Descent
 from numepi.inference.dual_problem import normalised_weights
 from numepi.inference.dual_settings import Settings
@@ -79,10 +80,12 @@ class Dual:
         self.trace = {"entropy": [], "violation": [], "ess": [], "multipliers": []}
 
     @staticmethod
-    def default_flow(circuit, precision):
-        """The family that serves a circuit's parameters."""
-        if circuit.parameter_vectors > 1:
+    def default_flow(circuit, precision, prior):
+        """The family that serves a circuit's parameters: directions in vectors long enough to have them, symmetries."""
+        if 1 < circuit.parameter_vectors < circuit.support.dim // circuit.parameter_vectors:
             return DirectionalFlow(circuit.support, circuit.parameter_vectors, precision=precision)
+        if circuit.sign_symmetries and prior is None:
+            return SymmetricFlow(circuit.support, circuit.sign_symmetries, precision=precision)
         return SplineFlow(circuit.support, precision=precision)
 
     def initialise(self):

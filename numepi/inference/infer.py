@@ -172,7 +172,7 @@ def _check(circuit, prop, solver, flow, prior, precision, solver_settings):
     if prior is not None and not (hasattr(prior, "log_prob") and hasattr(prior, "gradient")):
         raise TypeError(f"prior is a {type(prior).__name__}: it needs the methods log_prob(z) and gradient(z)")
     if flow is None:
-        flow = SOLVERS[solver].default_flow(circuit, precision)
+        flow = SOLVERS[solver].default_flow(circuit, precision, prior)
     elif flow.dim != dim:
         raise ValueError(f"flow has dimension {flow.dim}: the circuit has {dim} parameters")
     elif flow.support != circuit.support:

@@ -130,3 +130,11 @@ def test_function_that_autograd_cannot_follow(points):
 def test_bad_arguments(arguments, error, message):
     with pytest.raises(error, match=message):
         ne.circuits.FunctionCircuit(**({"function": polar, "support": SUPPORT} | arguments))
+
+
+def test_sign_symmetries_by_name():
+    circuit = ne.circuits.FunctionCircuit(polar, SUPPORT, parameter_names=["a", "b", "c"], sign_symmetries=[("b", "a")])
+    assert circuit.sign_symmetries == ((1, 0),)
+    assert circuit.settings["sign_symmetries"] == [["b", "a"]]
+    with pytest.raises(ValueError, match="'d'"):
+        ne.circuits.FunctionCircuit(polar, SUPPORT, sign_symmetries=[("d",)])

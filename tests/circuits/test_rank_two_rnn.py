@@ -174,3 +174,17 @@ def test_names_and_property():
     prop = circuit.emergent_property()
     np.testing.assert_allclose(prop.mean, [0.5, 1.5])
     assert circuit.paper_settings()["flow"].dim == 12
+
+
+@pytest.mark.parametrize("n_neurons", [2, 5])
+def test_sign_symmetries_leave_the_statistics_alone(n_neurons, rng):
+    circuit = ne.circuits.RankTwoRNN(n_neurons, g=0.0)
+    z = rng.uniform(-1, 1, (50, 4 * n_neurons))
+    f = circuit.statistics(z)
+    assert len(circuit.sign_symmetries) == n_neurons + 2
+    for together in circuit.sign_symmetries:
+        image = z.copy()
+        image[:, together] *= -1
+        np.testing.assert_allclose(circuit.statistics(image), f, rtol=1e-12, atol=1e-13)
+    image[:, 0] *= -1  # one parameter alone is none
+    assert np.abs(circuit.statistics(image) - f).max() > 0.1

@@ -28,8 +28,3 @@ def test_descent_reaches_a_known_solution_without_any_round():
     assert np.all(np.abs(answer.constraint - problem.constraints.target) <= problem.constraints.tolerance)
     assert answer.entropy == pytest.approx(np.log(2 * np.pi * np.e * 2), abs=0.1)
     np.testing.assert_allclose(engine.multipliers, [0.0, 0.0, -0.5, -0.125], atol=0.1)
-
-
-def test_parameters_that_are_vectors_get_the_directional_flow():
-    assert isinstance(Dual.default_flow(ne.circuits.RankTwoRNN(2), "float64"), ne.DirectionalFlow)
-    assert isinstance(Dual.default_flow(ne.circuits.LDS(), "float64"), ne.SplineFlow)

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import numepi as ne
+from numepi.inference.dual import Dual
 
 # Small settings: what is tested is the method, not its default budget.
 SMALL = {
@@ -53,6 +55,34 @@ def test_both_modes_of_a_symmetric_problem_are_held():
     assert result.success
     # 4,000 draws: binomial standard error 0.008, and the flow's own balance within 0.05
     assert np.mean(result.sample(4000)[:, 0] > 0) == pytest.approx(0.5, abs=0.08)
+
+
+def test_declared_symmetries_are_exact_in_the_answer():
+    """Eight modes at (+-1, +-1, +-1), of which the flow learns one; the balance of the others is that of coins."""
+    circuit = ne.circuits.FunctionCircuit(
+        lambda z: z**2, ne.Support([-2.0] * 3, [2.0] * 3), parameter_names=["a", "b", "c"],
+        sign_symmetries=[("a",), ("b",), ("a", "b", "c")],
+    )  # fmt: skip
+    result = ne.infer(circuit, ne.EmergentProperty(mean=[1.0] * 3, variance=[0.2] * 3), rng=0, **SMALL)
+    assert isinstance(result.distribution.flow, ne.SymmetricFlow)
+    assert result.success, result.message
+    z = result.sample(8000, rng=0)
+    octants = np.bincount((z > 0) @ [1, 2, 4], minlength=8)
+    assert stats.chisquare(octants).pvalue > 1e-4  # the false-alarm rate
+    np.testing.assert_allclose(result.distribution.log_prob(-z), result.distribution.log_prob(z), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("circuit", "prior", "family"),
+    [
+        (ne.circuits.RankTwoRNN(10), None, ne.DirectionalFlow),  # vectors with more units than there are vectors
+        (ne.circuits.RankTwoRNN(2), None, ne.SymmetricFlow),
+        (ne.circuits.RankTwoRNN(2), "some prior", ne.SplineFlow),  # which need not have the symmetries
+        (ne.circuits.LDS(), None, ne.SplineFlow),
+    ],
+)
+def test_default_flow_serves_what_the_circuit_declares(circuit, prior, family):
+    assert type(Dual.default_flow(circuit, "float64", prior)) is family
 
 
 def test_noise_in_the_statistics_is_part_of_their_variance():
