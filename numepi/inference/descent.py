@@ -1,4 +1,4 @@
-"""Last phase of the dual solver where the flow does not follow its target: descent along path gradients.
+"""Phase of the dual solver where the flow does not follow its target: descent along path gradients.
 
 In many dimensions, or for sharp targets, importance weights reach nothing.  What is left is the gradient of T: each
 step simulates a few samples of the flow with their Jacobian, moves eta towards the targets within a trust region, and
@@ -8,6 +8,7 @@ takes d/dz (log q - log p_eta), pulled back through the samples alone (Roeder et
 import numpy as np
 
 from numepi.inference.moment_step import moment_step
+from numepi.inference.rounds import CLOSE
 
 __all__ = ["Descent"]
 
@@ -46,6 +47,11 @@ class Descent:
             engine.record_sample(sample)
         if steps[-1] == self.n_steps - 1 and self.n_steps >= _ENOUGH:
             self._look_back(len(steps))
+
+    @property
+    def follows(self):
+        """Whether the flow follows its target by now, as its last samples tell."""
+        return self.n_steps >= _ENOUGH and np.mean(self.engine.trace["ess"][-_ENOUGH // 2 :]) >= CLOSE
 
     def _look_back(self, n):
         """Fail if no stretch of ``n`` steps came near the targets: they are out of the circuit's reach."""

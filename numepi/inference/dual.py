@@ -2,8 +2,9 @@
 
 The maximum-entropy density is p*(z) ~ p0(z) exp(eta . E[T | z]) with eta the minimiser of a convex dual (science:
 section 1).  A run begins with rounds of simulation and fitting (`numepi.inference.rounds`), and ends with a refinement
-where the flow follows its target (`numepi.inference.refinement`), or else with a descent along the gradients of T
-(`numepi.inference.descent`), where the circuit has them.
+where the flow follows its target (`numepi.inference.refinement`).  Else, where the circuit has them, it goes on with a
+descent along the gradients of T (`numepi.inference.descent`): that ends the run, or leads back to the rounds where the
+flow follows its target now.
 """
 
 from dataclasses import dataclass
@@ -74,6 +75,7 @@ class Dual:
         self.dual = Multipliers(constraints, problem.prior is not None or problem.circuit.support.is_box)
         self.rounds = Rounds(self)
         self.last = None  # phase: Refinement or Descent, after the rounds
+        self.descended = False  # and came back to the rounds
         self.chunk = 0  # of the last phase
         self.failure = None
         self._spread = np.full(m, np.nan)
@@ -107,14 +109,20 @@ class Dual:
     def n_steps(self):
         """Number of steps of a full run; a guess before the last phase."""
         if self.last is not None:
-            return self.rounds.number * (self.fit_chunks + 1) + _chunks(self.last.n_steps)
+            return self._steps_behind + self.rounds.number * (self.fit_chunks + 1) + _chunks(self.last.n_steps)
         left = self.settings.final_rounds + 1 if self.rounds.left < 0 else self.rounds.left
-        return (self.rounds.number + left) * (self.fit_chunks + 1) + _chunks(self.settings.refine_steps)
+        to_come = (self.rounds.number + left) * (self.fit_chunks + 1) + _chunks(self.settings.refine_steps)
+        return self._steps_behind + to_come
 
     @property
     def steps_done(self):
         """Number of steps taken."""
-        return self.epoch * (self.fit_chunks + 1) + (self.rounds.chunk if self.last is None else self.chunk)
+        now = self.rounds.chunk if self.last is None else self.chunk
+        return self._steps_behind + self.epoch * (self.fit_chunks + 1) + now
+
+    @property
+    def _steps_behind(self):
+        return _chunks(self.settings.descent_steps) if self.descended else 0
 
     @property
     def simulations_per_step(self):
@@ -139,16 +147,24 @@ class Dual:
         if self.last is not None:
             self.last.take(_steps(self.chunk, self.last.n_steps))
             self.chunk += 1
+            if self.finished and not self.failure and isinstance(self.last, Descent) and self.last.follows:
+                self._back_to_rounds()
         elif rounds.chunk == 0:
             rounds.simulate()
         else:
             rounds.fit(_steps((rounds.chunk - 1) % self.fit_chunks, self.settings.fit_steps))
-            guided = self.problem.with_gradient
+            guided = self.problem.with_gradient and not self.descended
             if rounds.chunk == 0 and (rounds.left == 0 or (guided and rounds.lost)):
                 self._end_rounds(Descent if guided and not (rounds.left == 0 and rounds.follows) else Refinement)
 
     def _end_rounds(self, phase):
         self.last = phase(self)
+        self.optimiser.reset()
+
+    def _back_to_rounds(self):
+        """After a descent importance weights work again: they cover what the descent missed, and need no more steps."""
+        self.last, self.chunk, self.descended = None, 0, True
+        self.rounds.left = self.settings.final_rounds
         self.optimiser.reset()
 
     def resampler(self, weights, generator):
@@ -174,10 +190,11 @@ class Dual:
     def simulate_flow(self, number, with_jacobian):
         """`FlowSample` for step ``number`` of the last phase; None where too many simulations fail."""
         problem = self.problem
+        counter = number + (self.settings.descent_steps if self.descended else 0)
         z, log_q, pullback = self.flow.sample_with_pullback(
-            self.theta, problem.normals(Stream.EPOCH_BASE, number, self.settings.refine_size)
+            self.theta, problem.normals(Stream.EPOCH_BASE, counter, self.settings.refine_size)
         )
-        batch = problem.simulate(z, Stream.EPOCH_NOISE, number, with_jacobian=with_jacobian)
+        batch = problem.simulate(z, Stream.EPOCH_NOISE, counter, with_jacobian=with_jacobian)
         self.failure = problem.too_many_failures(int(batch.valid.sum()), len(z), self.settings.max_failed_fraction)
         if self.failure:
             return None
@@ -235,7 +252,7 @@ class Dual:
         return self.theta, None
 
     def history(self):
-        """Traces: one entry a round, then one a step of the last phase; violations in the constraints' own units."""
+        """Traces, an entry a round and one a step of other phases, in their order; violations in their own units."""
         m = len(self.scale)
         return {
             "entropy": np.array(self.trace["entropy"], float),
@@ -250,7 +267,10 @@ class Dual:
         arrays = {"theta": self.theta, "theta_start": self.theta_start, "spread": self._spread}
         arrays["failure"] = np.array(self.failure or "")
         phase = _LAST_PHASES.index(self.last and type(self.last))
-        arrays["counters"] = np.array([rounds.number, rounds.chunk, rounds.left, rounds.replicates, phase, self.chunk])
+        counters = [rounds.number, rounds.chunk, rounds.left, rounds.replicates, phase, self.chunk, self.descended]
+        arrays["counters"] = np.array(counters)
+            [rounds.number, rounds.chunk, rounds.left, rounds.replicates, phase, self.chunk, self.descended]
+        )
         arrays |= {f"adam_{k}": np.asarray(v) for k, v in self.optimiser.state().items()}
         arrays |= {f"dual_{k}": v for k, v in self.dual.state().items()}
         arrays |= {f"replay_{k}": v for k, v in self.replay.state().items()}
@@ -262,7 +282,8 @@ class Dual:
         self.theta, self.theta_start, self._spread = arrays["theta"], arrays["theta_start"], arrays["spread"]
         self.failure = str(arrays["failure"]) or None
         counters = (int(v) for v in arrays["counters"])
-        rounds.number, rounds.chunk, rounds.left, rounds.replicates, phase, self.chunk = counters
+        rounds.number, rounds.chunk, rounds.left, rounds.replicates, phase, self.chunk, descended = counters
+        self.descended = bool(descended)
         self.last = _LAST_PHASES[phase](self) if phase else None
         self.dual.restore({k: arrays[f"dual_{k}"] for k in self.dual.state()})
         self.optimiser.restore({k: arrays[f"adam_{k}"] for k in self.optimiser.state()})

@@ -11,7 +11,7 @@ import numpy as np
 from numepi.inference.noise import averaged_statistics
 from numepi.inference.problem import Stream
 
-__all__ = ["Rounds"]
+__all__ = ["CLOSE", "Rounds"]
 
 _MAX_REPLICATES = 16
 _NOISY_SIMULATIONS = 6  # times round_size: most simulations of a round in which parameters are simulated repeatedly
@@ -21,7 +21,7 @@ _HELD_OUT = 5  # every fifth row of the replay tells whether a fit goes too far
 _TRIFLE = 0.05  # nats of held-out likelihood that a fit may lose
 _WORTHWHILE = 0.005  # nats that a few more steps of a fit should gain
 _LONGEST_FIT = 5  # times fit_steps
-_CLOSE = 0.2  # effective share of the flow's samples under the target, from where the flow follows it
+CLOSE = 0.2  # effective share of the flow's samples under the target, from where the flow follows it
 _PATIENCE = 5  # annealing rounds before gradients are called for
 _HOPEFUL = 0.7  # share of the distance to the targets that may be left by then
 
@@ -55,7 +55,7 @@ class Rounds:
     def follows(self):
         """Whether the flow follows its target well enough for its own violation to say where the targets are."""
         ess = self.engine.trace["ess"]
-        return bool(ess) and ess[self.number - 1] >= _CLOSE
+        return bool(ess) and ess[-1] >= CLOSE
 
     @property
     def lost(self):

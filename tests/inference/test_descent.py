@@ -1,4 +1,4 @@
-"""The descent along path gradients, and which flow the dual solver takes."""
+"""The descent along path gradients: where it leads, and how a run goes on from there."""
 
 import numpy as np
 import pytest
@@ -8,23 +8,58 @@ from numepi.inference.descent import Descent
 from numepi.inference.dual import Dual
 from numepi.inference.dual_settings import Settings
 from numepi.inference.problem import Problem
+from numepi.inference.refinement import Refinement
 from numepi.inference.score import score
+
+BOX = ne.Support([-10.0, -10.0], [10.0, 10.0])
+
+
+def descending(**settings):
+    """A run that begins with a descent to p* = N((1, -1), diag(1, 4))."""
+    circuit = ne.circuits.FunctionCircuit(lambda z: z, BOX, statistic_names=("x", "y"))
+    prop = ne.EmergentProperty(mean=[1.0, -1.0], variance=[1.0, 4.0])
+    problem = Problem(circuit, prop, np.random.SeedSequence(1))
+    settings = {"descent_steps": 800, "refine_size": 200, "learning_rate": 5e-3} | settings
+    engine = Dual(problem, ne.RealNVP(BOX, stages=4, hidden=(20, 20)), Settings(**settings))
+    engine.initialise()
+    engine.last = Descent(engine)
+    return engine
 
 
 def test_descent_reaches_a_known_solution_without_any_round():
-    box = ne.Support([-10.0, -10.0], [10.0, 10.0])
-    circuit = ne.circuits.FunctionCircuit(lambda z: z, box, statistic_names=("x", "y"))
-    prop = ne.EmergentProperty(mean=[1.0, -1.0], variance=[1.0, 4.0])
-    problem = Problem(circuit, prop, np.random.SeedSequence(1))
-    flow = ne.RealNVP(box, stages=4, hidden=(20, 20))
-    engine = Dual(problem, flow, Settings(descent_steps=800, refine_size=200, learning_rate=5e-3))
-    engine.initialise()
-    engine.last = Descent(engine)
-    while not engine.finished:
+    engine = descending()
+    while not engine.descended:
         engine.step()
-    assert engine.failure is None
-    answer = score(problem, flow, engine.theta, n=20_000)
-    # tolerances of a met constraint; p* = N((1, -1), diag(1, 4)) and its multipliers
-    assert np.all(np.abs(answer.constraint - problem.constraints.target) <= problem.constraints.tolerance)
+    assert engine.failure is None and engine.rounds.number == 0
+    answer = score(engine.problem, engine.flow, engine.theta, n=20_000)
+    # tolerances of a met constraint
+    assert np.all(np.abs(answer.constraint - engine.problem.constraints.target) <= engine.problem.constraints.tolerance)
     assert answer.entropy == pytest.approx(np.log(2 * np.pi * np.e * 2), abs=0.1)
     np.testing.assert_allclose(engine.multipliers, [0.0, 0.0, -0.5, -0.125], atol=0.1)
+
+
+SHORT = {"descent_steps": 300, "refine_steps": 100, "final_rounds": 2, "round_size": 400, "fit_steps": 50}
+
+
+def test_a_flow_that_follows_goes_back_to_the_rounds_and_resumes_to_the_same_bits():
+    whole, states = descending(**SHORT), []
+    while not whole.finished:
+        whole.step()
+        states.append({name: np.copy(value) for name, value in whole.state().items()})
+        assert whole.steps_done <= whole.n_steps
+    assert whole.descended and isinstance(whole.last, Refinement) and whole.rounds.number == SHORT["final_rounds"]
+    assert len(whole.trace["ess"]) == SHORT["descent_steps"] + SHORT["final_rounds"] + SHORT["refine_steps"]
+    for begun in (2, 6, 8, len(states) - 1):  # descent, back in the rounds, their fit, refinement
+        resumed = descending(**SHORT)
+        resumed.restore(states[begun - 1])
+        while not resumed.finished:
+            resumed.step()
+        np.testing.assert_array_equal(resumed.theta, whole.theta)
+
+
+def test_a_flow_that_does_not_follow_ends_with_the_descent(monkeypatch):
+    monkeypatch.setattr("numepi.inference.descent.CLOSE", 1.1)
+    engine = descending(**SHORT)
+    while not engine.finished:
+        engine.step()
+    assert engine.failure is None and not engine.descended and engine.rounds.number == 0
