@@ -269,8 +269,6 @@ class Dual:
         phase = _LAST_PHASES.index(self.last and type(self.last))
         counters = [rounds.number, rounds.chunk, rounds.left, rounds.replicates, phase, self.chunk, self.descended]
         arrays["counters"] = np.array(counters)
-            [rounds.number, rounds.chunk, rounds.left, rounds.replicates, phase, self.chunk, self.descended]
-        )
         arrays |= {f"adam_{k}": np.asarray(v) for k, v in self.optimiser.state().items()}
         arrays |= {f"dual_{k}": v for k, v in self.dual.state().items()}
         arrays |= {f"replay_{k}": v for k, v in self.replay.state().items()}
