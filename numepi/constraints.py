@@ -42,6 +42,7 @@ class Constraints:
         for name, power, value, size in self._monomials():
             names.append(name), powers.append(power), target.append(value), scale.append(size)
         self._powers = np.array(powers, dtype=int).reshape(len(names), len(statistic_names))
+        self._factors = [np.repeat(np.arange(len(power)), power).tolist() for power in self._powers]
         # A mean is a constraint on f itself, every other monomial on f - mean.
         self._is_mean = np.array([p.sum() == 1 for p in self._powers], dtype=bool)
         for moment in prop.functions:
@@ -108,8 +109,11 @@ class Constraints:
         """T of statistics ``f`` (n, k): (n, m)."""
         f = self._check(f)
         centred = f - self._centre
-        columns = [np.prod(centred**power, axis=1) for power in self._powers]
-        values = np.stack(columns, axis=1) if columns else np.empty((len(f), 0))
+        values = np.empty((len(f), len(self._powers)))
+        for column, factors in zip(values.T, self._factors):
+            column[:] = centred[:, factors[0]]
+            for j in factors[1:]:
+                column *= centred[:, j]
         values += self._monomial_offset
         extra = [_user_values(moment, f) for moment in self.prop.functions]
         return np.column_stack([values, *extra]) if extra else values

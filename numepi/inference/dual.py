@@ -171,10 +171,12 @@ class Dual:
         """Draws batches of replay rows in proportion to ``weights``, stratified."""
         cumulative = np.cumsum(weights)
         size = self.settings.batch_size
+        width = cumulative[-1] / size
+        strata = np.arange(size) * width
 
         def draw():
-            points = (generator.random() + np.arange(size)) / size * cumulative[-1]
-            return np.minimum(np.searchsorted(cumulative, points), len(cumulative) - 1)
+            rows = np.searchsorted(cumulative, strata + generator.random() * width)
+            return np.minimum(rows, len(cumulative) - 1, out=rows)
 
         return draw
 
@@ -184,7 +186,7 @@ class Dual:
 
     def likelihood_gradient(self, rows):
         """Gradient of the negative mean log-likelihood of replay rows."""
-        _, pullback = self.flow.log_prob_with_pullback(self.theta, self.replay.z[rows])
+        _, pullback = self.flow.log_prob_with_pullback(self.theta, self.replay.z.take(rows, axis=0))
         return pullback(np.full(len(rows), -1.0 / len(rows)))[0]
 
     def simulate_flow(self, number, with_jacobian):

@@ -8,7 +8,6 @@ The expectation under the prior is estimated from samples drawn elsewhere with i
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp
 
 __all__ = ["DualStep", "effective_sample_size", "minimise_dual", "normalised_weights"]
 
@@ -95,7 +94,10 @@ def minimise_dual(violation, log_base, eta, floor, max_steps=50, tolerance=1e-6)
 
 def _dual(violation, log_base, eta):
     log_weights = log_base + violation @ eta
-    return logsumexp(log_weights), normalised_weights(log_weights)
+    shift = log_weights.max()
+    weights = np.exp(log_weights - shift)
+    total = weights.sum()
+    return shift + np.log(total), weights / total
 
 
 def _retreat(violation, log_base, eta, floor):

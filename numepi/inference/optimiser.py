@@ -2,7 +2,18 @@
 
 import numpy as np
 
+from numepi.kernels.compile import kernel
+
 __all__ = ["Adam"]
+
+
+@kernel
+def adam(theta, gradient, mean, square, b1, b2, rate, epsilon):
+    """Move theta, mean and square (n,) by one step; rate and epsilon hold the corrections of the moments' bias."""
+    for i in range(len(theta)):
+        mean[i] += (1 - b1) * (gradient[i] - mean[i])
+        square[i] += (1 - b2) * (gradient[i] * gradient[i] - square[i])
+        theta[i] -= rate * mean[i] / (np.sqrt(square[i]) + epsilon)
 
 
 class Adam:
@@ -42,11 +53,13 @@ class Adam:
                 gradient = gradient * (self.clip_norm / norm)
         self.count += 1
         b1, b2 = self.decay
-        self.mean += (1 - b1) * (gradient - self.mean)
-        self.square += (1 - b2) * (gradient**2 - self.square)
-        scale = self.learning_rate * np.sqrt(1 - b2**self.count) / (1 - b1**self.count)
-        step = scale * self.mean / (np.sqrt(self.square) + self.epsilon * np.sqrt(1 - b2**self.count))
-        return (theta - step).astype(theta.dtype, copy=False)
+        correction = np.sqrt(1 - b2**self.count)
+        moved = np.array(theta, np.float64)
+        adam(
+            moved, np.ascontiguousarray(gradient), self.mean, self.square, b1, b2,
+            self.learning_rate * correction / (1 - b1**self.count), self.epsilon * correction,
+        )  # fmt: skip
+        return moved
 
     def state(self):
         """The arrays that define the optimiser's state."""
