@@ -25,9 +25,8 @@ def algorithm_one(name, circuit, prop, options, **settings):
     """The paper's flow fitted by its Algorithm 1 with its settings, but for ``settings`` (fewer iterations, say)."""
     if options.quick:
         settings = settings | _QUICK_ALGORITHM_ONE
-    # the paper's constraints are raw and its learning rate constant
-    paper = circuit.paper_settings() | {"scaled": False, "learning_rate_decay": 1.0}
-    return _fit(f"{name}-paper", circuit, prop, options, solver="augmented-lagrangian", **(paper | settings))
+    settings = circuit.paper_settings() | settings
+    return _fit(f"{name}-paper", circuit, prop, options, solver="augmented-lagrangian", **settings)
 
 
 def exact(name, circuit, prop, options, **settings):

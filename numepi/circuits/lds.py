@@ -102,7 +102,7 @@ class LDS(Circuit):
         return EmergentProperty(mean=[0.0, 2 * np.pi], variance=[0.25**2, (np.pi / 5) ** 2])
 
     def paper_settings(self):
-        """The flow and Algorithm 1 settings of the paper, as keywords of `numepi.infer`."""
+        """The paper's flow and Algorithm 1: raw constraints, constant learning rate; keywords of `numepi.infer`."""
         from numepi.flow import RealNVP
 
         return {
@@ -113,6 +113,8 @@ class LDS(Circuit):
             "penalty_growth": 4.0,
             "test_batch_size": 500,
             "learning_rate": 1e-3,
+            "learning_rate_decay": 1.0,
+            "scaled": False,
         }
 
     def _job(self, noise):

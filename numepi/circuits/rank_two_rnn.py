@@ -220,7 +220,7 @@ class RankTwoRNN(Circuit):
         return EmergentProperty(mean=[0.5, 1.5], variance=[0.25**2, 0.25**2])
 
     def paper_settings(self):
-        """The flow and Algorithm 1 settings of the paper, as keywords of `numepi.infer`."""
+        """The paper's flow and Algorithm 1: raw constraints, constant learning rate; keywords of `numepi.infer`."""
         from numepi.flow import RealNVP
 
         return {
@@ -231,6 +231,8 @@ class RankTwoRNN(Circuit):
             "penalty_growth": 4.0,
             "test_batch_size": 200,
             "learning_rate": 1e-3,
+            "learning_rate_decay": 1.0,
+            "scaled": False,
         }
 
     def _check_noise(self, noise, n):

@@ -109,7 +109,7 @@ class SC(Circuit):
         return EmergentProperty(mean=[0.75, 0.75], variance=[0.075**2, 0.075**2])
 
     def paper_settings(self):
-        """The flow and Algorithm 1 settings of the paper, as keywords of `numepi.infer`."""
+        """The paper's flow and Algorithm 1: raw constraints, constant learning rate; keywords of `numepi.infer`."""
         from numepi.flow import RealNVP
 
         return {
@@ -120,6 +120,8 @@ class SC(Circuit):
             "penalty_growth": 2.0,
             "test_batch_size": 25,
             "learning_rate": 1e-3,
+            "learning_rate_decay": 1.0,
+            "scaled": False,
         }
 
     @property

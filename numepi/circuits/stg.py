@@ -66,7 +66,7 @@ class STG(Circuit):
         return EmergentProperty(mean=[0.55], variance=[0.025**2])
 
     def paper_settings(self):
-        """The flow and Algorithm 1 settings of the paper, as keywords of `numepi.infer`."""
+        """The paper's flow and Algorithm 1: raw constraints, constant learning rate; keywords of `numepi.infer`."""
         from numepi.flow import RealNVP
 
         return {
@@ -77,6 +77,8 @@ class STG(Circuit):
             "penalty_growth": 2.0,
             "test_batch_size": 100,
             "learning_rate": 1e-3,
+            "learning_rate_decay": 1.0,
+            "scaled": False,
         }
 
     def _check_noise(self, noise, n):

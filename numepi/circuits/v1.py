@@ -119,7 +119,7 @@ class V1(Circuit):
         return EmergentProperty(mean=[positive("mean", mean)], variance=[1.0])
 
     def paper_settings(self):
-        """The flow and Algorithm 1 settings of the paper, as keywords of `numepi.infer`."""
+        """The paper's flow and Algorithm 1: raw constraints, constant learning rate; keywords of `numepi.infer`."""
         from numepi.flow import RealNVP
 
         return {
@@ -130,6 +130,8 @@ class V1(Circuit):
             "penalty_growth": 2.0,
             "test_batch_size": 100,
             "learning_rate": 1e-3,
+            "learning_rate_decay": 1.0,
+            "scaled": False,
         }
 
     def steady_state(self, inputs=None):
