@@ -101,7 +101,7 @@ def _masked(text, varies):
     if varies:
         for pattern, replacement in _VERDICTS:
             text = pattern.sub(replacement, text)
-        text = re.sub(r"(?<=\[) +", "", _NUMBER.sub("#", text))
+        text = re.sub(r"(?<=\[) +| +(?=\])", "", _NUMBER.sub("#", text))
         return [" ".join(line.split()) for line in text.strip().splitlines()]
     return [line.rstrip() for line in text.strip().splitlines()]
 
