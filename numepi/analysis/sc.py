@@ -9,8 +9,12 @@ from numepi.analysis.trends import linear_trends
 from numepi.analysis.variants import variant
 from numepi.circuits.sc_connectivity import EIGENMODE_NAMES, eigenvalues, weights
 
-__all__ = ["Silencing", "TaskFlip", "eigenmode_directions", "eigenvalue_trends", "silence", "task_flip"]
+__all__ = [
+    "RESPONSES", "Silencing", "TaskFlip", "anti_response", "eigenmode_directions", "eigenvalue_trends", "silence",
+    "task_flip",
+]  # fmt: skip
 
+RESPONSES = ("falls both ways", "rises with Pro", "falls as Pro rises", "rises both ways")
 _SATURATED = 0.95
 _TASKS = {"pro": 0, "anti": 1}
 
@@ -18,6 +22,26 @@ _TASKS = {"pro": 0, "anti": 1}
 def eigenmode_directions():
     """Unit vectors (4,) in z that raise one eigenvalue of the connectivity alone: all, side, task, diag."""
     return {name: unit(row) for name, row in zip(EIGENMODE_NAMES, weights(np.eye(4)))}
+
+
+def anti_response(moved, direction, threshold=0.03):
+    """What Anti accuracy does on both sides of each circuit along a direction: an index (n,) into `RESPONSES`.
+
+    Parameters
+    ----------
+    moved : Perturbation
+        Of an `SC` circuit at n points, with deltas from a negative to a positive one and 0 between them.
+    direction : str
+    threshold : float
+        It falls (rises) both ways where both changes are beyond it; else it follows Pro accuracy or opposes it.
+    """
+    accuracy = moved.along(direction)[:, [0, len(moved.deltas) // 2, -1]]
+    down, up = (accuracy[:, side, 1] - accuracy[:, 1, 1] for side in (0, 2))
+    with_pro = (up - down) * (accuracy[:, 2, 0] - accuracy[:, 0, 0]) > 0
+    kind = np.where(with_pro, 1, 2)
+    kind[(down < -threshold) & (up < -threshold)] = 0
+    kind[(down > threshold) & (up > threshold)] = 3
+    return kind
 
 
 @dataclass(frozen=True)

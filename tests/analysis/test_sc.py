@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.analysis import sc
+from numepi.analysis import Perturbation, sc
 from numepi.circuits.sc_connectivity import EIGENMODE_NAMES, eigenvalues
 
 Z = np.array([[-0.5, -3.6, -1.5, -1.7], [0.2, -3.2, -1.2, -2.4], [-1.2, -4.0, -1.8, -1.6]])
@@ -57,3 +57,13 @@ def test_a_flipped_task_is_told_from_guessing(rng):
     assert flipped.slope == pytest.approx(-1, abs=0.05) and flipped.mean_anti == pytest.approx(0.25, abs=0.02)
     guessing = sc.task_flip(pro, 0.5 + 0.01 * rng.normal(size=300))
     assert abs(guessing.correlation) < 0.2 and guessing.rms > 0.2 > guessing.rms_guessing
+
+
+def test_the_response_of_anti_accuracy_is_named_by_its_two_sides():
+    pro = [[0.6, 0.7, 0.8], [0.6, 0.7, 0.8], [0.6, 0.7, 0.8], [0.9, 0.7, 0.5], [0.6, 0.7, 0.8]]
+    anti = [[0.5, 0.7, 0.6], [0.6, 0.7, 0.69], [0.8, 0.7, 0.5], [0.8, 0.7, 0.5], [0.8, 0.7, 0.9]]
+    accuracy = np.stack([pro, anti], axis=-1)[:, None]
+    moved = Perturbation(("v1",), np.array([-0.25, 0, 0.25]), None, accuracy, None, ("p_pro", "p_anti"))
+    assert [sc.RESPONSES[kind] for kind in sc.anti_response(moved, "v1")] == [
+        "falls both ways", "rises with Pro", "falls as Pro rises", "rises with Pro", "rises both ways",
+    ]  # fmt: skip
