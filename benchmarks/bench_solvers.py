@@ -58,7 +58,7 @@ def worst_violation(result):
 def answer(name, solver, seed, flow=None, **settings):
     circuit = CIRCUITS[name]()
     if flow is not None:
-        settings["flow"] = FLOWS[flow](circuit)
+        settings["flow"] = FLOWS[flow](circuit) if isinstance(flow, str) else flow
     start = time.perf_counter()
     result = ne.infer(circuit, circuit.emergent_property(), rng=seed, solver=solver, progress=False, **settings)
     return {

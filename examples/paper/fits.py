@@ -1,6 +1,7 @@
 """Fits: the paper's own flow and Algorithm 1, and the dual solver, kept in files so that a figure can be redrawn."""
 
 import numepi as ne
+from numepi.flow.gaussian import fit_gaussian
 
 __all__ = ["algorithm_one", "exact"]
 
@@ -21,11 +22,20 @@ _QUICK_DUAL = {
 }
 
 
-def algorithm_one(name, circuit, prop, options, **settings):
-    """The paper's flow fitted by its Algorithm 1 with its settings, but for ``settings`` (fewer iterations, say)."""
+def algorithm_one(name, circuit, prop, options, start=None, **settings):
+    """The paper's flow fitted by its Algorithm 1 with its settings, but for ``settings`` (fewer iterations, say).
+
+    ``start``: samples (n, D), by rejection say, whose means and standard deviations the flow starts with; by default a
+    Gaussian at the centre of the support.
+    """
     if options.quick:
         settings = settings | _QUICK_ALGORITHM_ONE
     settings = circuit.paper_settings() | settings
+    if start is not None:
+        theta = fit_gaussian(settings["flow"], start.mean(axis=0), start.std(axis=0), rng=options.seed)
+        # "uniform" is the flow's own start, which this replaces
+        settings["flow"].initial_parameters = lambda rng: theta.copy()
+        settings["initial"] = "uniform"
     return _fit(f"{name}-paper", circuit, prop, options, solver="augmented-lagrangian", **settings)
 
 
@@ -36,13 +46,13 @@ def exact(name, circuit, prop, options, **settings):
     return _fit(f"{name}-dual", circuit, prop, options, solver="dual", **settings)
 
 
-def _fit(name, circuit, prop, options, **settings):
+def _fit(name, circuit, prop, options, precision="float32", **settings):
     path = options.out / f"{name}{'-quick' if options.quick else ''}-{options.seed}.npz"
     if options.reuse and path.exists():
         result = ne.load(path)
         print(f"{path}: loaded; {result.message}")
         return result
-    result = ne.infer(circuit, prop, rng=options.seed, precision="float32", **settings)
+    result = ne.infer(circuit, prop, rng=options.seed, precision=precision, **settings)
     result.save(path)
     print(f"\n{name}, seed {options.seed}\n{result}\n")
     return result

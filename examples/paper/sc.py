@@ -2,18 +2,36 @@
 
 import numpy as np
 
-import numepi as ne
 from numepi import analysis
 from paper.fits import algorithm_one, exact
 
-__all__ = ["VALUES", "fit", "fit_by_algorithm_one", "mode_path"]
+__all__ = ["VALUES", "circuits", "fit", "fit_by_algorithm_one", "mode_path", "responses"]
 
 VALUES = np.arange(1.0, -1.01, -0.25)  # of sW
 
 
 def fit(circuit, options):
-    """A real NVP of six couplings fitted by the dual solver: it holds both regimes, and its Hessians are smooth."""
-    return exact("sc", circuit, circuit.emergent_property(), options, flow=ne.RealNVP(circuit.support, stages=6))
+    """The dual solver with its default flow: it holds both regimes."""
+    return exact("sc", circuit, circuit.emergent_property(), options, precision="float64")
+
+
+def circuits(result, quick):
+    """Distinct circuits (n, 4) of the exact solution, by importance resampling of the fit's samples."""
+    n = 40 if quick else 1000
+    return np.unique(result.sample(n, rng=5, corrected=not quick), axis=0)
+
+
+def responses(circuit, z):
+    """What Anti accuracy does within 0.25 of each circuit along the direction in which the simulator's accuracies
+    change most (hW < 0), and what it gains from more lambda_diag: an index (n,) into `sc.RESPONSES`, and (n,).
+
+    The direction is the first eigenvector of the simulator's metric: no fit enters.
+    """  # fmt: skip
+    metric = analysis.simulator_metric(circuit, z, circuit.emergent_property(), draws=2, sign={"hW": -1})
+    directions = {"v1": metric.vectors[:, 0], "diag": analysis.sc.eigenmode_directions()["diag"]}
+    moved = analysis.perturb(circuit, z, directions, [-0.25, 0, 0.25], rng=6)
+    diag = moved.along("diag")[:, :, 1]
+    return analysis.sc.anti_response(moved, "v1"), diag[:, 2] - diag[:, 1]
 
 
 def fit_by_algorithm_one(circuit, options):
