@@ -15,6 +15,7 @@ DOCS = pages.ROOT / "docs"
 PAGES = sorted([pages.ROOT / "README.md", *DOCS.glob("*.md")])
 WITH_CODE = [page for page in PAGES if pages.blocks(page)]
 NOT_RUN = {"cluster.md": ["needs dask and a Slurm cluster"]}
+STORED_FIT = ["cluster.md"]
 QUICK = {"final_rounds": 1, "round_size": 500, "fit_steps": 5, "refine_steps": 5, "refine_size": 20}
 
 
@@ -49,7 +50,7 @@ def stored_fit(monkeypatch):
 
 @pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: page.name)
 def test_blocks_run_and_print_what_the_page_shows(page, request, tmp_path, monkeypatch):
-    request.getfixturevalue("stored_fit" if "<!-- run with a stored fit" in page.read_text() else "infer_once")
+    request.getfixturevalue("stored_fit" if page.name in STORED_FIT else "infer_once")
     plt.switch_backend("Agg")
     monkeypatch.chdir(tmp_path)
     try:
@@ -58,9 +59,11 @@ def test_blocks_run_and_print_what_the_page_shows(page, request, tmp_path, monke
         plt.close("all")
 
 
-def test_blocks_that_are_not_run_are_those_known():
+def test_blocks_that_are_not_run_as_they_stand_are_those_known():
     found = {page.name: [b.not_run for b in pages.blocks(page) if b.not_run] for page in WITH_CODE}
     assert {name: reasons for name, reasons in found.items() if reasons} == NOT_RUN
+    stored = [page.name for page in WITH_CODE if any("stored fit" in b.remark for b in pages.blocks(page))]
+    assert stored == STORED_FIT
 
 
 def test_every_python_fence_is_found_and_short():
