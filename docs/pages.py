@@ -1,9 +1,9 @@
 """Run the Python blocks of pages of documentation, in order and in one namespace: python docs/pages.py PAGE --out DIR.
 
 A block is a fence marked ``python``.  A comment directly above it may say ``<!-- not run: why -->``, or
-``<!-- run with a stored fit: why -->`` for the tests, where inferences then return a result made beforehand.  What the block
-prints is shown in a fence marked ``text`` directly below a comment ``<!-- output -->`` (the same to the letter) or
-``<!-- output, numbers vary -->`` (all but the numbers, which in a fit depend on the processor's last bits).
+``<!-- run with a stored fit: why -->`` for the tests, where inferences then return a result made beforehand.  What the
+block prints is shown in a fence marked ``text`` directly below a comment ``<!-- output -->`` (the same to the letter)
+or ``<!-- output, numbers vary -->`` (all but the numbers, which in a fit depend on the processor's last bits).
 """
 
 import argparse
