@@ -77,7 +77,7 @@ def main():
         axes[1].plot(deltas, moved.along(name)[0, :, 0], style, color="black", label=name)
     ne.plotting.tidy(axes[1]).axhspan(0.525, 0.575, color="0.85", zorder=0)
     axes[1].text(deltas[0], 0.5755, "0.55 Hz ± 1 s.d.", fontsize=8, color="0.4")
-    axes[1].set(xlabel="displacement along the arrow (nS)", ylabel="hub frequency (Hz)", ylim=(0.48, 0.62))
+    axes[1].set(xlabel="displacement along the arrow (nS)", ylabel="hub frequency (Hz)", ylim=(0.48, 0.68))
     axes[1].legend(fontsize=8, frameon=False)
     _traces(axes[2], circuit, ridge[middle], centre, deltas[-1])
     figure.savefig(options.out / "figure1-stg.png", dpi=100)

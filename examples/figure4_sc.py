@@ -47,6 +47,11 @@ def main():
     moved = _perturbations(circuit, path, found, table, options)
     _regimes(circuit, circuits(result, options.quick), table)
     _figure(z, log_q, f, path, found, moved, circuit, options)
+    table.note()
+    table.note(
+        "![Samples in sW-hW with modes and v1, in vW-dW, accuracies, linear correlations; accuracies under "
+        "perturbation along v1, task, diag and side](figure4-sc.png)"
+    )
     table.close()
 
 
@@ -209,6 +214,10 @@ def _figure(z, log_q, f, path, found, moved, circuit, options):
     ne.plotting.plane(axes[0, 1], z, log_q, (1, 3), _NAMES)
     ne.plotting.mode_points(axes[0, 1], path, (1, 3))
     ne.plotting.statistic_clouds(axes[0, 2], f, circuit.emergent_property(), ("Pro accuracy", "Anti accuracy"))
+    # a few of the samples lie far out
+    axes[0, 0].set(xlim=(-3, 2), ylim=(-3.5, -0.2))
+    axes[0, 1].set(xlim=(-5, -0.5), ylim=(-5, 0))
+    axes[0, 2].set(xlim=(0.4, 1), ylim=(0.4, 1.1))
     trends = analysis.linear_trends(z, f, _NAMES, ("p_pro", "p_anti"))
     ne.plotting.trend_matrix(axes[0, 3], trends)
     axes[0, 3].set_title("linear correlation", fontsize=10)

@@ -59,6 +59,11 @@ def main():
     boxes.set(xlabel="sW of the group's mode", ylabel="rise in Anti error (%)")
     _correlations(axes[1, 1], groups, rises, path)
     figure.savefig(options.out / "figure5-sc.png", dpi=100)
+    table.note()
+    table.note(
+        "![Rise in error against the strength of silencing; Anti accuracy against Pro accuracy at saturation; rise and "
+        "its correlation with eigenvalues by mode group](figure5-sc.png)"
+    )
     table.close()
 
 
