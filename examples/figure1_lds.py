@@ -61,6 +61,13 @@ def main():
     if len(recorder.steps) > 1:  # a fit that was loaded leaves none
         gif = options.out / "figure1-lds-fit.gif"
         ne.plotting.animate_fit(recorder, gif, circuit, (1, 2), target=_ENTROPY, dpi=60)
+    for alt, name in (
+        ("Samples over the contours of growth rate and frequency", "contours.png"),
+        ("Activity of systems of both modes over two seconds", "trajectories.png"),
+        ("The fit as an animation: samples, entropy and worst constraint", "fit.gif"),
+    ):
+        table.note()
+        table.note(f"![{alt}](figure1-lds-{name})")
     table.close()
 
 

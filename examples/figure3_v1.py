@@ -35,6 +35,11 @@ def main():
     _sums(paper, table, options, axes[1, 0])
     _moments(paper[5.0], table)
     figure.savefig(options.out / "figure3-v1.png", dpi=100)
+    table.note()
+    table.note(
+        "![Modes along sigma_P with v1 for both emergent properties; sums of squares; steady rates against contrast; "
+        "simulated against linear standard deviation](figure3-v1.png)"
+    )
     table.close()
 
 
