@@ -34,7 +34,7 @@ def main():
     _modes(paper, table, axes[0])
     _sums(paper, table, options, axes[1, 0])
     _moments(paper[5.0], table)
-    figure.savefig(options.out / "figure3-v1.png", dpi=100)
+    figure.savefig(options.out / "figure3-v1.png", dpi=100, bbox_inches="tight")
     table.note()
     table.note(
         "![Modes along sigma_P with v1 for both emergent properties; sums of squares; steady rates against contrast; "
@@ -124,8 +124,8 @@ def _modes(fits, table, axes):
         points = ne.plotting.plane(ax, z, log_q, (1, 0))
         ne.plotting.mode_points(ax, path, (1, 0))
         ne.plotting.arrows(ax, found, (1, 0), scale=0)
-        ax.set(xlabel="σ_P", ylabel="σ_E", title=f"X({level:g} Hz)", aspect="equal")
-        ax.figure.colorbar(points, ax=ax, label="log density (nats)", extend="min")
+        ax.set(xlabel="σ_P (input units)", ylabel="σ_E (input units)", title=f"X({level:g} Hz)", aspect="equal")
+        ax.figure.colorbar(points, ax=ax, label="log density (nats)", extend="min", shrink=0.6)
     histogram = {f"X({m:g} Hz)": v1.sums_of_squares(r.sample(500, rng=1))[:, 1] for m, r in fits.items()}
     ne.plotting.histograms(axes[2], histogram, "σ_S² + σ_V²", bins=25)
 
