@@ -1,5 +1,6 @@
 """The result of an inference: the distribution, how well it meets the property, and how it was found."""
 
+import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,7 @@ from numepi.storage import check_writable, qualified_name, read_archive, write_a
 
 __all__ = ["Result", "load"]
 
+_FEW_PROPOSALS = 0.1  # effective share of those behind corrected samples
 _NEAR = 0.3  # nats from the exact solution
 _MANY_FAILED = 0.01  # share of failed draws that the message mentions
 
@@ -140,10 +142,18 @@ class Result:
 
         With ``corrected`` they come from the exact maximum-entropy solution p* ~ p0 exp(eta . T), eta the certificate's
         multipliers, by importance resampling of proposals from the flow, which are simulated; `sample_corrected` also
-        says how efficiently.
+        says how efficiently.  Draws that rest on few proposals are warned of (UserWarning).
         """
         if corrected:
-            return self.sample_corrected(n, rng=rng)[0]
+            z, efficiency = self.sample_corrected(n, rng=rng)
+            if efficiency < _FEW_PROPOSALS:
+                warnings.warn(
+                    f"only {efficiency:.1%} of the proposals behind the corrected samples are effective: modes that "
+                    "the fit lost do not come back with their full share; fit again with more rounds or another seed",
+                    UserWarning,
+                    stacklevel=2,
+                )
+            return z
         return self.distribution.sample(n, rng=rng)
 
     def sample_corrected(self, n, rng=0):

@@ -77,6 +77,14 @@ def test_another_circuit_or_a_missing_prior_is_refused(result, tmp_path):
         without.sample(3, corrected=True)
 
 
+def test_corrected_samples_that_rest_on_few_proposals_are_warned_of(result):
+    narrow = dataclasses.replace(result.certificate, multipliers=(0.0, 0.0, -50.0, 0.0), replicates=1)
+    with pytest.warns(UserWarning, match="of the proposals"):
+        dataclasses.replace(result, certificate=narrow).sample(10, corrected=True)
+    flat = dataclasses.replace(result.certificate, multipliers=(0.0,) * 4, replicates=1)  # p* is the start itself
+    assert dataclasses.replace(result, certificate=flat).sample(10, corrected=True).shape == (10, 4)
+
+
 def test_a_users_circuit_is_not_taken_for_numepis_of_the_same_name(result, tmp_path):
     class Mine(ne.circuits.LDS):
         pass

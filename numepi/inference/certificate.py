@@ -18,6 +18,7 @@ __all__ = ["Certificate", "certify", "pareto_k"]
 _DEFENSIVE = 0.25
 _RELIABLE_PARETO_K = 0.7
 _RELIABLE_ESS = 100.0
+_PLENTY = 0.5  # effective share of the sample, from where the shape of the tail of the weights matters no more
 _LEAST_ESS = 5.0
 _FLOOR = 20.0  # least effective number of samples while the dual is minimised
 _CORRECTIONS = 4
@@ -38,7 +39,8 @@ class Certificate:
     ess : float
         Effective number of the ``n`` samples under p*.
     pareto_k : float
-        Shape of the tail of the importance weights (Vehtari et al. 2024); above 0.7 the estimates cannot be trusted.
+        Shape of the tail of the importance weights (Vehtari et al. 2024); above 0.7 the estimates cannot be trusted,
+        unless more than half of the samples are effective: then the few weights that make the tail weigh little.
     optimal : bool
         Whether the dual's optimum was reached on the sample.
     multipliers : tuple of float (m,)
@@ -60,8 +62,9 @@ class Certificate:
 
     @property
     def reliable(self):
-        """Whether the diagnostics allow the estimates to be trusted."""
-        return self.optimal and self.pareto_k < _RELIABLE_PARETO_K and self.ess > _RELIABLE_ESS
+        """Whether the diagnostics allow the estimates to be trusted: a heavy tail matters unless most samples count."""
+        light = self.pareto_k < _RELIABLE_PARETO_K or self.ess > _PLENTY * self.n
+        return self.optimal and light and self.ess > _RELIABLE_ESS
 
     def description(self):
         """A dict of plain numbers."""

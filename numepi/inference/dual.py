@@ -75,7 +75,7 @@ class Dual:
         self.dual = Multipliers(constraints, problem.prior is not None or problem.circuit.support.is_box)
         self.rounds = Rounds(self)
         self.last = None  # phase: Refinement or Descent, after the rounds
-        self.descended = False  # and came back to the rounds
+        self.descended = None  # theta, eta and optimal_eta of a descent that led back to the rounds
         self.chunk = 0  # of the last phase
         self.failure = None
         self._spread = np.full(m, np.nan)
@@ -122,7 +122,7 @@ class Dual:
 
     @property
     def _steps_behind(self):
-        return _chunks(self.settings.descent_steps) if self.descended else 0
+        return _chunks(self.settings.descent_steps) if self.descended is not None else 0
 
     @property
     def simulations_per_step(self):
@@ -150,10 +150,12 @@ class Dual:
             if self.finished and not self.failure and isinstance(self.last, Descent) and self.last.follows:
                 self._back_to_rounds()
         elif rounds.chunk == 0:
-            rounds.simulate()
+            optimal = rounds.simulate()
+            if self.descended is not None and not optimal and not self.failure:
+                self._stay_with_descent()
         else:
             rounds.fit(_steps((rounds.chunk - 1) % self.fit_chunks, self.settings.fit_steps))
-            guided = self.problem.with_gradient and not self.descended
+            guided = self.problem.with_gradient and self.descended is None
             if rounds.chunk == 0 and (rounds.left == 0 or (guided and rounds.lost)):
                 self._end_rounds(Descent if guided and not (rounds.left == 0 and rounds.follows) else Refinement)
 
@@ -163,9 +165,17 @@ class Dual:
 
     def _back_to_rounds(self):
         """After a descent importance weights work again: they cover what the descent missed, and need no more steps."""
-        self.last, self.chunk, self.descended = None, 0, True
+        self.last, self.chunk = None, 0
+        self.descended = np.concatenate([self.theta, self.dual.eta, self.dual.optimal_eta])
         self.rounds.left = self.settings.final_rounds
         self.optimiser.reset()
+
+    def _stay_with_descent(self):
+        """The rounds found p* to be where the flow is not, and would have to anneal anew: the descent's end stands."""
+        self.last, self.chunk = Descent(self), _chunks(self.settings.descent_steps)
+        self.theta, self.dual.eta, self.dual.optimal_eta = np.split(
+            self.descended, np.cumsum([len(self.theta), len(self.dual.eta)])
+        )
 
     def resampler(self, weights, generator):
         """Draws batches of replay rows in proportion to ``weights``, stratified."""
@@ -192,7 +202,7 @@ class Dual:
     def simulate_flow(self, number, with_jacobian):
         """`FlowSample` for step ``number`` of the last phase; None where too many simulations fail."""
         problem = self.problem
-        counter = number + (self.settings.descent_steps if self.descended else 0)
+        counter = number + (self.settings.descent_steps if self.descended is not None else 0)
         z, log_q, pullback = self.flow.sample_with_pullback(
             self.theta, problem.normals(Stream.EPOCH_BASE, counter, self.settings.refine_size)
         )
@@ -269,8 +279,9 @@ class Dual:
         arrays = {"theta": self.theta, "theta_start": self.theta_start, "spread": self._spread}
         arrays["failure"] = np.array(self.failure or "")
         phase = _LAST_PHASES.index(self.last and type(self.last))
-        counters = [rounds.number, rounds.chunk, rounds.left, rounds.replicates, phase, self.chunk, self.descended]
+        counters = [rounds.number, rounds.chunk, rounds.left, rounds.replicates, phase, self.chunk]
         arrays["counters"] = np.array(counters)
+        arrays["descended"] = np.array([] if self.descended is None else self.descended)
         arrays |= {f"adam_{k}": np.asarray(v) for k, v in self.optimiser.state().items()}
         arrays |= {f"dual_{k}": v for k, v in self.dual.state().items()}
         arrays |= {f"replay_{k}": v for k, v in self.replay.state().items()}
@@ -282,8 +293,8 @@ class Dual:
         self.theta, self.theta_start, self._spread = arrays["theta"], arrays["theta_start"], arrays["spread"]
         self.failure = str(arrays["failure"]) or None
         counters = (int(v) for v in arrays["counters"])
-        rounds.number, rounds.chunk, rounds.left, rounds.replicates, phase, self.chunk, descended = counters
-        self.descended = bool(descended)
+        rounds.number, rounds.chunk, rounds.left, rounds.replicates, phase, self.chunk = counters
+        self.descended = arrays["descended"] if len(arrays["descended"]) else None
         self.last = _LAST_PHASES[phase](self) if phase else None
         self.dual.restore({k: arrays[f"dual_{k}"] for k in self.dual.state()})
         self.optimiser.restore({k: arrays[f"adam_{k}"] for k in self.optimiser.state()})

@@ -141,7 +141,7 @@ class Multipliers:
         worst = int(np.argmax(np.abs(own) / constraints.tolerance))
         self.failure = (
             f"the property cannot be met on this support (the dual diverges): the constraint "
-            f"{constraints.names[worst]!r} gets no closer than {constraints.target[worst] + own[worst]:.4g} to its "
+            f"{constraints.names[worst]!r} came no closer than {constraints.target[worst] + own[worst]:.4g} to its "
             f"target {constraints.target[worst]:.4g}; change the target, or widen the support"
         )
 

@@ -67,7 +67,7 @@ class Rounds:
         return slow or self.engine.dual.stalled
 
     def simulate(self):
-        """Simulate a round, and move the multipliers."""
+        """Simulate a round, and move the multipliers; return whether to the dual's optimum."""
         engine, problem = self.engine, self.engine.problem
         settings = engine.settings
         base = problem.normals(Stream.BASE, self.number, self.size)
@@ -82,7 +82,7 @@ class Rounds:
                 int(rows.sum()), len(rows), settings.max_failed_fraction
             )
         if engine.failure:
-            return
+            return False
         log_prior = problem.log_prior(z)
         violation = (T - problem.constraints.target) / engine.scale
         covariance = covariance / np.outer(engine.scale, engine.scale)
@@ -106,6 +106,7 @@ class Rounds:
             self.left = settings.final_rounds
             engine.dual.out_of_rounds()
         engine.failure = engine.dual.failure
+        return optimal
 
     def _choose_replicates(self, n_own):
         """Enough draws for each z that little noise is left in the log-weights of the flow's own rows.

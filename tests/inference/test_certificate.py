@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.inference.certificate import certify, pareto_k
+from numepi.inference.certificate import Certificate, certify, pareto_k
 from numepi.inference.correction import corrected_sample
 from numepi.inference.problem import Problem
 
@@ -96,3 +96,19 @@ def test_a_handful_of_samples_certifies_nothing(flow):
     certificate = certify(far, flow, theta, theta, n=200, multipliers=multipliers)
     assert np.isnan([certificate.kl, certificate.entropy_bound]).all() and not certificate.reliable
     np.testing.assert_allclose(certificate.multipliers, multipliers)
+
+
+@pytest.mark.parametrize(
+    ("ess", "pareto_k", "optimal", "reliable"),
+    [
+        (9000.0, 0.3, True, True),
+        (9000.0, 0.9, True, False),  # a heavy tail
+        (11_000.0, 0.9, True, True),  # with most of the samples effective all the same
+        (50.0, 0.3, True, False),
+        (11_000.0, 0.3, False, False),
+    ],
+)
+def test_what_makes_a_certificate_reliable(ess, pareto_k, optimal, reliable):
+    certificate = Certificate(0.1, 0.01, 1.0, 0.01, ess, pareto_k, optimal, (0.0,), 20_000, 1)
+    assert certificate.reliable is reliable
+    assert ("NOT RELIABLE" in str(certificate)) is not reliable

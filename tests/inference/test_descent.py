@@ -28,7 +28,7 @@ def descending(**settings):
 
 def test_descent_reaches_a_known_solution_without_any_round():
     engine = descending()
-    while not engine.descended:
+    while engine.descended is None:
         engine.step()
     assert engine.failure is None and engine.rounds.number == 0
     answer = score(engine.problem, engine.flow, engine.theta, n=20_000)
@@ -47,7 +47,11 @@ def test_a_flow_that_follows_goes_back_to_the_rounds_and_resumes_to_the_same_bit
         whole.step()
         states.append({name: np.copy(value) for name, value in whole.state().items()})
         assert whole.steps_done <= whole.n_steps
-    assert whole.descended and isinstance(whole.last, Refinement) and whole.rounds.number == SHORT["final_rounds"]
+    assert (
+        whole.descended is not None
+        and isinstance(whole.last, Refinement)
+        and whole.rounds.number == SHORT["final_rounds"]
+    )
     assert len(whole.trace["ess"]) == SHORT["descent_steps"] + SHORT["final_rounds"] + SHORT["refine_steps"]
     for begun in (2, 6, 8, len(states) - 1):  # descent, back in the rounds, their fit, refinement
         resumed = descending(**SHORT)
@@ -62,4 +66,24 @@ def test_a_flow_that_does_not_follow_ends_with_the_descent(monkeypatch):
     engine = descending(**SHORT)
     while not engine.finished:
         engine.step()
-    assert engine.failure is None and not engine.descended and engine.rounds.number == 0
+    assert engine.failure is None and engine.descended is None and engine.rounds.number == 0
+
+
+def test_the_descent_stands_where_the_rounds_would_anneal_anew():
+    engine = descending(**SHORT)
+    while engine.descended is None:
+        engine.step()
+    end, eta = engine.theta.copy(), engine.dual.eta.copy()
+    move, rounds = engine.dual.move, []
+
+    def retreat(*args, **keywords):
+        rounds.append(move(*args, **keywords))
+        return rounds[-1] and len(rounds) < 2
+
+    engine.dual.move = retreat
+    while not engine.finished:
+        engine.step()
+        assert engine.steps_done <= engine.n_steps
+    assert rounds[0] and engine.rounds.number == 2 and engine.failure is None
+    np.testing.assert_array_equal(engine.theta, end)
+    np.testing.assert_array_equal(engine.dual.eta, eta)
