@@ -163,6 +163,13 @@ class Constraints:
                 matrix[row, mean] -= offset[other]
         return matrix, excess
 
+    def gaussian_multipliers(self):
+        """Natural parameters (m,) of independent normals about the target means: -1 / (2 variance), else 0."""
+        multipliers = np.zeros(len(self))
+        for row in np.flatnonzero((self._powers == 2).any(axis=1)):
+            multipliers[row] = -0.5 / self.target[row]
+        return multipliers
+
     def _check(self, f):
         f = np.asarray(f, float)
         if f.ndim != 2 or f.shape[1] != len(self.statistic_names):

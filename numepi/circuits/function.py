@@ -58,7 +58,7 @@ class FunctionCircuit(Circuit):
         self.function, self.jacobian, self.support = function, jacobian, support
         self.differentiable, self.name, self.version = bool(differentiable), str(name), str(version)
         self.parameter_names = _names("parameter_names", parameter_names, support.dim, "z")
-        self.sign_symmetries = tuple(tuple(self._index(name) for name in each) for each in sign_symmetries)
+        self.sign_symmetries = tuple(self._indices(each) for each in sign_symmetries)
         self.statistic_names = ()
         if statistic_names is None:
             probe = support.from_line(np.array([[-0.25], [0.25]]) * np.ones(support.dim))[0]
@@ -80,10 +80,15 @@ class FunctionCircuit(Circuit):
             "version": self.version,
         }
 
-    def _index(self, name):
-        if name not in self.parameter_names:
-            raise ValueError(f"sign_symmetries names {name!r}: the parameters are {', '.join(self.parameter_names)}")
-        return self.parameter_names.index(name)
+    def _indices(self, names):
+        if isinstance(names, str):
+            raise TypeError(f"sign_symmetries has {names!r}: give sets of names, such as [({names!r},)]")
+        for name in names:
+            if name not in self.parameter_names:
+                raise ValueError(
+                    f"sign_symmetries names {name!r}: the parameters are {', '.join(self.parameter_names)}"
+                )
+        return tuple(self.parameter_names.index(name) for name in names)
 
     def __repr__(self):
         return f"FunctionCircuit({_qualified_name(self.function)}, {self.support!r})"

@@ -21,7 +21,7 @@ def fit_gaussian(flow, mean=None, standard_deviation=None, rng=0):
     Parameters
     ----------
     flow : Flow
-        Of a `numepi.flow.SymmetricFlow` the half is started so.
+        Of a `numepi.flow.SymmetricFlow` the half is started so, and mean and bounds are those of the half.
     mean : array (D,), optional
         Default: the centre of each bounded dimension.
     standard_deviation : array (D,), optional

@@ -26,7 +26,8 @@ class SymmetricFlow:
     Base normals are folded alike, u -> Phi^-1(2 Phi(|u|) - 1), so that with the Gaussian-CDF map the initial flow is
     exactly uniform on the box.  The density may jump where a pivot is zero; its gradient there is one-sided.
 
-    Has the methods and attributes of `numepi.flow.composition.Flow`.
+    Has the methods of `numepi.flow.composition.Flow`.  With a prior it can be right only if the prior has the
+    symmetries, too.
 
     Parameters
     ----------
@@ -182,8 +183,8 @@ def _eliminate(support, sets):
         rows[number, list(each)] = 1
     for i in np.flatnonzero(rows.any(axis=0) & (support.lower != -support.upper)):
         raise ValueError(
-            f"parameter {i} changes sign in a symmetry, but its bounds [{support.lower[i]}, {support.upper[i]}] "
-            "are not symmetric about zero"
+            f"sign_symmetries moves parameter {i}, whose bounds [{support.lower[i]}, {support.upper[i]}] are not "
+            "symmetric about zero: make them so, or leave the set out"
         )
     pivots = []
     for column in range(support.dim):

@@ -3,6 +3,10 @@
 In many dimensions, or for sharp targets, importance weights reach nothing.  What is left is the gradient of T: each
 step simulates a few samples of the flow with their Jacobian, moves eta towards the targets within a trust region, and
 takes d/dz (log q - log p_eta), pulled back through the samples alone (Roeder et al. 2017), as the gradient of the flow.
+
+Where the density of circuits falls steeply the multiplier of a square comes out positive, and p_eta grows again far
+out.  A few samples that stray there would draw the whole flow after them: they are called back instead, and a stretch
+of steps that goes astray all the same is taken back.
 """
 
 import numpy as np
@@ -17,6 +21,9 @@ _WINDOW = 8  # batches that the moments are taken from
 _MULTIPLIER_SHARE = 0.1  # of the Newton step that the multipliers take at each step
 _RADIUS = 0.1  # of their trust region
 _LANDING = 0.3  # share of the steps in which rates fall to zero
+_ASTRAY = 4.0  # standard deviations of the target from its mean, once the bulk of the samples is there
+_RELAPSE = 3.0  # times the least violation of a stretch so far that takes one back,
+_WOBBLE = 0.25  # from this violation, in natural scales
 _ENOUGH = 300  # steps that should have come near any targets within reach
 _FAR = 0.5  # natural scales from the targets
 
@@ -27,6 +34,7 @@ class Descent:
     def __init__(self, engine):
         self.engine = engine
         self.n_steps = engine.settings.descent_steps
+        self.best = np.empty(0)  # violation, theta and eta at the end of the stretch that was nearest to the targets
 
     def take(self, steps):
         """Take the steps of these numbers; stop early where the engine fails."""
@@ -45,8 +53,20 @@ class Descent:
             if not engine.descend(self._path_gradient(sample), _RATE * landing):
                 return
             engine.record_sample(sample)
+        self._take_back(len(steps))
         if steps[-1] == self.n_steps - 1 and self.n_steps >= _ENOUGH:
             self._look_back(len(steps))
+
+    def _take_back(self, n):
+        """Return to the best stretch so far if the last ``n`` steps led away from the targets."""
+        engine = self.engine
+        violation = np.abs(np.mean(engine.trace["violation"][-n:], axis=0)).max()
+        if not len(self.best) or violation <= self.best[0]:
+            self.best = np.concatenate([[violation], engine.theta, engine.dual.eta])
+        elif not violation <= max(_WOBBLE, _RELAPSE * self.best[0]):
+            _, engine.theta, eta = np.split(self.best, [1, 1 + len(engine.theta)])
+            engine.dual.eta = engine.dual.optimal_eta = eta
+            engine.optimiser.reset()
 
     @property
     def follows(self):
@@ -62,6 +82,18 @@ class Descent:
             self.engine.dual.out_of_reach(nearest)
             self.engine.failure = self.engine.dual.failure
 
+    def _multipliers(self, f):
+        """Of each sample (n, m): those of p_eta, but a normal's for samples astray."""
+        constraints = self.engine.problem.constraints
+        rows = np.tile(self.engine.multipliers, (len(f), 1))
+        mean, variance = constraints.prop.mean, constraints.prop.variance
+        fixed = [i for i, (m, v) in enumerate(zip(mean, variance)) if m is not None and v is not None]
+        if fixed:
+            deviation = (f[:, fixed] - [mean[i] for i in fixed]) / np.sqrt([variance[i] for i in fixed])
+            if np.all(np.abs(np.median(deviation, axis=0)) < 1):
+                rows[(np.abs(deviation) > _ASTRAY).any(axis=1)] = constraints.gaussian_multipliers()
+        return rows
+
     def _path_gradient(self, sample):
         engine = self.engine
         problem, batch = engine.problem, sample.batch
@@ -70,6 +102,6 @@ class Descent:
         grad_z[batch.valid] = (
             engine.flow.log_prob_gradient(engine.theta, z)
             - problem.log_prior_gradient(z)
-            - problem.constraints.pullback(batch.f, batch.jacobian, engine.multipliers)
+            - problem.constraints.pullback(batch.f, batch.jacobian, self._multipliers(batch.f))
         ) / len(z)
         return sample.pullback(grad_z, np.zeros(len(grad_z)))

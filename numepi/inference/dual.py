@@ -172,10 +172,11 @@ class Dual:
 
     def _stay_with_descent(self):
         """The rounds found p* to be where the flow is not, and would have to anneal anew: the descent's end stands."""
-        self.last, self.chunk = Descent(self), _chunks(self.settings.descent_steps)
+        self.last, self.chunk, self.rounds.chunk = Descent(self), _chunks(self.settings.descent_steps), 0
         self.theta, self.dual.eta, self.dual.optimal_eta = np.split(
             self.descended, np.cumsum([len(self.theta), len(self.dual.eta)])
         )
+        self.descended = None
 
     def resampler(self, weights, generator):
         """Draws batches of replay rows in proportion to ``weights``, stratified."""
@@ -281,6 +282,7 @@ class Dual:
         phase = _LAST_PHASES.index(self.last and type(self.last))
         counters = [rounds.number, rounds.chunk, rounds.left, rounds.replicates, phase, self.chunk]
         arrays["counters"] = np.array(counters)
+        arrays["descent"] = self.last.best if isinstance(self.last, Descent) else np.empty(0)
         arrays["descended"] = np.array([] if self.descended is None else self.descended)
         arrays |= {f"adam_{k}": np.asarray(v) for k, v in self.optimiser.state().items()}
         arrays |= {f"dual_{k}": v for k, v in self.dual.state().items()}
@@ -296,6 +298,8 @@ class Dual:
         rounds.number, rounds.chunk, rounds.left, rounds.replicates, phase, self.chunk = counters
         self.descended = arrays["descended"] if len(arrays["descended"]) else None
         self.last = _LAST_PHASES[phase](self) if phase else None
+        if isinstance(self.last, Descent):
+            self.last.best = arrays["descent"]
         self.dual.restore({k: arrays[f"dual_{k}"] for k in self.dual.state()})
         self.optimiser.restore({k: arrays[f"adam_{k}"] for k in self.optimiser.state()})
         self.replay.restore({k: arrays[f"replay_{k}"] for k in self.replay.state()})

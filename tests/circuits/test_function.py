@@ -138,3 +138,5 @@ def test_sign_symmetries_by_name():
     assert circuit.settings["sign_symmetries"] == [["b", "a"]]
     with pytest.raises(ValueError, match="'d'"):
         ne.circuits.FunctionCircuit(polar, SUPPORT, sign_symmetries=[("d",)])
+    with pytest.raises(TypeError, match=r"give sets of names, such as \[\('a',\)\]"):
+        ne.circuits.FunctionCircuit(polar, SUPPORT, parameter_names=["a", "b", "c"], sign_symmetries=("a", "b"))

@@ -73,6 +73,9 @@ def test_compiled_passes_equal_the_definition_and_its_derivatives(settings):
     np.testing.assert_allclose(flow.log_prob_definition(theta, z), log_q, atol=1e-9)
     check_grads(flow.sample, modes=["rev"], order=1)(theta, base)
     check_grads(flow.log_prob, modes=["rev"], order=1)(theta, z)
+    assert (base[:, 0] > 0).any() and (base[:, 0] < 0).any()  # both sides of a pivot
+    check_grads(lambda b: flow.sample(theta, b), modes=["rev"], order=1)(base)
+    check_grads(lambda points: flow.log_prob(theta, points), modes=["rev"], order=1)(z)
     grad_z, grad_log_q = np.random.default_rng(6).standard_normal((6, 4)), np.arange(6.0)
     full = flow.sample_with_full_pullback(theta, base)[2](grad_z, grad_log_q)[0]
     np.testing.assert_array_equal(flow.sample_with_pullback(theta, base)[2](grad_z, grad_log_q), full)

@@ -41,6 +41,21 @@ def test_descent_reaches_a_known_solution_without_any_round():
 SHORT = {"descent_steps": 300, "refine_steps": 100, "final_rounds": 2, "round_size": 400, "fit_steps": 50}
 
 
+def test_no_random_numbers_are_used_twice():
+    engine, drawn = descending(**SHORT), []
+    normals = engine.problem.normals
+
+    def recorded(purpose, counter, n):
+        drawn.append((purpose, counter))
+        return normals(purpose, counter, n)
+
+    engine.problem.normals = recorded
+    while not engine.finished:
+        engine.step()
+    assert len(drawn) == SHORT["descent_steps"] + SHORT["final_rounds"] + SHORT["refine_steps"]
+    assert len(set(drawn)) == len(drawn)
+
+
 def test_a_flow_that_follows_goes_back_to_the_rounds_and_resumes_to_the_same_bits():
     whole, states = descending(**SHORT), []
     while not whole.finished:
@@ -85,5 +100,34 @@ def test_the_descent_stands_where_the_rounds_would_anneal_anew():
         engine.step()
         assert engine.steps_done <= engine.n_steps
     assert rounds[0] and engine.rounds.number == 2 and engine.failure is None
+    assert engine.steps_done == engine.n_steps
     np.testing.assert_array_equal(engine.theta, end)
     np.testing.assert_array_equal(engine.dual.eta, eta)
+
+
+def test_samples_astray_are_called_back_whatever_the_multipliers():
+    descent = descending().last
+    descent.engine.dual.optimal_eta = np.array([1.0, 1.0, 2.0, 2.0]) * descent.engine.scale
+    near, stray = [1.2, -1.5], [1.0, 7.5]  # the latter 4.25 standard deviations off
+    f = np.array([near, near, near, stray])
+    rows = descent._multipliers(f)
+    np.testing.assert_allclose(rows[:3], np.tile([1.0, 1.0, 2.0, 2.0], (3, 1)))
+    np.testing.assert_allclose(rows[3], [0.0, 0.0, -0.5, -0.125])  # of N((1, -1), diag(1, 4))
+    far = f + [3.0, 0.0]  # the bulk is not there yet: none is astray
+    np.testing.assert_allclose(descent._multipliers(far), np.tile([1.0, 1.0, 2.0, 2.0], (4, 1)))
+
+
+def test_a_stretch_that_leads_away_from_the_targets_is_taken_back():
+    engine = descending(**SHORT)
+    while engine.chunk < 3:
+        engine.step()
+    best = engine.last.best.copy()
+    _, theta, eta = np.split(best, [1, 1 + len(engine.theta)])
+    engine.theta = engine.theta + 100.0  # a blow-up in the next stretch
+    engine.step()
+    np.testing.assert_array_equal(engine.theta, theta)
+    np.testing.assert_array_equal(engine.dual.eta, eta)
+    np.testing.assert_array_equal(engine.last.best, best)
+    assert engine.optimiser.count == 0
+    engine.step()
+    assert np.any(engine.theta != theta)
