@@ -77,8 +77,10 @@ class Descent:
         """Fail if no stretch of ``n`` steps came near the targets: they are out of the circuit's reach."""
         violation = np.array(self.engine.trace["violation"][-self.n_steps :])
         stretches = violation[: len(violation) // n * n].reshape(-1, n, violation.shape[1]).mean(axis=1)
-        nearest = stretches[np.argmin(np.abs(stretches).max(axis=1))]
-        if np.abs(nearest).max() > _FAR:
+        distance = np.abs(stretches).max(axis=1)
+        nearest = stretches[np.argmin(distance)]
+        # A descent that ended far from its best broke down: that says nothing of what is within reach.
+        if distance.min() > _FAR and distance[-1] <= _RELAPSE * distance.min():
             self.engine.dual.out_of_reach(nearest)
             self.engine.failure = self.engine.dual.failure
 
