@@ -129,7 +129,7 @@ def _reference(rows):
 def _divergence(record, reference, problem):
     """KL(q || p*) = H* - H(q) - eta* . (E_q[T] - mu), for any q with a density."""
     if record["method"] == "reweighting":
-        return "0 by construction"
+        return "0 by construction" if record["ess"] and record["ess"] > _LEAST_DRAWS else "–"
     if reference is None or "entropy" not in record:
         return "–"
     final, eta = record["final"], reference[2]
