@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import numepi as ne
 from numepi.inference.certificate import Certificate, certify, pareto_k
@@ -112,3 +113,21 @@ def test_what_makes_a_certificate_reliable(ess, pareto_k, optimal, reliable):
     certificate = Certificate(0.1, 0.01, 1.0, 0.01, ess, pareto_k, optimal, (0.0,), 20_000, 1)
     assert certificate.reliable is reliable
     assert ("NOT RELIABLE" in str(certificate)) is not reliable
+
+
+def test_corrected_samples_against_quadrature():
+    """A curved density with two ridges, from the uniform start: both marginals, false alarm 2e-4 in all."""
+    box = ne.Support([-2.0, -2.0], [2.0, 2.0])
+    circuit = ne.circuits.FunctionCircuit(lambda z: z[:, :1] * z[:, 1:], box, statistic_names=("product",))
+    curved = Problem(circuit, ne.EmergentProperty(mean=[1.0], variance=[0.25]), np.random.SeedSequence(3))
+    flow = ne.RealNVP(box, stages=2, hidden=(8,))
+    theta = flow.initial_parameters(0)
+    eta = np.array([0.5, -2.0])
+    z, efficiency = corrected_sample(curved, flow, theta, theta, eta, 3000)
+    assert efficiency > 0.2
+    nodes = np.linspace(-2, 2, 801)
+    product = nodes[:, None] * nodes
+    marginal = np.exp(eta[0] * product + eta[1] * (product - 1.0) ** 2).sum(axis=0)
+    cumulative = np.cumsum(marginal) - 0.5 * (marginal + marginal[0])
+    for column in z.T:
+        assert stats.kstest(column, lambda x: np.interp(x, nodes, cumulative / cumulative[-1])).pvalue > 1e-4
