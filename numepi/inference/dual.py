@@ -184,10 +184,10 @@ class Dual:
         size = self.settings.batch_size
         width = cumulative[-1] / size
         strata = np.arange(size) * width
+        cumulative[-1] = np.inf  # a point that rounds up to the end belongs to the last row
 
         def draw():
-            rows = np.searchsorted(cumulative, strata + generator.random() * width)
-            return np.minimum(rows, len(cumulative) - 1, out=rows)
+            return cumulative.searchsorted(strata + generator.random() * width)
 
         return draw
 
@@ -220,7 +220,7 @@ class Dual:
 
     def descend(self, gradient, rate):
         """One step of the optimiser, at ``rate`` times the learning rate; return whether it was possible."""
-        if not np.isfinite(gradient).all():
+        if not np.isfinite(gradient @ gradient):
             self.failure = _NOT_FINITE
             return False
         self.optimiser.learning_rate = self.settings.learning_rate * rate
@@ -231,10 +231,11 @@ class Dual:
         """Add samples of the flow, log densities (n,) and violations (n, m), to the traces."""
         log_weights = log_prior + violation @ self.dual.eta - log_q
         weights = normalised_weights(log_weights)
-        spread = np.maximum(violation.std(axis=0), _LEAST_SPREAD)
-        self._spread = spread / np.sqrt(len(violation))
+        mean = violation.mean(axis=0)
+        variance = np.einsum("nm,nm->m", violation, violation) / len(violation) - mean**2
+        self._spread = np.sqrt(np.maximum(variance, _LEAST_SPREAD**2) / len(violation))
         self.trace["entropy"].append(float((log_prior - log_q).mean()))
-        self.trace["violation"].append(violation.mean(axis=0))
+        self.trace["violation"].append(mean)
         self.trace["ess"].append(float(1 / (np.sum(weights**2) * len(weights))))
         self.trace["multipliers"].append(self.dual.eta / self.scale)
 
