@@ -41,7 +41,8 @@ def brute_force(n, seed=0, block=50_000):
         T += constraints.sufficient_statistics(f) / REPLICATES
     violation = (T - constraints.target) / constraints.scale
     step = minimise_dual(violation, log_base, np.zeros(len(constraints)), floor=20, max_steps=200)
-    assert step.optimal, "too few draws: the dual's optimum was not reached"
+    if not step.optimal:
+        raise RuntimeError(f"n = {n} draws are too few: the dual's optimum was not reached")
     log_weights = log_base + violation @ step.eta
     shift = log_weights.max()
     entropy = support.log_volume + shift + np.log(np.exp(log_weights - shift).sum() / n)

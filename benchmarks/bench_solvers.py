@@ -76,58 +76,65 @@ def answer(name, solver, seed, flow=None, **settings):
     }
 
 
-class LDS:
+class _Answers:
+    """What every suite of answers tracks; ``answers`` is a dict by the suite's parameters."""
+
+    timeout = 10_000
+
+    def track_entropy(self, answers, *which):
+        return _one(answers, which)["entropy"]
+
+    track_entropy.unit = "nats"
+
+    def track_entropy_gap(self, answers, *which):
+        return _one(answers, which)["entropy gap"]
+
+    track_entropy_gap.unit = "nats below the exact entropy, NaN where that is unknown"
+
+    def track_kl(self, answers, *which):
+        return _one(answers, which)["kl"]
+
+    track_kl.unit = "nats, NaN where the certificate has next to no samples"
+
+    def track_worst_violation(self, answers, *which):
+        return _one(answers, which)["violation"]
+
+    track_worst_violation.unit = "tolerances"
+
+    def track_mode_share(self, answers, *which):
+        return _one(answers, which)["half"]
+
+    track_mode_share.unit = "share of positive second parameters (exact for the LDS: 0.5)"
+
+    def track_simulations(self, answers, *which):
+        return _one(answers, which)["simulations"]
+
+    def track_seconds(self, answers, *which):
+        return _one(answers, which)["seconds"]
+
+
+def _one(answers, which):
+    return answers[which if len(which) > 1 else which[0]]
+
+
+class LDS(_Answers):
     """The linear system, seeds 0 to 9, default settings of the dual solver."""
 
-    timeout = 3000
     params = tuple(range(10))
     param_names = ("seed",)
 
     def setup_cache(self):
         return {seed: answer("lds", "dual", seed) for seed in self.params}
 
-    def track_kl(self, answers, seed):
-        return answers[seed]["kl"]
 
-    track_kl.unit = "nats"
-
-    def track_mode_share(self, answers, seed):
-        return answers[seed]["half"]
-
-    track_mode_share.unit = "share of a12 > 0 (exact: 0.5)"
-
-    def track_worst_violation(self, answers, seed):
-        return answers[seed]["violation"]
-
-    track_worst_violation.unit = "tolerances"
-
-    def track_simulations(self, answers, seed):
-        return answers[seed]["simulations"]
-
-
-class Circuits:
+class Circuits(_Answers):
     """Every circuit once with default settings."""
 
-    timeout = 3000
     params = ("stg", "v1", "sc", "rnn2", "rnn10")
     param_names = ("circuit",)
 
     def setup_cache(self):
         return {name: answer(name, "dual", 0) for name in self.params}
-
-    def track_entropy_gap(self, answers, name):
-        return answers[name]["entropy gap"]
-
-    track_entropy_gap.unit = "nats below the exact entropy"
-
-    def track_worst_violation(self, answers, name):
-        return answers[name]["violation"]
-
-    def track_kl(self, answers, name):
-        return answers[name]["kl"]
-
-    def track_seconds(self, answers, name):
-        return answers[name]["seconds"]
 
     def track_free_noise(self, answers, name):
         return min(answers[name]["last sd"]) if name == "v1" else np.nan
@@ -135,54 +142,29 @@ class Circuits:
     track_free_noise.unit = "lesser s.d. of sigma_S and sigma_V (uniform: 0.144)"
 
 
-class Flows:
+class Flows(_Answers):
     """What each flow that can serve a circuit reaches under the dual solver, and in what time."""
 
-    timeout = 10_000
     params = tuple(f"{name}: {flow}" for name, flows in SERVED.items() for flow in flows)
     param_names = ("circuit: flow",)
 
     def setup_cache(self):
         return {f"{name}: {flow}": answer(name, "dual", 0, flow) for name, flows in SERVED.items() for flow in flows}
 
-    def track_kl(self, answers, which):
-        return answers[which]["kl"]
 
-    track_kl.unit = "nats"
-
-    def track_worst_violation(self, answers, which):
-        return answers[which]["violation"]
-
-    track_worst_violation.unit = "tolerances"
-
-    def track_seconds(self, answers, which):
-        return answers[which]["seconds"]
-
-
-class AlgorithmOne:
+class AlgorithmOne(_Answers):
     """The paper's method on the LDS, default settings, for comparison."""
 
-    timeout = 3000
     params = (0, 1)
     param_names = ("seed",)
 
     def setup_cache(self):
         return {seed: answer("lds", "augmented-lagrangian", seed) for seed in self.params}
 
-    def track_entropy_gap(self, answers, seed):
-        return answers[seed]["entropy gap"]
 
-    def track_mode_share(self, answers, seed):
-        return answers[seed]["half"]
-
-    def track_simulations(self, answers, seed):
-        return answers[seed]["simulations"]
-
-
-class Networks:
+class Networks(_Answers):
     """Large networks: the dual solver, and Algorithm 1 with the paper's settings in twice the time, in the same run."""
 
-    timeout = 3000
     params = ((50, 100), ("dual", "augmented-lagrangian"))
     param_names = ("neurons", "solver")
 
@@ -194,24 +176,6 @@ class Networks:
             settings |= {"precision": "float32", "max_time": 2 * answers[n, "dual"]["seconds"]}
             answers[n, "augmented-lagrangian"] = answer(name, "augmented-lagrangian", 0, **settings)
         return answers
-
-    def track_entropy(self, answers, n, solver):
-        return answers[n, solver]["entropy"]
-
-    track_entropy.unit = "nats"
-
-    def track_worst_violation(self, answers, n, solver):
-        return answers[n, solver]["violation"]
-
-    track_worst_violation.unit = "tolerances"
-
-    def track_kl(self, answers, n, solver):
-        return answers[n, solver]["kl"]
-
-    track_kl.unit = "nats, NaN where the certificate has next to no samples"
-
-    def track_seconds(self, answers, n, solver):
-        return answers[n, solver]["seconds"]
 
 
 class Crossings:

@@ -56,9 +56,9 @@ class Constraints:
         self.names = tuple(names)
         self.target = np.array(target, float)
         self.scale = np.array(scale, float)
-        is_variance = np.zeros(len(names), dtype=bool)
-        is_variance[: len(powers)] = (self._powers == 2).any(axis=1)
-        self.tolerance = 0.1 * np.where(is_variance, np.abs(self.target), self.scale)
+        self._is_variance = np.zeros(len(names), dtype=bool)
+        self._is_variance[: len(powers)] = (self._powers == 2).any(axis=1)
+        self.tolerance = 0.1 * np.where(self._is_variance, np.abs(self.target), self.scale)
         self._monomial_offset = np.where(self._is_mean, self.target[: len(powers)], 0.0)
 
     def __len__(self):
@@ -156,7 +156,7 @@ class Constraints:
         """
         matrix, excess = np.eye(len(self)), np.zeros(len(self))
         for row in np.flatnonzero(self._powers.sum(axis=1) == 2):
-            i, j = np.repeat(np.arange(len(offset)), self._powers[row])
+            i, j = self._factors[row]
             excess[row] = offset[i] * offset[j]
             for one, other in ((i, j), (j, i)):
                 mean = np.flatnonzero(self._is_mean & (self._powers[:, one] == 1))
@@ -166,8 +166,7 @@ class Constraints:
     def gaussian_multipliers(self):
         """Natural parameters (m,) of independent normals about the target means: -1 / (2 variance), else 0."""
         multipliers = np.zeros(len(self))
-        for row in np.flatnonzero((self._powers == 2).any(axis=1)):
-            multipliers[row] = -0.5 / self.target[row]
+        multipliers[self._is_variance] = -0.5 / self.target[self._is_variance]
         return multipliers
 
     def _check(self, f):

@@ -12,7 +12,10 @@ import numpy as np
 
 from numepi.random_streams import stream_key
 
-__all__ = ["Circuit", "Trajectories"]
+__all__ = ["PAPER_ALGORITHM_ONE", "Circuit", "Trajectories"]
+
+# What the paper keeps the same for all circuits: raw constraints and a constant learning rate (science: section 2).
+PAPER_ALGORITHM_ONE = {"learning_rate": 1e-3, "learning_rate_decay": 1.0, "scaled": False}
 
 _PRECISIONS = {"float64": np.float64, "float32": np.float32}
 _DEVICES = ("cpu", "cuda")

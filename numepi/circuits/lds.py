@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from numepi.circuits.base import Circuit, Trajectories
+from numepi.circuits.base import PAPER_ALGORITHM_ONE, Circuit, Trajectories
 from numepi.emergent_property import EmergentProperty
 from numepi.kernels.compile import block_function, scalar
 from numepi.kernels.rows import RowJob, RowStatistics
@@ -112,9 +112,7 @@ class LDS(Circuit):
             "penalty": 1e-3,
             "penalty_growth": 4.0,
             "test_batch_size": 500,
-            "learning_rate": 1e-3,
-            "learning_rate_decay": 1.0,
-            "scaled": False,
+            **PAPER_ALGORITHM_ONE,
         }
 
     def _job(self, noise):

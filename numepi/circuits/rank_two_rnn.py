@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from numepi.circuits.base import Circuit, Trajectories
+from numepi.circuits.base import PAPER_ALGORITHM_ONE, Circuit, Trajectories
 from numepi.circuits.lds import lds_eigenvalue, lds_eigenvalue_gradient
 from numepi.emergent_property import EmergentProperty
 from numepi.kernels.compile import block_function, kernel, vector_kernel
@@ -230,9 +230,7 @@ class RankTwoRNN(Circuit):
             "penalty": 1e3,
             "penalty_growth": 4.0,
             "test_batch_size": 200,
-            "learning_rate": 1e-3,
-            "learning_rate_decay": 1.0,
-            "scaled": False,
+            **PAPER_ALGORITHM_ONE,
         }
 
     def _check_noise(self, noise, n):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from numepi.circuits.arguments import finite, one_of, positive, positive_integer, within
-from numepi.circuits.base import Circuit, Trajectories
+from numepi.circuits.base import PAPER_ALGORITHM_ONE, Circuit, Trajectories
 from numepi.circuits.sc_equations import SC_SIMULATOR, SCConstants
 from numepi.emergent_property import EmergentProperty
 from numepi.kernels.lanes import Job, Noise
@@ -119,9 +119,7 @@ class SC(Circuit):
             "penalty": 1e2,
             "penalty_growth": 2.0,
             "test_batch_size": 25,
-            "learning_rate": 1e-3,
-            "learning_rate_decay": 1.0,
-            "scaled": False,
+            **PAPER_ALGORITHM_ONE,
         }
 
     @property

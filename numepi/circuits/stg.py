@@ -3,7 +3,7 @@
 import numpy as np
 
 from numepi.circuits.arguments import positive, positive_integer, within
-from numepi.circuits.base import Circuit, Trajectories
+from numepi.circuits.base import PAPER_ALGORITHM_ONE, Circuit, Trajectories
 from numepi.circuits.spectrum import spectrum_tables
 from numepi.circuits.stg_constants import STGConstants, STGPhysiology
 from numepi.circuits.stg_equations import STG_SIMULATOR
@@ -76,9 +76,7 @@ class STG(Circuit):
             "penalty": 1e5,
             "penalty_growth": 2.0,
             "test_batch_size": 100,
-            "learning_rate": 1e-3,
-            "learning_rate_decay": 1.0,
-            "scaled": False,
+            **PAPER_ALGORITHM_ONE,
         }
 
     def _check_noise(self, noise, n):

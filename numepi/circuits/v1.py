@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from numepi.circuits.arguments import finite_tuple, positive, positive_integer, within
-from numepi.circuits.base import Circuit, Trajectories
+from numepi.circuits.base import PAPER_ALGORITHM_ONE, Circuit, Trajectories
 from numepi.circuits.v1_equations import V1_SIMULATOR, V1Constants
 from numepi.emergent_property import EmergentProperty
 from numepi.kernels.lanes import Job, Noise
@@ -129,9 +129,7 @@ class V1(Circuit):
             "penalty": 1e-1,
             "penalty_growth": 2.0,
             "test_batch_size": 100,
-            "learning_rate": 1e-3,
-            "learning_rate_decay": 1.0,
-            "scaled": False,
+            **PAPER_ALGORITHM_ONE,
         }
 
     def steady_state(self, inputs=None):
