@@ -6,7 +6,7 @@ import numpy as np
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
 import numepi as ne
-from numepi.kernels.cuda.device import require_device
+from numepi.simulation.cuda.device import require_device
 
 CIRCUITS = {
     "sc": ne.circuits.SC, "v1": ne.circuits.V1, "stg": ne.circuits.STG, "rnn": ne.circuits.RankTwoRNN,

@@ -13,7 +13,7 @@ from benchmarks.scalar_reference import sc_scalar, v1_scalar
 from benchmarks.side_by_side import ratio_of_times
 from numepi.kernels.compile import scalar
 from numepi.kernels.fastmath import sigmoid
-from numepi.kernels.lanes import Simulator
+from numepi.simulation.lanes import Simulator
 
 PRECISIONS = ("float64", "float32")
 CIRCUITS = ("SC", "V1")

@@ -16,7 +16,7 @@ import numepi as ne
 from benchmarks.side_by_side import ratio_of_times
 from numepi.kernels.compile import scalar
 from numepi.kernels.fastmath import exp, sigmoid
-from numepi.kernels.lanes import Simulator
+from numepi.simulation.lanes import Simulator
 
 PRECISIONS = ("float64", "float32")
 N_STG, N_RNN = 400, 200

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import numepi as ne
-from numepi.inference.shards import simulate_on
+from numepi.inference.running.shards import simulate_on
 from numepi.sweeps.driver import sweep
 from numepi.sweeps.index import IndexFile, SweepIndex
 from numepi.sweeps.task import pending_row

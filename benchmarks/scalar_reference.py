@@ -127,7 +127,7 @@ def sc_scalar(z, trials):
 
 def v1_scalar(z, trials, steps=200):
     """Value (n, 1) and Jacobian (n, 1, 4) of V1."""
-    from numepi.circuits.v1 import BASELINE_INPUT, WEIGHTS
+    from numepi.circuits.v1.circuit import BASELINE_INPUT, WEIGHTS
 
     values = np.empty((len(z), 1, 5, trials), z.dtype)
     _v1(z, trials, steps, np.array(WEIGHTS, z.dtype), np.array(BASELINE_INPUT, z.dtype), values)

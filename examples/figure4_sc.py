@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import numepi as ne
 from numepi import analysis
 from numepi.analysis import sc
-from numepi.circuits.sc_connectivity import eigenvalues
+from numepi.circuits.sc.connectivity import eigenvalues
 
 _NAMES = ("sW", "vW", "hW", "dW")
 _SPREAD = np.array([0.88, 0.91, 0.50, 0.88])

@@ -10,8 +10,8 @@ __version__ = "0.1.0"
 
 # Loaded at first use: `import numepi` compiles nothing and stays fast.
 _NAMES = {
-    "EmergentProperty": "emergent_property",
-    "Moment": "emergent_property",
+    "EmergentProperty": "property",
+    "Moment": "property",
     "Support": "support",
     "DirectionalFlow": "flow",
     "RealNVP": "flow",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from numepi.emergent_property import EmergentProperty
+from numepi.property.emergent_property import EmergentProperty
 from numepi.random_streams import seed_sequence
 from numepi.storage import check_writable, qualified_name, read_archive, write_archive
 
@@ -62,7 +62,7 @@ class Result:
         Everything that defines the run.
     property : EmergentProperty
     parameter_names, statistic_names : tuple of str
-    certificate : numepi.inference.certificate.Certificate
+    certificate : numepi.inference.assessment.certificate.Certificate
         Distance to the exact maximum-entropy solution.
     circuit : Circuit or None
         None in a loaded result whose circuit is a user's own and was not given to `numepi.load`.
@@ -164,7 +164,7 @@ class Result:
         ValueError
             If the result was loaded without its circuit or its prior.
         """
-        from numepi.inference.correction import corrected_sample
+        from numepi.inference.assessment.correction import corrected_sample
         from numepi.inference.problem import Problem
 
         if self.circuit is None:
@@ -246,7 +246,7 @@ def load(path, functions=(), circuit=None, prior=None):
         circuit than the one given.
     """
     from numepi.flow import FlowDistribution, flow_from_description
-    from numepi.inference.certificate import Certificate
+    from numepi.inference.assessment.certificate import Certificate
 
     metadata, arrays = read_archive(path, "result")
     values = {name: metadata[name] for name in _SCALARS} | {name: arrays[name] for name in _ARRAYS}

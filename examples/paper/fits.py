@@ -1,7 +1,7 @@
 """Fits: the paper's own flow and Algorithm 1, and the dual solver, kept in files so that a figure can be redrawn."""
 
 import numepi as ne
-from numepi.flow.gaussian import fit_gaussian
+from numepi.flow.families.gaussian import fit_gaussian
 
 __all__ = ["algorithm_one", "exact"]
 

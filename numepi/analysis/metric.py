@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from numepi.analysis.directions import orient
-from numepi.emergent_property import EmergentProperty
+from numepi.property.emergent_property import EmergentProperty
 
 __all__ = ["SimulatorMetric", "alignment", "simulator_metric"]
 

@@ -7,7 +7,7 @@ import numpy as np
 from numepi.analysis.directions import unit
 from numepi.analysis.trends import linear_trends
 from numepi.analysis.variants import variant
-from numepi.circuits.sc_connectivity import EIGENMODE_NAMES, eigenvalues, weights
+from numepi.circuits.sc.connectivity import EIGENMODE_NAMES, eigenvalues, weights
 
 __all__ = [
     "RESPONSES", "Silencing", "TaskFlip", "anti_response", "eigenmode_directions", "eigenvalue_trends", "silence",

@@ -3,7 +3,7 @@
 from importlib import import_module
 
 _MODULES = {
-    "LDS": "lds", "STG": "stg", "RankTwoRNN": "rank_two_rnn", "V1": "v1", "SC": "sc",
+    "LDS": "lds", "STG": "stg.circuit", "RankTwoRNN": "rank_two_rnn", "V1": "v1.circuit", "SC": "sc.circuit",
     "Circuit": "base", "Trajectories": "base", "FunctionCircuit": "function",
 }  # fmt: skip
 MODELS = ("LDS", "STG", "RankTwoRNN", "V1", "SC")  # the models of the paper

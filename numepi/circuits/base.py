@@ -47,8 +47,8 @@ class Circuit:
     each constructor argument as an attribute of the same name, and implement one of
 
     ``_job(noise)``
-        ``noise`` a dict of arrays or None.  Returns a `numepi.kernels.lanes.Job` (or an object with its ``statistics``
-        that the CUDA driver knows, too).
+        ``noise`` a dict of arrays or None.  Returns a `numepi.simulation.lanes.Job` (or an object with its
+        ``statistics`` that the CUDA driver knows, too).
     ``_evaluate(z, key, first_index, noise, with_jacobian)``
         ``z`` (n, D) C-contiguous, float32 or float64 (the precision to compute in); ``key`` two integers for the
         counter-based generator; row i is parameter ``first_index + i``; ``noise`` a dict of arrays or None.
@@ -179,7 +179,7 @@ class Circuit:
     def _evaluate_on_gpu(self, z, key, first_index, noise, with_jacobian):
         if type(self)._job is Circuit._job:
             raise ValueError(f"device = 'cuda', but {type(self).__name__} has no simulation to run there: use 'cpu'")
-        from numepi.kernels import cuda
+        from numepi.simulation import cuda
 
         return cuda.statistics(self._job(noise), z, key, first_index, with_jacobian)
 

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from numepi.circuits.base import PAPER_ALGORITHM_ONE, Circuit, Trajectories
-from numepi.emergent_property import EmergentProperty
 from numepi.kernels.compile import block_function, scalar
-from numepi.kernels.rows import RowJob, RowStatistics
+from numepi.property.emergent_property import EmergentProperty
+from numepi.simulation.rows import RowJob, RowStatistics
 from numepi.support import Support
 
 __all__ = ["LDS"]

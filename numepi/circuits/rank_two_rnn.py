@@ -12,11 +12,11 @@ import numpy as np
 
 from numepi.circuits.base import PAPER_ALGORITHM_ONE, Circuit, Trajectories
 from numepi.circuits.lds import lds_eigenvalue, lds_eigenvalue_gradient
-from numepi.emergent_property import EmergentProperty
 from numepi.kernels.compile import block_function, kernel, vector_kernel
 from numepi.kernels.random import normals4
-from numepi.kernels.rows import RowJob, RowStatistics
 from numepi.kernels.small_matrices import cholesky, jacobi_largest
+from numepi.property.emergent_property import EmergentProperty
+from numepi.simulation.rows import RowJob, RowStatistics
 from numepi.support import Support
 
 __all__ = ["RankTwoRNN"]

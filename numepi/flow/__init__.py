@@ -1,10 +1,10 @@
 """The variational family: normalizing flows with a readable definition and compiled passes beside it."""
 
-from numepi.flow.direction_flow import DirectionalFlow
-from numepi.flow.distribution import FlowDistribution
-from numepi.flow.real_nvp import RealNVP
-from numepi.flow.spline_flow import SplineFlow
-from numepi.flow.symmetric_flow import SymmetricFlow
+from numepi.flow.families.directional import DirectionalFlow
+from numepi.flow.families.distribution import FlowDistribution
+from numepi.flow.families.real_nvp import RealNVP
+from numepi.flow.families.spline import SplineFlow
+from numepi.flow.families.symmetric import SymmetricFlow
 from numepi.support import Support
 
 __all__ = ["DirectionalFlow", "FlowDistribution", "RealNVP", "SplineFlow", "SymmetricFlow", "flow_from_description"]

@@ -15,7 +15,7 @@ class Transform:
     ``inverse(theta, y)``
         x (n, D) and log|det dy/dx| (n,), at that x.
 
-    The *passes* compute the same on blocks (see `numepi.flow.blocks`), in either direction:
+    The *passes* compute the same on blocks (see `numepi.flow.passes.blocks`), in either direction:
 
     ``run(parameters, x, log_q, inverse)``
         Returns the output blocks and a tape, and subtracts log|det dy/dx| from ``log_q`` (blocks, LANES) in place:

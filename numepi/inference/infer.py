@@ -5,16 +5,16 @@ from dataclasses import fields
 import numpy as np
 
 from numepi.circuits.base import Circuit
-from numepi.emergent_property import EmergentProperty
-from numepi.inference.augmented_lagrangian import AugmentedLagrangian
-from numepi.inference.certificate import certify
-from numepi.inference.checkpoint import Checkpoint
-from numepi.inference.dual import Dual
+from numepi.inference.assessment.certificate import certify
+from numepi.inference.assessment.score import score
+from numepi.inference.augmented_lagrangian.solver import AugmentedLagrangian
+from numepi.inference.dual.solver import Dual
 from numepi.inference.noise import is_noisy
 from numepi.inference.problem import Problem, Stream
-from numepi.inference.progress import Progress
-from numepi.inference.run import Budget, run
-from numepi.inference.score import score
+from numepi.inference.running.checkpoint import Checkpoint
+from numepi.inference.running.progress import Progress
+from numepi.inference.running.run import Budget, run
+from numepi.property.emergent_property import EmergentProperty
 from numepi.random_streams import seed_sequence
 from numepi.result import Result
 from numepi.storage import plain
@@ -82,8 +82,8 @@ def infer(
     progress : bool
         Report on standard error while working.
     callback : callable, optional
-        Called as ``callback(state)`` after every step with a `numepi.inference.run.RunState`; raising StopIteration
-        ends the run with what there is.
+        Called as ``callback(state)`` after every step with a `numepi.inference.running.run.RunState`; raising
+        StopIteration ends the run with what there is.
     precision : "float64" or "float32"
         What the circuit and the default flow compute in.
     device : "cpu" or "cuda"
@@ -92,7 +92,7 @@ def infer(
         Simulates batches in parts, for expensive simulators: docs/cluster.md says from which cost on it pays.
         Any executor gives the same bits.
     **solver_settings
-        See `numepi.inference.dual_settings.Settings` and `numepi.inference.augmented_lagrangian.Settings`.
+        See `numepi.inference.dual.settings.Settings` and `numepi.inference.augmented_lagrangian.solver.Settings`.
 
     Returns
     -------

@@ -5,8 +5,8 @@ from functools import partial
 
 import numpy as np
 
-from numepi.constraints import Constraints
-from numepi.inference.shards import simulate_on
+from numepi.inference.running.shards import simulate_on
+from numepi.property.constraints import Constraints
 
 __all__ = ["Batch", "Problem", "Stream"]
 

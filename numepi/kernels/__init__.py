@@ -1,1 +1,4 @@
-"""What the circuits and flows share: compile policy, random numbers, fast elementary functions, lane drivers."""
+"""What all compiled code shares: compile policy, threads, random numbers, elementary functions, small matrices.
+
+Knows nothing of circuits, flows or solvers.
+"""

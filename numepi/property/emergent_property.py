@@ -2,14 +2,14 @@
 
 An emergent property fixes E[T(f)] = mu_opt for sufficient statistics T of the circuit's statistics f (science: Methods,
 "Emergent property inference"): means (T = f), variances about the target mean (T = (f - mu)^2), covariances, higher
-moments, or functions the user gives.  `numepi.constraints` has T itself.
+moments, or functions the user gives.  `numepi.property.constraints` has T itself.
 """
 
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from numepi.constraints import Constraints
+from numepi.property.constraints import Constraints
 
 __all__ = ["EmergentProperty", "Moment"]
 

@@ -1,4 +1,5 @@
-"""The compiled kernels behind `numepi.kernels.lanes`: one specialisation for each circuit, run over ranges of blocks.
+"""The compiled kernels behind `numepi.simulation.lanes`: one specialisation for each circuit, run over ranges of
+blocks.
 
 A block of lanes owns one flat buffer of floats.  A row of it holds one number of every lane, a group of rows begins at
 a constant offset: parameters, task, counters, random numbers, state, tangents, observed values and their tangents.
@@ -8,10 +9,10 @@ overlap, so each loop over lanes becomes vector instructions without checks or r
 
 import numpy as np
 
-from numepi.kernels.columns import put, take
 from numepi.kernels.compile import kernel, scalar
 from numepi.kernels.fastmath import bits_of, by_precision, from_bits
 from numepi.kernels.random import normals_from_words, philox4x32
+from numepi.simulation.columns import put, take
 
 __all__ = ["Layout", "average_over_trials", "statistics_kernel", "trajectory_kernel"]
 

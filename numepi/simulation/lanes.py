@@ -3,9 +3,9 @@
 A circuit states its equations once, as plain scalar functions of tuples, in a `Simulator`.  One *simulation* is one
 (parameter, task, trial).  On the CPU each simulation is a *lane*: a block of them steps together, each state and each
 derivative is a row of one small buffer, and the loops over lanes have unit stride, a fixed length and no branches, so
-that LLVM turns the scalar functions into vector instructions (`numepi.kernels.lane_kernels`).  Blocks run in parallel.
-Every simulation writes its own statistics, and these are averaged over trials in order, in float64: no number depends
-on threads, blocks, lanes or the rest of the batch.  Memory does not grow with the number of steps.
+that LLVM turns the scalar functions into vector instructions (`numepi.simulation.lane_kernels`).  Blocks run in
+parallel. Every simulation writes its own statistics, and these are averaged over trials in order, in float64: no number
+depends on threads, blocks, lanes or the rest of the batch.  Memory does not grow with the number of steps.
 """
 
 from collections.abc import Callable
@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from numepi.kernels import lane_kernels
 from numepi.kernels.compile import block_function
 from numepi.kernels.random import normals_from_words
 from numepi.kernels.threads import share
+from numepi.simulation import lane_kernels
 
 __all__ = ["Job", "Noise", "Observation", "Run", "Simulator", "in_precision"]
 

@@ -1,7 +1,7 @@
 """Statistics that one function computes row by row, without trials: the driver of the circuits that take no steps.
 
-As in `numepi.kernels.lanes` the function is written once, for a thread of a CPU or of a GPU.  Rows are independent: no
-number depends on threads, blocks or the rest of the batch.
+As in `numepi.simulation.lanes` the function is written once, for a thread of a CPU or of a GPU.  Rows are independent:
+no number depends on threads, blocks or the rest of the batch.
 """
 
 from collections.abc import Callable

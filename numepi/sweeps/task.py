@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from numepi.circuits.base import Circuit
-from numepi.emergent_property import EmergentProperty
+from numepi.property.emergent_property import EmergentProperty
 from numepi.random_streams import seed_sequence
 from numepi.storage import plain
 

@@ -43,7 +43,7 @@ def run_task(task, seed, path, threads, beside):
 
 def read_outcome(path):
     """What the index says of the result stored at ``path``."""
-    from numepi.inference.certificate import Certificate
+    from numepi.inference.assessment.certificate import Certificate
 
     metadata, _ = read_archive(path, "result")
     certificate = Certificate.from_description(metadata["certificate"])

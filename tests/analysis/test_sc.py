@@ -5,7 +5,7 @@ import pytest
 
 import numepi as ne
 from numepi.analysis import Perturbation, sc
-from numepi.circuits.sc_connectivity import EIGENMODE_NAMES, eigenvalues
+from numepi.circuits.sc.connectivity import EIGENMODE_NAMES, eigenvalues
 
 Z = np.array([[-0.5, -3.6, -1.5, -1.7], [0.2, -3.2, -1.2, -2.4], [-1.2, -4.0, -1.8, -1.6]])
 

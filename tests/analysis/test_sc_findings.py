@@ -12,7 +12,7 @@ import pytest
 
 import numepi as ne
 from numepi.analysis import linear_trends, perturb, sc, simulator_metric
-from numepi.circuits.sc_connectivity import eigenvalues
+from numepi.circuits.sc.connectivity import eigenvalues
 
 
 @pytest.fixture(scope="module")

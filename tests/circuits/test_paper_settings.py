@@ -3,7 +3,7 @@
 import pytest
 
 import numepi as ne
-from numepi.inference.augmented_lagrangian import Settings
+from numepi.inference.augmented_lagrangian.solver import Settings
 
 
 @pytest.mark.parametrize("name", ["LDS", "STG", "RankTwoRNN", "V1", "SC"])

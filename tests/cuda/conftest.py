@@ -11,7 +11,7 @@ SIMULATOR = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") == "1"
 
 def device_error():
     """Why no device can be used, or None."""
-    from numepi.kernels.cuda.device import require_device
+    from numepi.simulation.cuda.device import require_device
 
     try:
         require_device()

@@ -1,8 +1,8 @@
 """What a circuit's kernels compile to, without a GPU: PTX, machine code, registers, spills.
 
 The code is that which a device of that compute capability runs: the kernels are the same Python functions, and are
-launched without link-time optimisation.  ``python -m numepi.kernels.cuda.inspection`` prints the table of docs/cuda.md.
-Import this module only where numba-cuda is installed, in a process without its simulator.
+launched without link-time optimisation.  ``python -m tests.cuda.inspection`` prints the table of
+docs/cuda.md. Import this module only where numba-cuda is installed, in a process without its simulator.
 """
 
 import re
@@ -15,8 +15,8 @@ from numba import cuda, types
 from numba.cuda import dispatcher
 
 from numepi import circuits
-from numepi.kernels.cuda import driver_of
-from numepi.kernels.cuda.launch import THREADS
+from numepi.simulation.cuda import driver_of
+from numepi.simulation.cuda.launch import THREADS
 
 __all__ = ["CAPABILITIES", "KernelCode", "Resources", "circuit_kernels", "ptx", "resources", "warps"]
 

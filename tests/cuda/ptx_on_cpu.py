@@ -10,8 +10,9 @@ import numba
 import numpy as np
 import pytest
 
-from numepi.kernels.cuda import device, inspection, memory, rows, simulations
-from numepi.kernels.cuda.launch import THREADS
+from numepi.simulation.cuda import device, memory, rows, simulations
+from numepi.simulation.cuda.launch import THREADS
+from tests.cuda import inspection
 from tests.cuda.ptx_to_c import to_c
 
 __all__ = ["drivers_on_cpu"]

@@ -26,7 +26,7 @@ def documented():
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 @pytest.mark.parametrize("name", ne.circuits.MODELS)
 def test_kernels_keep_to_their_budgets(name, precision):
-    from numepi.kernels.cuda import inspection
+    from tests.cuda import inspection
 
     budgets = documented()
     for kernel in inspection.circuit_kernels(getattr(ne.circuits, name)(), precision):
@@ -59,7 +59,7 @@ def test_without_a_device_the_real_package_says_so():
 
 
 def test_warps_follow_from_registers():
-    from numepi.kernels.cuda.inspection import warps
+    from tests.cuda.inspection import warps
 
     # 65,536 registers; blocks of 4 warps of 32 threads, registers by 256 a warp
     assert warps(128, (8, 0)) == 16 and warps(129, (8, 0)) == 12

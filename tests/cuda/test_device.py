@@ -32,7 +32,7 @@ def error(value, reference):
 
 @pytest.fixture
 def device():
-    from numepi.kernels.cuda.memory import memory
+    from numepi.simulation.cuda.memory import memory
 
     device = memory()
     yield device

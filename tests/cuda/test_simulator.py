@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.kernels import cuda
-from numepi.kernels.lanes import Job, Observation
-from tests.kernels.test_lanes import TOY, ToyConstants, keep, keep_tangent, last_less_first
+from numepi.simulation import cuda
+from numepi.simulation.lanes import Job, Observation
+from tests.simulation.test_lanes import TOY, ToyConstants, keep, keep_tangent, last_less_first
 
 # The bound on the error, relative to the largest number of the array.  The simulator runs the scalar functions as the
 # CPU does, so what differs is the order of sums alone.
@@ -75,7 +75,7 @@ def test_given_noise(name, rng):
 
 @pytest.fixture
 def device():
-    from numepi.kernels.cuda.memory import memory
+    from numepi.simulation.cuda.memory import memory
 
     device = memory()
     yield device

@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 from autograd import elementwise_grad, grad, jacobian
 
-from numepi.flow.affine_stack import AffineStack
-from numepi.flow.blocks import from_blocks, to_blocks, vector_from_blocks, vector_to_blocks
-from numepi.flow.coupling import AffineCoupling
-from numepi.flow.direction_stack import DirectionStack
-from numepi.flow.elementwise import ElementwiseAffine
-from numepi.flow.permutation import Permutation
-from numepi.flow.sinh_arcsinh import SinhArcsinh
-from numepi.flow.spline_coupling import SplineCoupling
-from numepi.flow.support_map import SupportMap
+from numepi.flow.couplings.affine.coupling import AffineCoupling
+from numepi.flow.couplings.affine.stack import AffineStack
+from numepi.flow.couplings.directional.stack import DirectionStack
+from numepi.flow.couplings.spline.coupling import SplineCoupling
+from numepi.flow.elementwise.affine import ElementwiseAffine
+from numepi.flow.elementwise.permutation import Permutation
+from numepi.flow.elementwise.sinh_arcsinh import SinhArcsinh
+from numepi.flow.elementwise.support import SupportMap
+from numepi.flow.passes.blocks import from_blocks, to_blocks, vector_from_blocks, vector_to_blocks
 from numepi.support import Support
 
 N = 70

@@ -111,7 +111,7 @@ def test_ctrl_c_returns_what_there_is_and_can_be_resumed(lds, tmp_path):
 
 
 KILLED = """
-import numepi as ne, numepi.inference.checkpoint as checkpoint
+import numepi as ne, numepi.inference.running.checkpoint as checkpoint
 checkpoint._INTERVAL = 0.0
 lds = ne.circuits.LDS()
 ne.infer(lds, lds.emergent_property(), checkpoint={path!r}, resume={resume}, **{settings!r})

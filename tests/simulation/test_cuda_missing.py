@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.kernels.cuda import device
+from numepi.simulation.cuda import device
 
 CIRCUIT = ne.circuits.LDS()
 Z = np.zeros((2, 4))
@@ -56,8 +56,9 @@ def test_the_cpu_imports_nothing_of_cuda():
 import sys, numpy as np, numepi as ne
 ne.circuits.SC(trials=1, dt=0.4).statistics(np.zeros((1, 4)))
 ne.circuits.LDS().statistics(np.zeros((1, 4)))
-import numepi.kernels.cuda
-print([name for name in sys.modules if name.startswith(("numba.cuda", "numba_cuda", "cuda.", "numepi.kernels.cuda."))])
+import numepi.simulation.cuda
+cuda = ("numba.cuda", "numba_cuda", "cuda.", "numepi.simulation.cuda.")
+print([name for name in sys.modules if name.startswith(cuda)])
 """
     out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert out.strip() == "[]"

@@ -7,13 +7,13 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from numepi.circuits.sc_equations import SC_SIMULATOR, SCConstants
-from numepi.circuits.v1_equations import V1_SIMULATOR, V1Constants
-from numepi.kernels import lanes
+from numepi.circuits.sc.equations import SC_SIMULATOR, SCConstants
+from numepi.circuits.v1.equations import V1_SIMULATOR, V1Constants
 from numepi.kernels.compile import block_function, kernel, scalar
-from numepi.kernels.lane_kernels import statistics_kernel
-from numepi.kernels.lanes import Noise, Observation, Run, Simulator
 from numepi.kernels.random import normals4
+from numepi.simulation import lanes
+from numepi.simulation.lane_kernels import statistics_kernel
+from numepi.simulation.lanes import Noise, Observation, Run, Simulator
 
 KEY = (123, 456)
 STEPS = 6
@@ -234,7 +234,7 @@ def test_float32_kernels_are_vectorised_and_hold_no_float64_arithmetic(simulator
 
 
 def test_an_untyped_literal_is_refused():
-    from numepi.kernels.columns import put
+    from numepi.simulation.columns import put
 
     @kernel
     def store(x):

@@ -8,7 +8,7 @@ import pytest
 
 from numepi.kernels.compile import block_function
 from numepi.kernels.random import normals4
-from numepi.kernels.rows import RowJob, RowStatistics
+from numepi.simulation.rows import RowJob, RowStatistics
 
 KEY = (123, 456)
 

@@ -4,9 +4,9 @@ import numpy as np
 
 from numepi.circuits.arguments import finite, one_of, positive, positive_integer, within
 from numepi.circuits.base import PAPER_ALGORITHM_ONE, Circuit, Trajectories
-from numepi.circuits.sc_equations import SC_SIMULATOR, SCConstants
-from numepi.emergent_property import EmergentProperty
-from numepi.kernels.lanes import Job, Noise
+from numepi.circuits.sc.equations import SC_SIMULATOR, SCConstants
+from numepi.property.emergent_property import EmergentProperty
+from numepi.simulation.lanes import Job, Noise
 from numepi.support import Support
 
 __all__ = ["SC"]

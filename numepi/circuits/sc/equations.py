@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from numepi.kernels.compile import scalar
 from numepi.kernels.fastmath import log, sigmoid
-from numepi.kernels.lanes import Simulator
+from numepi.simulation.lanes import Simulator
 
 __all__ = ["SC_SIMULATOR", "SCConstants"]
 

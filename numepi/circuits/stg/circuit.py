@@ -4,11 +4,11 @@ import numpy as np
 
 from numepi.circuits.arguments import positive, positive_integer, within
 from numepi.circuits.base import PAPER_ALGORITHM_ONE, Circuit, Trajectories
-from numepi.circuits.spectrum import spectrum_tables
-from numepi.circuits.stg_constants import STGConstants, STGPhysiology
-from numepi.circuits.stg_equations import STG_SIMULATOR
-from numepi.emergent_property import EmergentProperty
-from numepi.kernels.lanes import Job, Noise
+from numepi.circuits.stg.constants import STGConstants, STGPhysiology
+from numepi.circuits.stg.equations import STG_SIMULATOR
+from numepi.circuits.stg.spectrum import spectrum_tables
+from numepi.property.emergent_property import EmergentProperty
+from numepi.simulation.lanes import Job, Noise
 from numepi.support import Support
 
 __all__ = ["STG"]
@@ -22,7 +22,7 @@ class STG(Circuit):
 
     Parameters z = [g_el, g_synA]: the electrical coupling of f2 and s2 with the hub, in [4, 8] nS, and the synaptic one
     from f1 and s1 to the hub, in [0.01, 4] nS.  Statistic ``omega_hub``: the hub's frequency in Hz, from the softmax
-    spectrum of its rectified, smoothed potential (science: section 4.2; `numepi.circuits.spectrum`).
+    spectrum of its rectified, smoothed potential (science: section 4.2; `numepi.circuits.stg.spectrum`).
 
     The Jacobian is exact for the simulated steps: the derivative of the rectification at 0 is 0, that of |X_j| at
     X_j = 0 is 0, and a silent hub gives 0.5 Hz with a Jacobian of zero.

@@ -51,7 +51,7 @@ class STGPhysiology(NamedTuple):
 
 class STGConstants(NamedTuple):
     """What the equations below read.  Floats of the working precision (g: dt g / C_m; taus in steps), and the arrays of
-    `numepi.circuits.spectrum` in float64.
+    `numepi.circuits.stg.spectrum` in float64.
     """
 
     g_leak: float

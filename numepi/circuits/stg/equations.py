@@ -5,10 +5,10 @@ are the derivatives by g_el, then by g_synA (per nS).  Conductances enter as dt 
 add in a step, so every number is of order one.
 """
 
-from numepi.circuits.spectrum import frequency, workspace
+from numepi.circuits.stg.spectrum import frequency, workspace
 from numepi.kernels.compile import block_function, scalar
 from numepi.kernels.fastmath import exp, sigmoid
-from numepi.kernels.lanes import Observation, Simulator
+from numepi.simulation.lanes import Observation, Simulator
 
 __all__ = ["STG_SIMULATOR"]
 

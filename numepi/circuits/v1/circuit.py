@@ -6,9 +6,9 @@ import numpy as np
 
 from numepi.circuits.arguments import finite_tuple, positive, positive_integer, within
 from numepi.circuits.base import PAPER_ALGORITHM_ONE, Circuit, Trajectories
-from numepi.circuits.v1_equations import V1_SIMULATOR, V1Constants
-from numepi.emergent_property import EmergentProperty
-from numepi.kernels.lanes import Job, Noise
+from numepi.circuits.v1.equations import V1_SIMULATOR, V1Constants
+from numepi.property.emergent_property import EmergentProperty
+from numepi.simulation.lanes import Job, Noise
 from numepi.support import Support
 
 __all__ = ["V1"]

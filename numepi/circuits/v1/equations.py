@@ -4,8 +4,8 @@ import math
 from typing import NamedTuple
 
 from numepi.kernels.compile import scalar
-from numepi.kernels.lanes import Observation, Simulator
 from numepi.kernels.random import uniform
+from numepi.simulation.lanes import Observation, Simulator
 
 __all__ = ["V1_SIMULATOR", "V1Constants"]
 

@@ -3,7 +3,7 @@
 import autograd.numpy as anp
 import numpy as np
 
-from numepi.flow import sinh_arcsinh_kernels
+from numepi.flow.elementwise import sinh_arcsinh_kernels
 from numepi.flow.transform import Transform
 
 __all__ = ["SinhArcsinh"]

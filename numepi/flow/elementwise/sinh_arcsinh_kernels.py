@@ -1,4 +1,4 @@
-"""Compiled passes of `numepi.flow.sinh_arcsinh.SinhArcsinh` over blocks of samples.
+"""Compiled passes of `numepi.flow.elementwise.sinh_arcsinh.SinhArcsinh` over blocks of samples.
 
 With root = sqrt(1 + x^2), u = d arcsinh(x), t = tanh u and L = log dy/dx:
 dL/dx = d t / root - x / root^2  and  d2L/dx2 = d^2 (1 - t^2) / root^2 - d t x / root^3 - (1 - x^2) / root^4.
@@ -6,7 +6,7 @@ dL/dx = d t / root - x / root^2  and  d2L/dx2 = d^2 (1 - t^2) / root^2 - d t x /
 
 from math import sqrt
 
-from numepi.flow.blocks import LANES
+from numepi.flow.passes.blocks import LANES
 from numepi.kernels.compile import kernel, scalar, vector_kernel
 from numepi.kernels.fastmath import exp, log
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from numepi.flow import support_kernels
+from numepi.flow.elementwise import support_kernels
 from numepi.flow.transform import Transform
 
 __all__ = ["SupportMap"]

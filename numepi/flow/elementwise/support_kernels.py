@@ -10,8 +10,8 @@ from math import erfc, expm1, isnan, log1p
 
 import numpy as np
 
-from numepi.flow.blocks import LANES
-from numepi.flow.normal_quantile import normal_quantile
+from numepi.flow.elementwise.normal_quantile import normal_quantile
+from numepi.flow.passes.blocks import LANES
 from numepi.kernels.compile import kernel, scalar
 from numepi.kernels.fastmath import exp, log, sigmoid
 from numepi.support import GAUSSIAN_CDF, LINE, LOWER, UPPER

@@ -8,9 +8,9 @@ import autograd.numpy as anp
 import numpy as np
 from autograd.tracer import isbox
 
-from numepi.flow import primitives
-from numepi.flow.batches import chunks
-from numepi.flow.passes import LOG_SQRT_2PI, ForwardPass, InversePass
+from numepi.flow.passes import primitives
+from numepi.flow.passes.batches import chunks
+from numepi.flow.passes.chain import LOG_SQRT_2PI, ForwardPass, InversePass
 from numepi.random_streams import seed_sequence
 
 __all__ = ["Flow"]

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from numepi.flow.composition import Flow
-from numepi.flow.elementwise import ElementwiseAffine
-from numepi.flow.permutation import balanced_permutations
-from numepi.flow.support_map import SupportMap
+from numepi.flow.elementwise.affine import ElementwiseAffine
+from numepi.flow.elementwise.permutation import balanced_permutations
+from numepi.flow.elementwise.support import SupportMap
+from numepi.flow.families.composition import Flow
 from numepi.random_streams import seed_sequence
 from numepi.support import Support
 
@@ -22,8 +22,8 @@ class CouplingFlow(Flow):
         The family's own settings, and those that all families have: stages, hidden, post_affine, box_map, seed,
         precision (`numepi.flow.RealNVP` describes them).
     make_coupling : callable
-        ``make_coupling()`` gives what every stage is, with parameters of its own: a `numepi.flow.coupling.Coupling`, or
-        what else has ``n_kept`` and ``stages(orders)``.
+        ``make_coupling()`` gives what every stage is, with parameters of its own: a
+        `numepi.flow.couplings.coupling.Coupling`, or what else has ``n_kept`` and ``stages(orders)``.
 
     Raises
     ------

@@ -1,10 +1,10 @@
 """Directional flow: for parameters that are a few vectors over the same units, as in low-rank networks."""
 
-from numepi.flow.composition import Flow
-from numepi.flow.coupling_flow import CouplingFlow
-from numepi.flow.direction_stack import DirectionStack
-from numepi.flow.sinh_arcsinh import SinhArcsinh
-from numepi.flow.support_map import SupportMap
+from numepi.flow.couplings.directional.stack import DirectionStack
+from numepi.flow.elementwise.sinh_arcsinh import SinhArcsinh
+from numepi.flow.elementwise.support import SupportMap
+from numepi.flow.families.composition import Flow
+from numepi.flow.families.coupling import CouplingFlow
 
 __all__ = ["DirectionalFlow"]
 
@@ -15,9 +15,9 @@ class DirectionalFlow(CouplingFlow):
     For parameters that are ``vectors`` vectors of equal length, joined, whose statistics depend on norms and overlaps:
     the connectivity U V^T of a low-rank network.  An affine coupling shrinks the overlap of two vectors only by
     shrinking components one by one; here a vector is scaled along the directions of the others
-    (`numepi.flow.direction_stack.DirectionStack`).  The couplings have as many parameters for vectors of length 100 as
-    of length 10.  Without anchors they treat all units alike: rotations of the base commute with them.  The
-    element-wise map is `numepi.flow.sinh_arcsinh.SinhArcsinh`.
+    (`numepi.flow.couplings.directional.stack.DirectionStack`).  The couplings have as many parameters for vectors of
+    length 100 as of length 10.  Without anchors they treat all units alike: rotations of the base commute with them.
+    The element-wise map is `numepi.flow.elementwise.sinh_arcsinh.SinhArcsinh`.
 
     Parameters
     ----------

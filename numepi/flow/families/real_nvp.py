@@ -1,7 +1,7 @@
 """Real NVP: the flow of the paper, affine couplings with fixed permutations between them."""
 
-from numepi.flow.coupling import AffineCoupling
-from numepi.flow.coupling_flow import CouplingFlow
+from numepi.flow.couplings.affine.coupling import AffineCoupling
+from numepi.flow.families.coupling import CouplingFlow
 
 __all__ = ["RealNVP"]
 

@@ -1,7 +1,7 @@
 """Neural spline flow: couplings of monotone rational-quadratic splines, with fixed permutations between them."""
 
-from numepi.flow.coupling_flow import CouplingFlow
-from numepi.flow.spline_coupling import SplineCoupling
+from numepi.flow.couplings.spline.coupling import SplineCoupling
+from numepi.flow.families.coupling import CouplingFlow
 
 __all__ = ["SplineFlow"]
 

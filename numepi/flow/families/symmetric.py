@@ -6,9 +6,9 @@ from autograd.extend import defvjp, primitive
 from autograd.tracer import getval, isbox
 from scipy import special
 
-from numepi.flow import primitives
-from numepi.flow.real_nvp import RealNVP
-from numepi.flow.spline_flow import SplineFlow
+from numepi.flow.families.real_nvp import RealNVP
+from numepi.flow.families.spline import SplineFlow
+from numepi.flow.passes import primitives
 from numepi.support import Support
 
 __all__ = ["SymmetricFlow"]
@@ -26,7 +26,7 @@ class SymmetricFlow:
     Base normals are folded alike, u -> Phi^-1(2 Phi(|u|) - 1), so that with the Gaussian-CDF map the initial flow is
     exactly uniform on the box.  The density may jump where a pivot is zero; its gradient there is one-sided.
 
-    Has the methods of `numepi.flow.composition.Flow`.  With a prior it can be right only if the prior has the
+    Has the methods of `numepi.flow.families.composition.Flow`.  With a prior it can be right only if the prior has the
     symmetries, too.
 
     Parameters

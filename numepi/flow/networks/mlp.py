@@ -6,7 +6,7 @@ Kernels work on tiles of `TILE` x `TILE` weights; widths are padded to multiples
 import autograd.numpy as anp
 import numpy as np
 
-from numepi.flow import mlp_kernels
+from numepi.flow.networks import mlp_kernels
 
 __all__ = ["MLP", "TILE"]
 

@@ -1,11 +1,11 @@
-"""Compiled passes of `numepi.flow.mlp.MLP` over one block of samples: value, VJP, tangent, tangent of the VJP.
+"""Compiled passes of `numepi.flow.networks.mlp.MLP` over one block of samples: value, VJP, tangent, tangent of the VJP.
 
 Activations are rows of a block's tape (units, LANES): input, hidden layers, output.  Matrix products keep their sums in
 registers, with the samples as the vector axis: faster than BLAS at these sizes, free of its threads, and each sample's
 bits do not depend on its neighbours.
 """
 
-from numepi.flow.blocks import LANES
+from numepi.flow.passes.blocks import LANES
 from numepi.kernels.compile import block_function, kernel, vector_kernel
 from numepi.kernels.fastmath import tanh
 from numepi.kernels.vectors import VECTOR_BYTES, add_sums, broadcast, load, multiply_add, store, zeros

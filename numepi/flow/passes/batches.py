@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from numepi.flow.blocks import LANES, MAX_GROUPS
+from numepi.flow.passes.blocks import LANES, MAX_GROUPS
 
 __all__ = ["Chunk", "Part", "chunks"]
 

@@ -8,7 +8,7 @@ import functools
 
 import numpy as np
 
-from numepi.flow.blocks import LANES, from_blocks, to_blocks, vector_from_blocks, vector_to_blocks
+from numepi.flow.passes.blocks import LANES, from_blocks, to_blocks, vector_from_blocks, vector_to_blocks
 from numepi.kernels.compile import kernel
 from numepi.kernels.threads import run_all
 

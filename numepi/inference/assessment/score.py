@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numepi.inference.convergence import null_p_values
+from numepi.inference.assessment.convergence import null_p_values
 from numepi.inference.problem import Stream
 
 __all__ = ["Score", "score"]

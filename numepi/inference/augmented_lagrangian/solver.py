@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numepi.flow.real_nvp import RealNVP
-from numepi.inference.convergence import null_accepted, null_p_values, penalty_grows
+from numepi.flow.families.real_nvp import RealNVP
+from numepi.inference.assessment.convergence import null_accepted, null_p_values, penalty_grows
 from numepi.inference.optimiser import Adam
 from numepi.inference.problem import Stream
 from numepi.inference.settings_checks import require_between, require_integers
@@ -145,7 +145,7 @@ class AugmentedLagrangian:
         if self.settings.initial == "uniform":
             self.theta = self.flow.initial_parameters(self.problem.seed(Stream.INITIAL))
         else:
-            from numepi.flow.gaussian import fit_gaussian
+            from numepi.flow.families.gaussian import fit_gaussian
 
             self.theta = fit_gaussian(self.flow, rng=self.problem.seed(Stream.INITIAL))
 

@@ -11,8 +11,8 @@ of steps that goes astray all the same is taken back.
 
 import numpy as np
 
-from numepi.inference.moment_step import moment_step
-from numepi.inference.rounds import CLOSE
+from numepi.inference.dual.moment_step import moment_step
+from numepi.inference.dual.rounds import CLOSE
 
 __all__ = ["Descent"]
 
@@ -29,7 +29,7 @@ _FAR = 0.5  # natural scales from the targets
 
 
 class Descent:
-    """Steps of the descent on the state of a `numepi.inference.dual.Dual`."""
+    """Steps of the descent on the state of a `numepi.inference.dual.solver.Dual`."""
 
     def __init__(self, engine):
         self.engine = engine

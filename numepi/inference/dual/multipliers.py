@@ -7,7 +7,7 @@ crosses a *bridge*: the reference is p_0^b q_0^(1-b), and b grows from 0 to 1.
 
 import numpy as np
 
-from numepi.inference.certificate import pareto_k
+from numepi.inference.assessment.certificate import pareto_k
 from numepi.inference.dual_problem import effective_sample_size, minimise_dual, normalised_weights
 from numepi.inference.noise import correct_for_noise
 

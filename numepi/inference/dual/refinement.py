@@ -31,7 +31,7 @@ def reverse_kl_weights(log_ratio):
 
 
 class Refinement:
-    """Steps of the refinement on the state of a `numepi.inference.dual.Dual`."""
+    """Steps of the refinement on the state of a `numepi.inference.dual.solver.Dual`."""
 
     def __init__(self, engine):
         self.engine = engine

@@ -27,7 +27,7 @@ _HOPEFUL = 0.7  # share of the distance to the targets that may be left by then
 
 
 class Rounds:
-    """Rounds on the state of a `numepi.inference.dual.Dual`.
+    """Rounds on the state of a `numepi.inference.dual.solver.Dual`.
 
     Attributes
     ----------

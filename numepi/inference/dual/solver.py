@@ -1,28 +1,28 @@
 """Solver of the convex dual: anneal the multipliers, fit the flow by weighted maximum likelihood, then refine it.
 
 The maximum-entropy density is p*(z) ~ p0(z) exp(eta . E[T | z]) with eta the minimiser of a convex dual (science:
-section 1).  A run begins with rounds of simulation and fitting (`numepi.inference.rounds`), and ends with a refinement
-where the flow follows its target (`numepi.inference.refinement`).  Else, where the circuit has them, it goes on with a
-descent along the gradients of T (`numepi.inference.descent`): that ends the run, or leads back to the rounds where the
-flow follows its target now.
+section 1).  A run begins with rounds of simulation and fitting (`numepi.inference.dual.rounds`), and ends with a
+refinement where the flow follows its target (`numepi.inference.dual.refinement`).  Else, where the circuit has them, it
+goes on with a descent along the gradients of T (`numepi.inference.dual.descent`): that ends the run, or leads back to
+the rounds where the flow follows its target now.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from numepi.flow.direction_flow import DirectionalFlow
-from numepi.flow.spline_flow import SplineFlow
-from numepi.flow.symmetric_flow import SymmetricFlow
-from numepi.inference.descent import Descent
+from numepi.flow.families.directional import DirectionalFlow
+from numepi.flow.families.spline import SplineFlow
+from numepi.flow.families.symmetric import SymmetricFlow
+from numepi.inference.dual.descent import Descent
+from numepi.inference.dual.multipliers import Multipliers
+from numepi.inference.dual.refinement import Refinement
+from numepi.inference.dual.replay import Replay
+from numepi.inference.dual.rounds import Rounds
+from numepi.inference.dual.settings import Settings
 from numepi.inference.dual_problem import normalised_weights
-from numepi.inference.dual_settings import Settings
-from numepi.inference.multipliers import Multipliers
 from numepi.inference.optimiser import Adam
 from numepi.inference.problem import Stream
-from numepi.inference.refinement import Refinement
-from numepi.inference.replay import Replay
-from numepi.inference.rounds import Rounds
 
 __all__ = ["Dual", "FlowSample"]
 

@@ -1,7 +1,7 @@
 """CUDA drivers of the circuits' scalar functions; nothing here imports CUDA before it is asked to simulate."""
 
-from numepi.kernels.lanes import Job
-from numepi.kernels.rows import RowJob
+from numepi.simulation.lanes import Job
+from numepi.simulation.rows import RowJob
 
 __all__ = ["driver_of", "statistics"]
 
@@ -11,7 +11,7 @@ def statistics(job, z, key, first_index, with_jacobian):
 
     Parameters
     ----------
-    job : numepi.kernels.lanes.Job or numepi.kernels.rows.RowJob
+    job : numepi.simulation.lanes.Job or numepi.simulation.rows.RowJob
         Equations, constants and given noise.
     z : ndarray (n, D)
         Its dtype is the working precision.
@@ -31,7 +31,7 @@ def statistics(job, z, key, first_index, with_jacobian):
     ImportError, RuntimeError, MemoryError
         Where the package numba-cuda, a driver with a device, or memory on it is missing.
     """
-    from numepi.kernels.cuda.device import require_device
+    from numepi.simulation.cuda.device import require_device
 
     require_device()
     return driver_of(job).statistics(job, z, key, first_index, with_jacobian)
@@ -39,6 +39,6 @@ def statistics(job, z, key, first_index, with_jacobian):
 
 def driver_of(job):
     """Return the module that runs jobs of this kind; only where numba-cuda is installed."""
-    from numepi.kernels.cuda import rows, simulations
+    from numepi.simulation.cuda import rows, simulations
 
     return {Job: simulations, RowJob: rows}[type(job)]

@@ -8,7 +8,7 @@ Import this module only where numba-cuda is installed.
 
 from functools import cache
 
-from numepi.kernels.cuda.device_functions import inlined
+from numepi.simulation.cuda.device_functions import inlined
 
 __all__ = ["reader", "writer"]
 

@@ -1,11 +1,11 @@
-"""CUDA kernel of `numepi.kernels.rows.RowStatistics`: one thread for each row.
+"""CUDA kernel of `numepi.simulation.rows.RowStatistics`: one thread for each row.
 
 Import this module only where numba-cuda is installed.
 """
 
 from numba import cuda
 
-from numepi.kernels.cuda.device_functions import device_function, inlined
+from numepi.simulation.cuda.device_functions import device_function, inlined
 
 __all__ = ["row_kernel"]
 

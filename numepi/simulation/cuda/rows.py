@@ -1,4 +1,4 @@
-"""Run a `numepi.kernels.rows.RowJob` on the GPU, in blocks of rows that fit into its memory.
+"""Run a `numepi.simulation.rows.RowJob` on the GPU, in blocks of rows that fit into its memory.
 
 Import this module only where numba-cuda is installed.
 """
@@ -8,9 +8,9 @@ from functools import cache
 import numba
 import numpy as np
 
-from numepi.kernels.cuda.launch import compiled, launch
-from numepi.kernels.cuda.memory import memory
-from numepi.kernels.cuda.row_kernel import row_kernel
+from numepi.simulation.cuda.launch import compiled, launch
+from numepi.simulation.cuda.memory import memory
+from numepi.simulation.cuda.row_kernel import row_kernel
 
 __all__ = ["kernels", "statistics"]
 
@@ -47,7 +47,7 @@ def _workspace(job, dim, real):
 
 
 def statistics(job, z, key, first_index, with_jacobian):
-    """See `numepi.kernels.cuda.statistics`."""
+    """See `numepi.simulation.cuda.statistics`."""
     (n, dim), k = z.shape, job.equations.n_statistics
     f, jacobian = np.empty((n, k)), np.empty((n, k, dim)) if with_jacobian else None
     work = _workspace(job, dim, z.dtype)

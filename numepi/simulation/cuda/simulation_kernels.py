@@ -1,4 +1,4 @@
-"""CUDA kernels of a `numepi.kernels.lanes.Simulator`: one thread for each simulation, then one for each average.
+"""CUDA kernels of a `numepi.simulation.lanes.Simulator`: one thread for each simulation, then one for each average.
 
 Simulations are numbered with trials slowest, then parameters, then tasks: neighbouring threads belong to the same
 trial, so that the average over trials, in the order of trials, reads neighbouring numbers.  Random numbers have the
@@ -12,10 +12,10 @@ from typing import NamedTuple
 from numba import cuda
 
 from numepi.kernels.compile import scalar
-from numepi.kernels.cuda.columns import reader, writer
-from numepi.kernels.cuda.device_functions import device_function, inlined
-from numepi.kernels.lane_kernels import Layout
 from numepi.kernels.random import normals_from_words, philox4x32
+from numepi.simulation.cuda.columns import reader, writer
+from numepi.simulation.cuda.device_functions import device_function, inlined
+from numepi.simulation.lane_kernels import Layout
 
 __all__ = ["DeviceRun", "average_kernel", "simulation_kernel", "summary_kernel"]
 
@@ -103,7 +103,7 @@ def simulation_kernel(simulator, real, with_tangents, given):
 
     Parameters
     ----------
-    simulator : numepi.kernels.lanes.Simulator
+    simulator : numepi.simulation.lanes.Simulator
     real : numpy.float64 or numpy.float32
         The working precision.
     with_tangents : bool

@@ -1,4 +1,4 @@
-"""Run a `numepi.kernels.lanes.Job` on the GPU: only (z, f, J) and given noise cross the bus.
+"""Run a `numepi.simulation.lanes.Job` on the GPU: only (z, f, J) and given noise cross the bus.
 
 A batch is cut into blocks of rows that fit into device memory; no number depends on where it is cut.
 
@@ -10,11 +10,11 @@ from functools import cache
 import numba
 import numpy as np
 
-from numepi.kernels.cuda.launch import compiled, launch
-from numepi.kernels.cuda.memory import memory
-from numepi.kernels.cuda.simulation_kernels import DeviceRun, average_kernel, simulation_kernel, summary_kernel
-from numepi.kernels.lane_kernels import Layout
-from numepi.kernels.lanes import in_precision
+from numepi.simulation.cuda.launch import compiled, launch
+from numepi.simulation.cuda.memory import memory
+from numepi.simulation.cuda.simulation_kernels import DeviceRun, average_kernel, simulation_kernel, summary_kernel
+from numepi.simulation.lane_kernels import Layout
+from numepi.simulation.lanes import in_precision
 
 __all__ = ["kernels", "statistics"]
 
@@ -65,7 +65,7 @@ def _writable(constants):
 
 
 def statistics(job, z, key, first_index, with_jacobian):
-    """See `numepi.kernels.cuda.statistics`."""
+    """See `numepi.simulation.cuda.statistics`."""
     device = memory()
     with device.lock:
         rows = _rows_that_fit(device, job, z.dtype, with_jacobian)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.circuits import sc_connectivity
+from numepi.circuits.sc import connectivity as sc_connectivity
 from numepi.kernels.random import normals4
 from numepi.random_streams import stream_key
-from tests.circuits import reference_sc
+from tests.circuits.sc import reference as reference_sc
 
 
 def draw(rng, n, trials):

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.circuits.stg_constants import STGPhysiology
+from numepi.circuits.stg.constants import STGPhysiology
 from numepi.kernels.random import normals4
 from numepi.random_streams import stream_key
-from tests.circuits import reference_stg
+from tests.circuits.stg import reference as reference_stg
 
 
 @pytest.fixture(scope="module")

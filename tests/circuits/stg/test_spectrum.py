@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from numepi.circuits.spectrum import frequency, spectrum_tables, workspace
-from tests.circuits.reference_stg import hub_frequency
+from numepi.circuits.stg.spectrum import frequency, spectrum_tables, workspace
+from tests.circuits.stg.reference import hub_frequency
 
 FREQUENCIES = tuple(np.arange(101) / 100)
 

@@ -11,7 +11,7 @@ import pytest
 import numepi as ne
 from numepi.kernels.random import normals4, philox4x32, uniform
 from numepi.random_streams import stream_key
-from tests.circuits import reference_v1
+from tests.circuits.v1 import reference as reference_v1
 
 
 def draw(rng, n, trials, steps=200):

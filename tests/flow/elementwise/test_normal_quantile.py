@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import ndtri
 
-from numepi.flow.normal_quantile import normal_quantile
+from numepi.flow.elementwise.normal_quantile import normal_quantile
 
 
 def test_agrees_with_scipy_from_the_centre_to_the_far_tail():

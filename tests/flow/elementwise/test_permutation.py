@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from numepi.flow.permutation import balanced_permutations
+from numepi.flow.elementwise.permutation import balanced_permutations
 
 
 def moved_labels(dim, orders):

@@ -9,8 +9,8 @@ import pytest
 from autograd import grad
 
 from numepi.flow import DirectionalFlow, FlowDistribution, flow_from_description
-from numepi.flow.direction_stack import DirectionStack
-from numepi.flow.gaussian import fit_gaussian
+from numepi.flow.couplings.directional.stack import DirectionStack
+from numepi.flow.families.gaussian import fit_gaussian
 from numepi.support import Support
 
 BOX = Support([-1.0] * 12, [1.0] * 12)

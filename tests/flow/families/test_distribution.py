@@ -95,7 +95,7 @@ def test_long_hessian_batches_are_cut(monkeypatch, random_flow):
     q = FlowDistribution(*random_flow("box-2d"))
     z = q.sample(30, rng=0)
     whole = q.hessian(z)
-    monkeypatch.setattr("numepi.flow.distribution._ROWS", 16)
+    monkeypatch.setattr("numepi.flow.families.distribution._ROWS", 16)
     np.testing.assert_array_equal(q.hessian(z), whole)
 
 

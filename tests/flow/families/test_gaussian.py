@@ -6,7 +6,7 @@ from scipy.integrate import quad
 from scipy.stats import norm, truncnorm
 
 from numepi.flow import FlowDistribution, RealNVP
-from numepi.flow.gaussian import fit_gaussian
+from numepi.flow.families.gaussian import fit_gaussian
 from numepi.support import Support
 
 MIXED = Support([-10.0, 0.0, -np.inf, -np.inf], [10.0, np.inf, 3.0, np.inf])

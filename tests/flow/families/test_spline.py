@@ -9,7 +9,7 @@ import pytest
 from autograd import grad
 
 from numepi.flow import FlowDistribution, SplineFlow, flow_from_description
-from numepi.flow.gaussian import fit_gaussian
+from numepi.flow.families.gaussian import fit_gaussian
 from numepi.support import Support
 
 BOX = Support([-10.0, 0.0, 4.0], [10.0, 0.5, 8.0])

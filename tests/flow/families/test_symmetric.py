@@ -8,7 +8,7 @@ from autograd.test_util import check_grads
 from scipy import stats
 
 from numepi.flow import FlowDistribution, SymmetricFlow, flow_from_description
-from numepi.flow.gaussian import fit_gaussian
+from numepi.flow.families.gaussian import fit_gaussian
 from numepi.support import Support
 
 SUPPORT = Support([-2.0, -np.inf, -1.0, 0.0], [2.0, np.inf, 1.0, 3.0])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from numepi.flow.mlp import MLP, TILE
+from numepi.flow.networks.mlp import MLP, TILE
 
 
 def test_definition_is_the_textbook_network():

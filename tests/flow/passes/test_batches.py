@@ -3,8 +3,8 @@
 import numba
 import pytest
 
-from numepi.flow.batches import chunks
-from numepi.flow.blocks import LANES, MAX_GROUPS
+from numepi.flow.passes.batches import chunks
+from numepi.flow.passes.blocks import LANES, MAX_GROUPS
 
 
 def make_pass(rows, parts):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from numepi.flow.blocks import LANES, from_blocks, to_blocks, vector_from_blocks, vector_to_blocks
+from numepi.flow.passes.blocks import LANES, from_blocks, to_blocks, vector_from_blocks, vector_to_blocks
 
 
 @pytest.mark.parametrize("n", [0, 1, LANES - 1, LANES, LANES + 1, 3 * LANES])

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 import numepi as ne
-from numepi.inference.certificate import Certificate, certify, pareto_k
-from numepi.inference.correction import corrected_sample
+from numepi.inference.assessment.certificate import Certificate, certify, pareto_k
+from numepi.inference.assessment.correction import corrected_sample
 from numepi.inference.problem import Problem
 
 LINE = ne.Support([-np.inf, -np.inf], [np.inf, np.inf])
@@ -46,7 +46,7 @@ def test_a_lost_mode_is_found():
     p = Problem(circuit, ne.EmergentProperty(mean=[25.0], variance=[9.0]), np.random.SeedSequence(0))
     flow = ne.RealNVP(support, stages=2, hidden=(8,))
     start = flow.initial_parameters(0)
-    from numepi.flow.gaussian import fit_gaussian
+    from numepi.flow.families.gaussian import fit_gaussian
 
     one_mode = fit_gaussian(flow, mean=np.array([5.0, 0.0]), standard_deviation=np.array([0.4, 5.0]))
     certificate = certify(p, flow, one_mode, start)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from numepi.inference.convergence import null_accepted, null_p_values, penalty_grows
+from numepi.inference.assessment.convergence import null_accepted, null_p_values, penalty_grows
 
 # Constraints as in the paper's circuits: means and variances of two normal statistics with targets 0 and 1.
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.inference.augmented_lagrangian import AugmentedLagrangian, Settings, penalty_weights
+from numepi.inference.augmented_lagrangian.solver import AugmentedLagrangian, Settings, penalty_weights
 from numepi.inference.problem import Problem, Stream
 
 QUICK = {"epochs": 2, "iterations_per_epoch": 5, "batch_size": 40, "test_batch_size": 40, "n_tests": 10}

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.inference.descent import Descent
-from numepi.inference.dual import Dual
-from numepi.inference.dual_settings import Settings
+from numepi.inference.assessment.score import score
+from numepi.inference.dual.descent import Descent
+from numepi.inference.dual.refinement import Refinement
+from numepi.inference.dual.settings import Settings
+from numepi.inference.dual.solver import Dual
 from numepi.inference.problem import Problem
-from numepi.inference.refinement import Refinement
-from numepi.inference.score import score
 
 BOX = ne.Support([-10.0, -10.0], [10.0, 10.0])
 
@@ -77,7 +77,7 @@ def test_a_flow_that_follows_goes_back_to_the_rounds_and_resumes_to_the_same_bit
 
 
 def test_a_flow_that_does_not_follow_ends_with_the_descent(monkeypatch):
-    monkeypatch.setattr("numepi.inference.descent.CLOSE", 1.1)
+    monkeypatch.setattr("numepi.inference.dual.descent.CLOSE", 1.1)
     engine = descending(**SHORT)
     while not engine.finished:
         engine.step()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.inference.moment_step import moment_step
+from numepi.inference.dual.moment_step import moment_step
 
 PROP = ne.EmergentProperty(mean=[1.0, 0.0], variance=[4.0, 0.25], covariance={("x", "y"): 0.5})
 

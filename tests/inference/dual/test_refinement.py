@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from numepi.inference.refinement import reverse_kl_weights
+from numepi.inference.dual.refinement import reverse_kl_weights
 
 
 def test_weights_give_the_gradient_of_the_reverse_divergence(rng):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import numepi as ne
+from numepi.inference.dual.replay import Replay
 from numepi.inference.dual_problem import normalised_weights
-from numepi.inference.replay import Replay
 
 
 @pytest.fixture(scope="module")

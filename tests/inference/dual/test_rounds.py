@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.inference.dual import Dual
-from numepi.inference.dual_settings import Settings
+from numepi.inference.dual.settings import Settings
+from numepi.inference.dual.solver import Dual
 from numepi.inference.problem import Problem
 
 BOX = ne.Support([-2.0, -2.0], [2.0, 2.0])

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 import numepi as ne
-from numepi.inference.dual import Dual
+from numepi.inference.dual.solver import Dual
 
 # Small settings: what is tested is the method, not its default budget.
 SMALL = {
@@ -260,8 +260,8 @@ def test_a_failed_run_is_resumed_as_failed(tmp_path):
 
 def test_shifted_multipliers_do_not_change_how_noise_is_corrected(rng):
     # The correction is quadratic in eta: renewed at the multipliers of a refinement it made them run away.
-    from numepi.inference.multipliers import Multipliers
-    from numepi.inference.replay import Replay
+    from numepi.inference.dual.multipliers import Multipliers
+    from numepi.inference.dual.replay import Replay
 
     flow = small_flow()
     start = flow.initial_parameters(0)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.inference.shards import simulate_on
+from numepi.inference.running.shards import simulate_on
 
 TINY = {
     "solver": "augmented-lagrangian", "initial": "uniform", "epochs": 1, "iterations_per_epoch": 3, "batch_size": 20,

@@ -1,99 +1,19 @@
 """Affine coupling: the first half of the coordinates scales and shifts the rest (real NVP, Dinh et al. 2017)."""
 
 import autograd.numpy as anp
-import numpy as np
 
-from numepi.flow.affine_stack import AffineStack
-from numepi.flow.blocks import LANES
-from numepi.flow.coupling_kernels import LOG_SCALE_LIMIT
-from numepi.flow.mlp import MLP
-from numepi.flow.permutation import Permutation
-from numepi.flow.transform import Transform
+from numepi.flow.couplings.affine.stack import AffineStack
+from numepi.flow.couplings.clamp import clamp
+from numepi.flow.couplings.coupling import Coupling
 
-__all__ = ["AffineCoupling", "Coupling", "clamp"]
-
-
-def clamp(r):
-    """Smooth clamp of the log-scale to +-LOG_SCALE_LIMIT, slope 1 at zero: r / sqrt(1 + (r / limit)^2)."""
-    return r / anp.sqrt(1 + (r / LOG_SCALE_LIMIT) ** 2)
-
-
-def clamp_inverse(s):
-    """The r whose `clamp` is s."""
-    return s / np.sqrt(1 - (s / LOG_SCALE_LIMIT) ** 2)
-
-
-class Coupling(Transform):
-    """What couplings share: the last ``n_moved`` coordinates b change by what an MLP makes of the others, a.
-
-    The network's first 2 n_moved outputs are the shift t and the raw log-scale r of each moved coordinate.
-
-    Parameters
-    ----------
-    dim : int
-        D >= 2.
-    n_moved : int
-    hidden : tuple of int
-        Units of each hidden layer of the MLP.
-    n_outputs : int
-        Of the MLP.
-    precision : "float64" or "float32"
-        What the passes compute in.
-    """
-
-    def __init__(self, dim, n_moved, hidden, n_outputs, precision):
-        super().__init__(dim)
-        self.n_moved = n_moved
-        self.n_kept = dim - n_moved
-        self.network = MLP(self.n_kept, hidden, n_outputs)
-        self.n_parameters = self.network.n_parameters
-        self.dtype = np.dtype(precision)
-
-    def pack(self, theta):
-        """The padded network's parameters, in the precision of the passes."""
-        return self.network.pack(theta, self.dtype)
-
-    def initial_parameters(self, generator):
-        """Identity: the network's last layer is zero."""
-        return self.network.initial_parameters(generator)
-
-    def absorb_affine(self, theta, log_scale, shift):
-        """See `Transform`: the last biases shift the moved coordinates, and scale them as far as the clamp is soft."""
-        moved = np.arange(self.dim) >= self.n_kept
-        limit = 0.8 * LOG_SCALE_LIMIT
-        taken = np.where(moved, np.clip(log_scale, -limit, limit), 0.0)
-        biases = theta[-self.network.widths[-1] :]
-        biases[: 2 * self.n_moved] = np.concatenate([shift[self.n_kept :], clamp_inverse(taken[self.n_kept :])])
-        return log_scale - taken, np.where(moved, 0.0, shift)
-
-    def layout(self):
-        """See `Transform`."""
-        return self.network.layout()
-
-    def new_gradient(self, groups):
-        """See `Transform`: in the padded network's layout and the precision of the passes."""
-        return np.zeros((groups, self.network.packed_size), self.dtype)
-
-    def total_gradient(self, partial):
-        """See `Transform`."""
-        return partial.sum(axis=0, dtype=np.float64).take(self.network.packed_index, axis=-1)
-
-    def stages(self, orders):
-        """Transforms that couple, reorder, couple, ... : one stage more than ``orders`` between them."""
-        transforms = [self]
-        for order in orders:
-            transforms += [Permutation(order), self]
-        return transforms
-
-    def _buffers(self, count):
-        return np.empty((count, int(self.network.padded_widths.max()), LANES), self.dtype)
+__all__ = ["AffineCoupling"]
 
 
 class AffineCoupling(Coupling):
     """y_a = x_a,  y_b = x_b exp(s) + t  with  [t, r] = MLP(x_a),  s = clamp(r)  (science: section 3).
 
     a are the first floor(D/2) coordinates, b the others.  log|det dy/dx| = sum s.  This is the definition of a stage;
-    `numepi.flow.affine_stack.AffineStack` has its passes.
+    `numepi.flow.couplings.affine.stack.AffineStack` has its passes.
 
     Parameters
     ----------

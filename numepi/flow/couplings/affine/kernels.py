@@ -1,4 +1,4 @@
-"""Compiled passes of `numepi.flow.affine_stack.AffineStack` over blocks of samples.
+"""Compiled passes of `numepi.flow.couplings.affine.stack.AffineStack` over blocks of samples.
 
 A block goes through all stages before the next begins, in place; stages are x -> x[order] -> affine coupling.  Rows of
 a block's tape for one stage: the moved coordinates x_b, then the network's padded input x_a, its hidden layers and in
@@ -8,15 +8,13 @@ clamp follow from s, with l its limit: ds/dr = w^3 and d2s/dr2 = -3 w^4 s / l^2,
 
 from math import sqrt
 
-from numepi.flow.blocks import LANES
-from numepi.flow.mlp_kernels import clear, mlp_pull, mlp_pull_tangent, mlp_run, mlp_tangent
+from numepi.flow.couplings.clamp import LOG_SCALE_LIMIT
+from numepi.flow.networks.mlp_kernels import clear, mlp_pull, mlp_pull_tangent, mlp_run, mlp_tangent
+from numepi.flow.passes.blocks import LANES
 from numepi.kernels.compile import block_function, kernel
 from numepi.kernels.fastmath import exp
 
-__all__ = ["LOG_SCALE_LIMIT", "pull", "pull_tangent", "run", "tangent"]
-
-# The scale of one coupling stays within exp(-5) ... exp(5): a fit that runs away cannot overflow.
-LOG_SCALE_LIMIT = 5.0
+__all__ = ["pull", "pull_tangent", "run", "tangent"]
 
 _INVERSE_LIMIT = 1 / LOG_SCALE_LIMIT
 

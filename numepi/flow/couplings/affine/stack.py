@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from numepi.flow import coupling_kernels
-from numepi.flow.blocks import LANES
-from numepi.flow.permutation import Permutation
+from numepi.flow.couplings.affine import kernels as coupling_kernels
+from numepi.flow.elementwise.permutation import Permutation
+from numepi.flow.passes.blocks import LANES
 from numepi.flow.transform import Transform
 
 __all__ = ["AffineStack"]

@@ -10,8 +10,8 @@ where c_k = B_k . v just before; C_k = B_k . (e v), forward.
 
 import numpy as np
 
-from numepi.flow.blocks import LANES
-from numepi.flow.coupling_kernels import LOG_SCALE_LIMIT
+from numepi.flow.couplings.clamp import LOG_SCALE_LIMIT
+from numepi.flow.passes.blocks import LANES
 from numepi.kernels.compile import block_function, scalar
 
 __all__ = ["FEATURE_LIMIT", "SOFTENING", "coefficients", "coefficients_pull", "features", "features_pull", "transpose"]

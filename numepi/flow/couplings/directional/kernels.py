@@ -1,21 +1,21 @@
-"""Compiled passes of `numepi.flow.direction_stack.DirectionStack` over blocks of samples.
+"""Compiled passes of `numepi.flow.couplings.directional.stack.DirectionStack` over blocks of samples.
 
 A block goes through all stages in place; its state is all vectors (vectors, length, LANES), the anchors behind the
 others.  A stage's tape: ``before``, the moved vector as the pass found it; and rows (rows, LANES): the Gram matrix, the
-network's activations, the coefficients (see `numepi.flow.direction_coefficients`).
+network's activations, the coefficients (see `numepi.flow.couplings.directional.coefficients`).
 
 The functions of one stage serve real and complex numbers; the latter give the tangents (but the network has its own).
 """
 
-from numepi.flow.blocks import LANES
-from numepi.flow.direction_coefficients import (
+from numepi.flow.couplings.directional.coefficients import (
     coefficients,
     coefficients_pull,
     features,
     features_pull,
     transpose,
 )
-from numepi.flow.mlp_kernels import clear, mlp_pull, mlp_run
+from numepi.flow.networks.mlp_kernels import clear, mlp_pull, mlp_run
+from numepi.flow.passes.blocks import LANES
 from numepi.kernels.compile import block_function, kernel
 
 __all__ = ["bend", "inner_products", "load_state", "move", "pull", "pull_inner_products", "run", "spread"]

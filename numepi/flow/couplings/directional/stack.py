@@ -3,11 +3,12 @@
 import autograd.numpy as anp
 import numpy as np
 
-from numepi.flow import direction_kernels, direction_tangent_kernels
-from numepi.flow.blocks import LANES
-from numepi.flow.coupling import clamp
-from numepi.flow.direction_coefficients import FEATURE_LIMIT, SOFTENING
-from numepi.flow.mlp import MLP
+from numepi.flow.couplings.clamp import clamp
+from numepi.flow.couplings.directional import kernels as direction_kernels
+from numepi.flow.couplings.directional import tangent_kernels as direction_tangent_kernels
+from numepi.flow.couplings.directional.coefficients import FEATURE_LIMIT, SOFTENING
+from numepi.flow.networks.mlp import MLP
+from numepi.flow.passes.blocks import LANES
 from numepi.flow.transform import Transform
 
 __all__ = ["DirectionStack"]

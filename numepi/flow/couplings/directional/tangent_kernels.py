@@ -1,13 +1,26 @@
-"""Tangent of the inverse pass of `numepi.flow.direction_stack.DirectionStack`, and of its pullback.
+"""Tangent of the inverse pass of `numepi.flow.couplings.directional.stack.DirectionStack`, and of its pullback.
 
-The stage functions of `numepi.flow.direction_kernels` run on complex numbers x + i h dx, with h so small that h^2 is
-lost to rounding: real parts are the values, imaginary parts h times their tangents, without cancellation.
+The stage functions of `numepi.flow.couplings.directional.kernels` run on complex numbers x + i h dx, with h so small
+that h^2 is lost to rounding: real parts are the values, imaginary parts h times their tangents, without cancellation.
 """
 
-from numepi.flow.blocks import LANES
-from numepi.flow.direction_coefficients import coefficients, coefficients_pull, features, features_pull, transpose
-from numepi.flow.direction_kernels import bend, inner_products, load_state, move, pull_inner_products, spread
-from numepi.flow.mlp_kernels import clear, mlp_pull_tangent, mlp_tangent
+from numepi.flow.couplings.directional.coefficients import (
+    coefficients,
+    coefficients_pull,
+    features,
+    features_pull,
+    transpose,
+)
+from numepi.flow.couplings.directional.kernels import (
+    bend,
+    inner_products,
+    load_state,
+    move,
+    pull_inner_products,
+    spread,
+)
+from numepi.flow.networks.mlp_kernels import clear, mlp_pull_tangent, mlp_tangent
+from numepi.flow.passes.blocks import LANES
 from numepi.kernels.compile import block_function, kernel
 
 __all__ = ["pull_tangent", "tangent"]

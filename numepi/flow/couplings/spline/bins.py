@@ -2,11 +2,11 @@
 
 from math import sqrt
 
-from numepi.flow import spline_rows as row
-from numepi.flow.blocks import LANES
-from numepi.flow.coupling_kernels import LOG_SCALE_LIMIT
-from numepi.flow.mlp_kernels import clear
-from numepi.flow.spline import BOUND, MINIMUM
+from numepi.flow.couplings.clamp import LOG_SCALE_LIMIT
+from numepi.flow.couplings.spline import rows as row
+from numepi.flow.couplings.spline.definition import BOUND, MINIMUM
+from numepi.flow.networks.mlp_kernels import clear
+from numepi.flow.passes.blocks import LANES
 from numepi.kernels.compile import block_function, scalar
 from numepi.kernels.fastmath import exp
 

@@ -3,10 +3,13 @@
 import autograd.numpy as anp
 import numpy as np
 
-from numepi.flow import spline_kernels, spline_rows, spline_tangent_kernels
-from numepi.flow.blocks import LANES
-from numepi.flow.coupling import Coupling, clamp
-from numepi.flow.spline import spline, spline_inverse
+from numepi.flow.couplings.clamp import clamp
+from numepi.flow.couplings.coupling import Coupling
+from numepi.flow.couplings.spline import kernels as spline_kernels
+from numepi.flow.couplings.spline import rows as spline_rows
+from numepi.flow.couplings.spline import tangent_kernels as spline_tangent_kernels
+from numepi.flow.couplings.spline.definition import spline, spline_inverse
+from numepi.flow.passes.blocks import LANES
 
 __all__ = ["SplineCoupling"]
 
@@ -14,9 +17,9 @@ __all__ = ["SplineCoupling"]
 class SplineCoupling(Coupling):
     """y_a = x_a,  y_b = spline(x_b; p) exp(s) + t  with  [t, r, p] = MLP(x_a),  s = clamp(r)  (Durkan et al. 2019).
 
-    b are the last ``moved`` coordinates, a the others; `numepi.flow.spline` defines the spline and its parameters p.
-    log|det dy/dx| = sum s + log spline'(x_b).  The map is once continuously differentiable: the gradient of the log
-    density jumps at the knots, and its Hessian is that of each piece, without the jumps.
+    b are the last ``moved`` coordinates, a the others; `numepi.flow.couplings.spline.definition` defines the spline and
+    its parameters p. log|det dy/dx| = sum s + log spline'(x_b).  The map is once continuously differentiable: the
+    gradient of the log density jumps at the knots, and its Hessian is that of each piece, without the jumps.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ cancellation: with p = d0 (1 - v) - d1 v and r = |p| + sqrt(p^2 + 4 s^2 v (1 - v
 
 import autograd.numpy as anp
 
-from numepi.flow.coupling import clamp
+from numepi.flow.couplings.clamp import clamp
 
 __all__ = ["BOUND", "MINIMUM", "spline", "spline_inverse"]
 

@@ -1,16 +1,15 @@
-"""Compiled passes of `numepi.flow.spline_coupling.SplineCoupling` over blocks of samples.
+"""Compiled passes of `numepi.flow.couplings.spline.coupling.SplineCoupling` over blocks of samples.
 
 A moved coordinate is y = u exp(s) + t, u = spline(x).  Rows of a block's tape: the network's padded input x_a, its
-hidden layers, then in place of its output, first for all moved coordinates, then coordinate by coordinate: the factor
-f = exp(s) (forward) or exp(-s) (inverse); s; and the bins' shares of width and of height, and the raw inner slopes.
-``bins`` holds for each moved coordinate the rows that `numepi.flow.spline_bins` names: what the sample's own bin is.
+hidden layers, then in place of its output, first for all moved coordinates, then coordinate by coordinate: the factor f
+= exp(s) (forward) or exp(-s) (inverse); s; and the bins' shares of width and of height, and the raw inner slopes.
+``bins`` holds for each moved coordinate the rows that `numepi.flow.couplings.spline.bins` names: what the sample's own
+bin is.
 """
 
-from numepi.flow import spline_rows as row
-from numepi.flow.blocks import LANES
-from numepi.flow.coupling_kernels import LOG_SCALE_LIMIT
-from numepi.flow.mlp_kernels import clear, mlp_pull, mlp_run
-from numepi.flow.spline_bins import (
+from numepi.flow.couplings.clamp import LOG_SCALE_LIMIT
+from numepi.flow.couplings.spline import rows as row
+from numepi.flow.couplings.spline.bins import (
     clamp,
     clamp_slope,
     coordinate_rows,
@@ -20,7 +19,9 @@ from numepi.flow.spline_bins import (
     spread_shares,
     spread_slopes,
 )  # fmt: skip
-from numepi.flow.spline_scalars import derivatives, solve, value
+from numepi.flow.couplings.spline.scalars import derivatives, solve, value
+from numepi.flow.networks.mlp_kernels import clear, mlp_pull, mlp_run
+from numepi.flow.passes.blocks import LANES
 from numepi.kernels.compile import block_function, kernel, scalar
 from numepi.kernels.fastmath import exp
 

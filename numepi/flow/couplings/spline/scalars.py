@@ -1,4 +1,5 @@
-"""Compiled scalar functions of one bin of `numepi.flow.spline`: value, inverse, and two orders of derivatives.
+"""Compiled scalar functions of one bin of `numepi.flow.couplings.spline.definition`: value, inverse, and two orders of
+derivatives.
 
 Notation as there: t and t' (``rest``) are the place in the bin from the left and from the right, s = h / w the mean
 slope, d0 and d1 the slopes at the ends.  y = y0 + h v(t, s, d0, d1) and log dy/dx = l(t, s, d0, d1).  The argument

@@ -1,16 +1,15 @@
-"""Compiled tangent passes of `numepi.flow.spline_coupling.SplineCoupling`: Hessian-vector products.
+"""Compiled tangent passes of `numepi.flow.couplings.spline.coupling.SplineCoupling`: Hessian-vector products.
 
-They follow the inverse pass, x = spline^-1(u), u = (y - t) exp(-s), in the notation of `numepi.flow.spline_kernels`; a
-name that begins with d is a tangent.  The rows of ``dbins`` are the tangents of those of ``bins``, but for INDEX.
+They follow the inverse pass, x = spline^-1(u), u = (y - t) exp(-s), in the notation of
+`numepi.flow.couplings.spline.kernels`; a name that begins with d is a tangent.  The rows of ``dbins`` are the tangents
+of those of ``bins``, but for INDEX.
 """
 
 from math import sqrt
 
-from numepi.flow import spline_rows as row
-from numepi.flow.blocks import LANES
-from numepi.flow.coupling_kernels import LOG_SCALE_LIMIT
-from numepi.flow.mlp_kernels import clear, mlp_pull_tangent, mlp_tangent
-from numepi.flow.spline_bins import (
+from numepi.flow.couplings.clamp import LOG_SCALE_LIMIT
+from numepi.flow.couplings.spline import rows as row
+from numepi.flow.couplings.spline.bins import (
     clamp_slope,
     coordinate_rows,
     load,
@@ -19,7 +18,9 @@ from numepi.flow.spline_bins import (
     spread_shares,
     spread_slopes,
 )
-from numepi.flow.spline_scalars import derivatives, derivatives_tangent
+from numepi.flow.couplings.spline.scalars import derivatives, derivatives_tangent
+from numepi.flow.networks.mlp_kernels import clear, mlp_pull_tangent, mlp_tangent
+from numepi.flow.passes.blocks import LANES
 from numepi.kernels.compile import block_function, kernel
 from numepi.kernels.fastmath import exp
 
@@ -124,7 +125,7 @@ def tangent(w, widths, n_kept, n_bins, tape, bins, dy, dx, tangents, dbins, work
 def _pull_tangent_coordinate(
     bins, dbins, grad_x, dgrad_x, grad_log_q, factor, s, ds, grad_y, dgrad_y, g, dg, shift_row, scale_row, work, dwork
 ):
-    """As `numepi.flow.spline_kernels.pull`, inverse, with the tangent of every gradient."""
+    """As `numepi.flow.couplings.spline.kernels.pull`, inverse, with the tangent of every gradient."""
     real = s.dtype.type
     one, inverse_limit, curvature_scale = real(1), real(_INVERSE_LIMIT), real(_CURVATURE_SCALE)
     for lane in range(LANES):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from numepi.flow.affine_stack import AffineStack
-from numepi.flow.coupling import AffineCoupling
+from numepi.flow.couplings.affine.coupling import AffineCoupling
+from numepi.flow.couplings.affine.stack import AffineStack
 
 ORDERS = [[3, 0, 2, 1], [1, 2, 0, 3]]
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from autograd import elementwise_grad
 
-from numepi.flow.blocks import from_blocks, to_blocks, vector_from_blocks, vector_to_blocks
-from numepi.flow.spline import BOUND, MINIMUM, spline, spline_inverse
-from numepi.flow.spline_coupling import SplineCoupling
+from numepi.flow.couplings.spline.coupling import SplineCoupling
+from numepi.flow.couplings.spline.definition import BOUND, MINIMUM, spline, spline_inverse
+from numepi.flow.passes.blocks import from_blocks, to_blocks, vector_from_blocks, vector_to_blocks
 
 BINS = 6
 

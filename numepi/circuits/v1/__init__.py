@@ -1,0 +1,1 @@
+"""Primary visual cortex: the circuit, its equations and derivatives."""

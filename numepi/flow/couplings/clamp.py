@@ -1,0 +1,19 @@
+"""The smooth clamp of log-scales, which keeps what one coupling can stretch within bounds."""
+
+import autograd.numpy as anp
+import numpy as np
+
+__all__ = ["LOG_SCALE_LIMIT", "clamp", "clamp_inverse"]
+
+# The scale of one coupling stays within exp(-5) ... exp(5): a fit that runs away cannot overflow.
+LOG_SCALE_LIMIT = 5.0
+
+
+def clamp(r):
+    """Smooth clamp of the log-scale to +-LOG_SCALE_LIMIT, slope 1 at zero: r / sqrt(1 + (r / limit)^2)."""
+    return r / anp.sqrt(1 + (r / LOG_SCALE_LIMIT) ** 2)
+
+
+def clamp_inverse(s):
+    """The r whose `clamp` is s."""
+    return s / np.sqrt(1 - (s / LOG_SCALE_LIMIT) ** 2)

@@ -1,0 +1,1 @@
+"""Directional couplings for parameters that are vectors: definition and stack, coefficients, kernels."""

@@ -1,0 +1,1 @@
+"""Element-wise maps and permutations: scale and shift, weight of the tails, and the map to the support."""

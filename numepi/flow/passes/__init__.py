@@ -1,0 +1,1 @@
+"""How batches go through a flow: blocks of samples, parts for threads, the chain of transforms, autograd primitives."""
