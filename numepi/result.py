@@ -98,18 +98,18 @@ class Result:
     prior: object = None
 
     @classmethod
-    def of_run(cls, engine, theta, met, outcome, score, certificate, account, configuration):
+    def of_run(cls, solver, theta, met, outcome, score, certificate, account, configuration):
         """Assemble the result of a solver's run; ``account`` is `Problem.account` at the end of the fit."""
         from numepi.flow import FlowDistribution
 
-        problem = engine.problem
+        problem = solver.problem
         met = met and outcome.status != "failed"  # by luck: an unbounded problem, say, may meet them on its way out
         if met:
             status = "near the optimum" if certificate.reliable and certificate.kl < _NEAR else "constraints met"
         else:
             status = {"finished": "not converged"}.get(outcome.status, outcome.status)
         return cls(
-            distribution=FlowDistribution(engine.flow, theta, problem.circuit.parameter_names),
+            distribution=FlowDistribution(solver.flow, theta, problem.circuit.parameter_names),
             property=problem.constraints.prop,
             success=bool(met),
             status=status,
@@ -125,14 +125,14 @@ class Result:
             constraint=score.constraint,
             constraint_stderr=score.constraint_stderr,
             p_values=score.p_values,
-            multipliers=engine.multipliers,
+            multipliers=solver.multipliers,
             **account,
             elapsed=outcome.elapsed,
             parameter_names=tuple(problem.circuit.parameter_names),
             statistic_names=tuple(problem.circuit.statistic_names),
             configuration=configuration,
             certificate=certificate,
-            history=engine.history(),
+            history=solver.history(),
             circuit=problem.circuit,
             prior=problem.prior,
         )

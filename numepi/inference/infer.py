@@ -134,11 +134,11 @@ def infer(
         if index == 0:
             _check_statistics(problem)
             problem.constraints.warn_if_badly_conditioned()
-        engine = SOLVERS[solver](problem, flow, settings)
+        started = SOLVERS[solver](problem, flow, settings)
         reporter = Progress(progress, f"seed {index + 1}/{n_seeds}" if n_seeds > 1 else circuit.name)
         with one_blas_thread():  # the last bits of a matrix product depend on how many threads share it
-            outcome = run(engine, budget, store, reporter, callback)
-            results.append(_result(engine, outcome, configuration))
+            outcome = run(started, budget, store, reporter, callback)
+            results.append(_result(started, outcome, configuration))
         if outcome.status == "interrupted":
             break
     return max(results, key=lambda r: (r.success, -r.relative_entropy))
@@ -206,18 +206,18 @@ def _check_statistics(problem):
             problem.constraints.derivative(finite)
 
 
-def _result(engine, outcome, configuration):
-    theta, met = engine.answer()
-    problem = engine.problem
+def _result(solver, outcome, configuration):
+    theta, met = solver.answer()
+    problem = solver.problem
     account = problem.account
-    final = score(problem, engine.flow, theta)
+    final = score(problem, solver.flow, theta)
     if met is None:
         constraints = problem.constraints
         met = bool(np.all(np.abs(final.constraint - constraints.target) <= constraints.tolerance))
-    theta_start = engine.flow.initial_parameters(problem.seed(Stream.INITIAL))
-    z, _ = engine.flow.sample(theta, problem.normals(Stream.NOISE_CHECK, 1, _NOISE_CHECK_SIZE))
-    replicates = max(_NOISY_REPLICATES, engine.replicates) if is_noisy(problem, z, Stream.NOISE_CHECK) else 1
+    theta_start = solver.flow.initial_parameters(problem.seed(Stream.INITIAL))
+    z, _ = solver.flow.sample(theta, problem.normals(Stream.NOISE_CHECK, 1, _NOISE_CHECK_SIZE))
+    replicates = max(_NOISY_REPLICATES, solver.replicates) if is_noisy(problem, z, Stream.NOISE_CHECK) else 1
     certificate = certify(
-        problem, engine.flow, theta, theta_start, replicates=replicates, multipliers=engine.multipliers
+        problem, solver.flow, theta, theta_start, replicates=replicates, multipliers=solver.multipliers
     )
-    return Result.of_run(engine, theta, met, outcome, final, certificate, account, configuration)
+    return Result.of_run(solver, theta, met, outcome, final, certificate, account, configuration)

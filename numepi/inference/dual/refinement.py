@@ -33,31 +33,31 @@ def reverse_kl_weights(log_ratio):
 class Refinement:
     """Steps of the refinement on the state of a `numepi.inference.dual.solver.Dual`."""
 
-    def __init__(self, engine):
-        self.engine = engine
-        self.n_steps = engine.settings.refine_steps
+    def __init__(self, solver):
+        self.solver = solver
+        self.n_steps = solver.settings.refine_steps
 
     def take(self, steps):
-        """Take the steps of these numbers; stop early where the engine fails."""
-        engine = self.engine
-        draw = engine.resampler(engine.dual.weights(engine.replay), engine.generator(Stream.REFINE, steps[0]))
+        """Take the steps of these numbers; stop early where the solver fails."""
+        solver = self.solver
+        draw = solver.resampler(solver.annealing.weights(solver.replay), solver.generator(Stream.REFINE, steps[0]))
         # At the dual's optimum: at shifted multipliers a small covariance would make the next shift larger yet.
-        weights = engine.dual.weights(engine.replay, engine.dual.optimal_eta)
-        newton = np.linalg.pinv(np.atleast_2d(np.cov(engine.replay.violation.T, aweights=weights, ddof=0)))
+        weights = solver.annealing.weights(solver.replay, solver.annealing.optimal_eta)
+        newton = np.linalg.pinv(np.atleast_2d(np.cov(solver.replay.violation.T, aweights=weights, ddof=0)))
         for number in steps:
-            sample = engine.simulate_flow(number, with_jacobian=False)
+            sample = solver.simulate_flow(number, with_jacobian=False)
             if sample is None:
                 return
-            gradient = engine.likelihood_gradient(draw()) + _REVERSE_WEIGHT * self._reverse_gradient(sample)
-            if not engine.descend(gradient, _RATE * engine.decay(number / self.n_steps)):
+            gradient = solver.likelihood_gradient(draw()) + _REVERSE_WEIGHT * self._reverse_gradient(sample)
+            if not solver.descend(gradient, _RATE * solver.decay(number / self.n_steps)):
                 return
             if number >= _LEAD * self.n_steps:
-                engine.dual.eta = engine.dual.eta - _MULTIPLIER_RATE * newton @ sample.violation.mean(axis=0)
-            engine.record_sample(sample)
+                solver.annealing.eta = solver.annealing.eta - _MULTIPLIER_RATE * newton @ sample.violation.mean(axis=0)
+            solver.record_sample(sample)
 
     def _reverse_gradient(self, sample):
-        engine = self.engine
+        solver = self.solver
         z = sample.z[sample.batch.valid]
-        log_q, pullback = engine.flow.log_prob_with_pullback(engine.theta, z)
-        log_ratio = log_q - engine.problem.log_prior(z) - sample.violation @ engine.dual.eta
+        log_q, pullback = solver.flow.log_prob_with_pullback(solver.theta, z)
+        log_ratio = log_q - solver.problem.log_prior(z) - sample.violation @ solver.annealing.eta
         return pullback(reverse_kl_weights(log_ratio))[0]

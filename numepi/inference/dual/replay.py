@@ -1,8 +1,8 @@
-"""Every simulation of the last rounds, with importance weights that treat all their proposals as one mixture.
+"""Every simulation of the last rounds, with deterministic mixture weights: adaptive multiple importance sampling.
 
 Round r draws from g_r = (1 - d) q_r + d q_0: the flow as it was, and a share d of the start (the prior on a box), which
 bounds the weights and keeps looking where the flow has no mass.  A sample's density is that of the mixture of *all*
-rounds in the window (the balance heuristic, Veach & Guibas 1995), so a lucky early draw carries no outsized weight.
+rounds in the window (Owen & Zhou 2000; Cornuet et al. 2012), so a lucky early draw carries no outsized weight.
 """
 
 import numpy as np

@@ -72,7 +72,7 @@ class Dual:
         self.optimiser = Adam(flow.n_parameters, settings.learning_rate, clip_norm=_CLIP_NORM)
         self.replay = Replay(settings.window, settings.defensive, flow.dim, m)
         self.theta = self.theta_start = None
-        self.dual = Multipliers(constraints, problem.prior is not None or problem.circuit.support.is_box)
+        self.annealing = Multipliers(constraints, problem.prior is not None or problem.circuit.support.is_box)
         self.rounds = Rounds(self)
         self.last = None  # phase: Refinement or Descent, after the rounds
         self.descended = None  # theta, eta and optimal_eta of a descent that led back to the rounds
@@ -166,15 +166,15 @@ class Dual:
     def _back_to_rounds(self):
         """After a descent importance weights work again: they cover what the descent missed, and need no more steps."""
         self.last, self.chunk = None, 0
-        self.descended = np.concatenate([self.theta, self.dual.eta, self.dual.optimal_eta])
+        self.descended = np.concatenate([self.theta, self.annealing.eta, self.annealing.optimal_eta])
         self.rounds.left = self.settings.final_rounds
         self.optimiser.reset()
 
     def _stay_with_descent(self):
         """The rounds found p* to be where the flow is not, and would have to anneal anew: the descent's end stands."""
         self.last, self.chunk, self.rounds.chunk = Descent(self), _chunks(self.settings.descent_steps), 0
-        self.theta, self.dual.eta, self.dual.optimal_eta = np.split(
-            self.descended, np.cumsum([len(self.theta), len(self.dual.eta)])
+        self.theta, self.annealing.eta, self.annealing.optimal_eta = np.split(
+            self.descended, np.cumsum([len(self.theta), len(self.annealing.eta)])
         )
         self.descended = None
 
@@ -229,7 +229,7 @@ class Dual:
 
     def record(self, log_q, log_prior, violation):
         """Add samples of the flow, log densities (n,) and violations (n, m), to the traces."""
-        log_weights = log_prior + violation @ self.dual.eta - log_q
+        log_weights = log_prior + violation @ self.annealing.eta - log_q
         weights = normalised_weights(log_weights)
         mean = violation.mean(axis=0)
         variance = np.einsum("nm,nm->m", violation, violation) / len(violation) - mean**2
@@ -237,7 +237,7 @@ class Dual:
         self.trace["entropy"].append(float((log_prior - log_q).mean()))
         self.trace["violation"].append(mean)
         self.trace["ess"].append(float(1 / (np.sum(weights**2) * len(weights))))
-        self.trace["multipliers"].append(self.dual.eta / self.scale)
+        self.trace["multipliers"].append(self.annealing.eta / self.scale)
 
     def record_sample(self, sample):
         """Add a step of the last phase to the traces."""
@@ -252,7 +252,7 @@ class Dual:
     @property
     def multipliers(self):
         """Natural parameters of p ~ exp(eta . T), at the optimum of the dual."""
-        return self.dual.optimal_eta / self.scale
+        return self.annealing.optimal_eta / self.scale
 
     @property
     def violation_in_stderr(self):
@@ -286,7 +286,7 @@ class Dual:
         arrays["descent"] = self.last.best if isinstance(self.last, Descent) else np.empty(0)
         arrays["descended"] = np.array([] if self.descended is None else self.descended)
         arrays |= {f"adam_{k}": np.asarray(v) for k, v in self.optimiser.state().items()}
-        arrays |= {f"dual_{k}": v for k, v in self.dual.state().items()}
+        arrays |= {f"dual_{k}": v for k, v in self.annealing.state().items()}
         arrays |= {f"replay_{k}": v for k, v in self.replay.state().items()}
         return arrays | {f"trace_{k}": np.array(v, float) for k, v in self.trace.items()}
 
@@ -301,7 +301,7 @@ class Dual:
         self.last = _LAST_PHASES[phase](self) if phase else None
         if isinstance(self.last, Descent):
             self.last.best = arrays["descent"]
-        self.dual.restore({k: arrays[f"dual_{k}"] for k in self.dual.state()})
+        self.annealing.restore({k: arrays[f"dual_{k}"] for k in self.annealing.state()})
         self.optimiser.restore({k: arrays[f"adam_{k}"] for k in self.optimiser.state()})
         self.replay.restore({k: arrays[f"replay_{k}"] for k in self.replay.state()})
         self.trace = {k: list(arrays[f"trace_{k}"]) for k in self.trace}

@@ -26,7 +26,7 @@ class Plane(ne.circuits.Circuit):
         return f, np.broadcast_to(np.eye(2), (len(z), 2, 2)).copy() if with_jacobian else None
 
 
-def engine(circuit=None, prop=None, **settings):
+def algorithm_one(circuit=None, prop=None, **settings):
     circuit = Plane() if circuit is None else circuit
     prop = ne.EmergentProperty(mean=[1.0, -1.0], variance=[1.0, 4.0]) if prop is None else prop
     problem = Problem(circuit, prop, np.random.SeedSequence(5))
@@ -63,7 +63,7 @@ def test_penalty_weights_never_use_a_sample_with_its_own_half(rng):
 
 def test_gradient_of_a_step_is_that_of_the_lagrangian(rng):
     # The step's gradient, averaged over many batches, against finite differences of L on one huge sample.
-    solver = engine(batch_size=20_000)
+    solver = algorithm_one(batch_size=20_000)
     solver.eta = np.array([0.3, -0.2, 0.5, 0.1])
     solver.c = 0.7
     solver.theta = solver.theta + 0.05 * rng.normal(size=solver.theta.shape)
@@ -87,7 +87,7 @@ def test_gradient_of_a_step_is_that_of_the_lagrangian(rng):
 
 
 def test_multiplier_moves_by_the_penalty_times_the_violation():
-    solver = engine()
+    solver = algorithm_one()
     for _ in range(QUICK["iterations_per_epoch"]):
         solver.step()
     theta = solver.theta
@@ -101,7 +101,7 @@ def test_multiplier_moves_by_the_penalty_times_the_violation():
 
 
 def test_adam_is_reset_at_every_epoch():
-    solver = engine()
+    solver = algorithm_one()
     for _ in range(QUICK["iterations_per_epoch"]):
         solver.step()
     assert solver.optimiser.count == QUICK["iterations_per_epoch"]
@@ -110,8 +110,8 @@ def test_adam_is_reset_at_every_epoch():
 
 
 def test_unscaled_constraints_are_the_papers():
-    assert np.all(engine(scaled=False).scale == 1)
-    np.testing.assert_allclose(engine().scale, [1, 2, np.sqrt(2), 4 * np.sqrt(2)])
+    assert np.all(algorithm_one(scaled=False).scale == 1)
+    np.testing.assert_allclose(algorithm_one().scale, [1, 2, np.sqrt(2), 4 * np.sqrt(2)])
 
 
 def test_known_maximum_entropy_solution_is_found():

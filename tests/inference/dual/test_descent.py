@@ -20,38 +20,38 @@ def descending(**settings):
     prop = ne.EmergentProperty(mean=[1.0, -1.0], variance=[1.0, 4.0])
     problem = Problem(circuit, prop, np.random.SeedSequence(1))
     settings = {"descent_steps": 800, "refine_size": 200, "learning_rate": 5e-3} | settings
-    engine = Dual(problem, ne.RealNVP(BOX, stages=4, hidden=(20, 20)), Settings(**settings))
-    engine.initialise()
-    engine.last = Descent(engine)
-    return engine
+    solver = Dual(problem, ne.RealNVP(BOX, stages=4, hidden=(20, 20)), Settings(**settings))
+    solver.initialise()
+    solver.last = Descent(solver)
+    return solver
 
 
 def test_descent_reaches_a_known_solution_without_any_round():
-    engine = descending()
-    while engine.descended is None:
-        engine.step()
-    assert engine.failure is None and engine.rounds.number == 0
-    answer = score(engine.problem, engine.flow, engine.theta, n=20_000)
+    solver = descending()
+    while solver.descended is None:
+        solver.step()
+    assert solver.failure is None and solver.rounds.number == 0
+    answer = score(solver.problem, solver.flow, solver.theta, n=20_000)
     # tolerances of a met constraint
-    assert np.all(np.abs(answer.constraint - engine.problem.constraints.target) <= engine.problem.constraints.tolerance)
+    assert np.all(np.abs(answer.constraint - solver.problem.constraints.target) <= solver.problem.constraints.tolerance)
     assert answer.entropy == pytest.approx(np.log(2 * np.pi * np.e * 2), abs=0.1)
-    np.testing.assert_allclose(engine.multipliers, [0.0, 0.0, -0.5, -0.125], atol=0.1)
+    np.testing.assert_allclose(solver.multipliers, [0.0, 0.0, -0.5, -0.125], atol=0.1)
 
 
 SHORT = {"descent_steps": 300, "refine_steps": 100, "final_rounds": 2, "round_size": 400, "fit_steps": 50}
 
 
 def test_no_random_numbers_are_used_twice():
-    engine, drawn = descending(**SHORT), []
-    normals = engine.problem.normals
+    solver, drawn = descending(**SHORT), []
+    normals = solver.problem.normals
 
     def recorded(purpose, counter, n):
         drawn.append((purpose, counter))
         return normals(purpose, counter, n)
 
-    engine.problem.normals = recorded
-    while not engine.finished:
-        engine.step()
+    solver.problem.normals = recorded
+    while not solver.finished:
+        solver.step()
     assert len(drawn) == SHORT["descent_steps"] + SHORT["final_rounds"] + SHORT["refine_steps"]
     assert len(set(drawn)) == len(drawn)
 
@@ -78,36 +78,36 @@ def test_a_flow_that_follows_goes_back_to_the_rounds_and_resumes_to_the_same_bit
 
 def test_a_flow_that_does_not_follow_ends_with_the_descent(monkeypatch):
     monkeypatch.setattr("numepi.inference.dual.descent.CLOSE", 1.1)
-    engine = descending(**SHORT)
-    while not engine.finished:
-        engine.step()
-    assert engine.failure is None and engine.descended is None and engine.rounds.number == 0
+    solver = descending(**SHORT)
+    while not solver.finished:
+        solver.step()
+    assert solver.failure is None and solver.descended is None and solver.rounds.number == 0
 
 
 def test_the_descent_stands_where_the_rounds_would_anneal_anew():
-    engine = descending(**SHORT)
-    while engine.descended is None:
-        engine.step()
-    end, eta = engine.theta.copy(), engine.dual.eta.copy()
-    move, rounds = engine.dual.move, []
+    solver = descending(**SHORT)
+    while solver.descended is None:
+        solver.step()
+    end, eta = solver.theta.copy(), solver.annealing.eta.copy()
+    move, rounds = solver.annealing.move, []
 
     def retreat(*args, **keywords):
         rounds.append(move(*args, **keywords))
         return rounds[-1] and len(rounds) < 2
 
-    engine.dual.move = retreat
-    while not engine.finished:
-        engine.step()
-        assert engine.steps_done <= engine.n_steps
-    assert rounds[0] and engine.rounds.number == 2 and engine.failure is None
-    assert engine.steps_done == engine.n_steps
-    np.testing.assert_array_equal(engine.theta, end)
-    np.testing.assert_array_equal(engine.dual.eta, eta)
+    solver.annealing.move = retreat
+    while not solver.finished:
+        solver.step()
+        assert solver.steps_done <= solver.n_steps
+    assert rounds[0] and solver.rounds.number == 2 and solver.failure is None
+    assert solver.steps_done == solver.n_steps
+    np.testing.assert_array_equal(solver.theta, end)
+    np.testing.assert_array_equal(solver.annealing.eta, eta)
 
 
 def test_samples_astray_are_called_back_whatever_the_multipliers():
     descent = descending().last
-    descent.engine.dual.optimal_eta = np.array([1.0, 1.0, 2.0, 2.0]) * descent.engine.scale
+    descent.solver.annealing.optimal_eta = np.array([1.0, 1.0, 2.0, 2.0]) * descent.solver.scale
     near, stray = [1.2, -1.5], [1.0, 7.5]  # the latter 4.25 standard deviations off
     f = np.array([near, near, near, stray])
     rows = descent._multipliers(f)
@@ -118,16 +118,16 @@ def test_samples_astray_are_called_back_whatever_the_multipliers():
 
 
 def test_a_stretch_that_leads_away_from_the_targets_is_taken_back():
-    engine = descending(**SHORT)
-    while engine.chunk < 3:
-        engine.step()
-    best = engine.last.best.copy()
-    _, theta, eta = np.split(best, [1, 1 + len(engine.theta)])
-    engine.theta = engine.theta + 100.0  # a blow-up in the next stretch
-    engine.step()
-    np.testing.assert_array_equal(engine.theta, theta)
-    np.testing.assert_array_equal(engine.dual.eta, eta)
-    np.testing.assert_array_equal(engine.last.best, best)
-    assert engine.optimiser.count == 0
-    engine.step()
-    assert np.any(engine.theta != theta)
+    solver = descending(**SHORT)
+    while solver.chunk < 3:
+        solver.step()
+    best = solver.last.best.copy()
+    _, theta, eta = np.split(best, [1, 1 + len(solver.theta)])
+    solver.theta = solver.theta + 100.0  # a blow-up in the next stretch
+    solver.step()
+    np.testing.assert_array_equal(solver.theta, theta)
+    np.testing.assert_array_equal(solver.annealing.eta, eta)
+    np.testing.assert_array_equal(solver.last.best, best)
+    assert solver.optimiser.count == 0
+    solver.step()
+    assert np.any(solver.theta != theta)

@@ -12,16 +12,16 @@ BOX = ne.Support([-2.0, -2.0], [2.0, 2.0])
 
 
 @pytest.fixture
-def engine():
+def solver():
     """A run after the simulations of its first round."""
     circuit = ne.circuits.FunctionCircuit(lambda z: z, BOX, statistic_names=("x", "y"))
     prop = ne.EmergentProperty(mean=[0.0, 0.0], variance=[1.0, 1.0])
     settings = Settings(round_size=400, fit_steps=150, batch_size=50)
-    engine = Dual(Problem(circuit, prop, np.random.SeedSequence(0)), ne.RealNVP(BOX, stages=2, hidden=(5,)), settings)
-    engine.initialise()
-    engine.rounds.replicates = 4
-    engine.rounds.simulate()
-    return engine
+    solver = Dual(Problem(circuit, prop, np.random.SeedSequence(0)), ne.RealNVP(BOX, stages=2, hidden=(5,)), settings)
+    solver.initialise()
+    solver.rounds.replicates = 4
+    solver.rounds.simulate()
+    return solver
 
 
 @pytest.mark.parametrize(
@@ -34,40 +34,40 @@ def engine():
         (9.0, [1.0, 0, 0, 0], 16),  # the most
     ],
 )
-def test_replicates_leave_little_noise_in_the_log_weights(engine, variance, eta, replicates):
-    rounds = engine.rounds
+def test_replicates_leave_little_noise_in_the_log_weights(solver, variance, eta, replicates):
+    rounds = solver.rounds
     rounds.replicates = 3
-    engine.replay.covariance[:] = variance * np.eye(4) / 3  # of the mean of three draws
-    engine.dual.eta = np.array(eta)
+    solver.replay.covariance[:] = variance * np.eye(4) / 3  # of the mean of three draws
+    solver.annealing.eta = np.array(eta)
     rounds._choose_replicates(200)
     assert rounds.replicates == replicates
 
 
-def test_only_the_flows_own_rows_tell_the_noise(engine):
-    rounds, own = engine.rounds, 100
+def test_only_the_flows_own_rows_tell_the_noise(solver):
+    rounds, own = solver.rounds, 100
     rounds.replicates = 2
-    engine.replay.covariance[:-own] = 100 * np.eye(4)
-    engine.replay.covariance[-own:] = 0.2 * np.eye(4) / 2
-    engine.dual.eta = np.array([1.0, 0, 0, 0])
+    solver.replay.covariance[:-own] = 100 * np.eye(4)
+    solver.replay.covariance[-own:] = 0.2 * np.eye(4) / 2
+    solver.annealing.eta = np.array([1.0, 0, 0, 0])
     rounds._choose_replicates(own)
     assert rounds.replicates == 4
 
 
-def test_rows_in_a_round_shrink_with_many_replicates(engine):
+def test_rows_in_a_round_shrink_with_many_replicates(solver):
     sizes = []
     for replicates in (1, 2, 6, 12, 16):
-        engine.rounds.replicates = replicates
-        sizes.append(engine.rounds.size)
+        solver.rounds.replicates = replicates
+        sizes.append(solver.rounds.size)
     assert sizes == [400, 400, 400, 200, 150]
 
 
-def calls_of_a_fit(engine, gains):
+def calls_of_a_fit(solver, gains):
     """How many calls of `fit` a round takes when held-out likelihood gains ``gains``, call by call."""
     left = iter(gains)
-    engine.rounds._gain = lambda before, z, weights: (next(left), 1e-6)
+    solver.rounds._gain = lambda before, z, weights: (next(left), 1e-6)
     count = 0
-    while engine.rounds.chunk:
-        engine.rounds.fit(range(2))
+    while solver.rounds.chunk:
+        solver.rounds.fit(range(2))
         count += 1
     return count
 
@@ -80,16 +80,16 @@ def calls_of_a_fit(engine, gains):
         ([0.1] * 20, 15),  # no more than five times its share
     ],
 )
-def test_a_fit_goes_on_while_held_out_likelihood_gains(engine, gains, count):
-    assert calls_of_a_fit(engine, gains) == count
+def test_a_fit_goes_on_while_held_out_likelihood_gains(solver, gains, count):
+    assert calls_of_a_fit(solver, gains) == count
 
 
-def test_a_fit_that_went_too_far_is_taken_back(engine):
-    before = engine.theta
-    assert calls_of_a_fit(engine, [-0.2]) == 1
-    np.testing.assert_array_equal(engine.theta, before)
+def test_a_fit_that_went_too_far_is_taken_back(solver):
+    before = solver.theta
+    assert calls_of_a_fit(solver, [-0.2]) == 1
+    np.testing.assert_array_equal(solver.theta, before)
 
 
-def test_a_fit_takes_no_longer_than_its_share_while_rates_land(engine):
-    engine.rounds.left = 1  # within the last third of the final rounds
-    assert calls_of_a_fit(engine, [0.1] * 20) == 3
+def test_a_fit_takes_no_longer_than_its_share_while_rates_land(solver):
+    solver.rounds.left = 1  # within the last third of the final rounds
+    assert calls_of_a_fit(solver, [0.1] * 20) == 3
