@@ -1,8 +1,8 @@
 """Emergent properties: which moments of which statistics, and their targets.
 
-An emergent property fixes E[T(f)] = mu_opt for sufficient statistics T of the circuit's statistics f (science: Methods,
-"Emergent property inference"): means (T = f), variances about the target mean (T = (f - mu)^2), covariances, higher
-moments, or functions the user gives.  `numepi.property.constraints` has T itself.
+An emergent property fixes E[T(f)] = mu_opt for sufficient statistics T of the circuit's statistics f (science:
+section 1.1): means (T = f), variances about the target mean (T = (f - mu)^2), covariances, higher moments, or functions
+the user gives.  `numepi.property.constraints` has T itself.
 """
 
 from dataclasses import dataclass, field
