@@ -18,7 +18,7 @@ _NAMES = {
     "SplineFlow": "flow",
     "SymmetricFlow": "flow",
     "infer": "inference",
-    "load": "result",
+    "load": "storage",
     "Task": "sweeps",
     "sweep": "sweeps",
     "load_sweep": "sweeps",

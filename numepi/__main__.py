@@ -6,6 +6,8 @@ import platform
 import sys
 from pathlib import Path
 
+from numepi.archive import check_writable
+
 CIRCUITS = {"lds": "LDS", "stg": "STG", "rnn": "RankTwoRNN", "v1": "V1", "sc": "SC"}
 QUICK = {
     "dual": {"final_rounds": 2, "round_size": 1000, "fit_steps": 50, "refine_steps": 50, "refine_size": 50},
@@ -52,7 +54,7 @@ def _run(options):
     except OSError as error:
         raise ValueError(f"--out {options.out}: the directory cannot be made ({error}); name another") from error
     target = options.out / f"{options.circuit}.npz"
-    ne.storage.check_writable(target, "--out")
+    check_writable(target, "--out")
     settings = QUICK[options.solver] if options.quick else {}
     prop = circuit.emergent_property()
     result = ne.infer(circuit, prop, rng=options.seed, solver=options.solver, **settings)

@@ -1,26 +1,28 @@
-"""The result of an inference: the distribution, how well it meets the property, and how it was found."""
+"""The result of an inference: the distribution, how well it meets the property, and how it was found.
+
+A result is data.  What needs simulations or a solver's mathematics it is handed (`Services`) where it is made and where
+it is loaded, so that nothing here depends on how answers are found or judged.
+"""
 
 import warnings
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
-from numepi.property.emergent_property import EmergentProperty
-from numepi.random_streams import seed_sequence
-from numepi.storage import check_writable, qualified_name, read_archive, write_archive
+from numepi.archive import check_writable, qualified_name, write_archive
+from numepi.property import EmergentProperty
 
-__all__ = ["Result", "load"]
+__all__ = ["ARRAYS", "SCALARS", "Result", "Services"]
 
 _FEW_PROPOSALS = 0.1  # effective share of those behind corrected samples
-_NEAR = 0.3  # nats from the exact solution
-_MANY_FAILED = 0.01  # share of failed draws that the message mentions
 
-_REMEDIES = {
-    "finished": "the constraints are not met: give the solver a larger budget (more or longer rounds), or another seed",
-    "budget": "give a larger budget, or resume from a checkpoint",
-    "interrupted": "resume from a checkpoint to go on",
-    "stopped": "resume from a checkpoint to go on",
-}
+
+class Services(Protocol):
+    """What a result calls and does not know how to do: `numepi.inference.assessment.services` does it."""
+
+    def corrected_samples(self, result, n, rng):
+        """Draws (n, D) from the exact solution, and the effective share of the proposals behind them."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -66,6 +68,10 @@ class Result:
         Distance to the exact maximum-entropy solution.
     circuit : Circuit or None
         None in a loaded result whose circuit is a user's own and was not given to `numepi.load`.
+    prior : object or None
+        As for the circuit.
+    services : Services
+        What `sample_corrected` calls.
     """
 
     distribution: object
@@ -96,46 +102,7 @@ class Result:
     history: dict = field(default_factory=dict)
     circuit: object = None
     prior: object = None
-
-    @classmethod
-    def of_run(cls, solver, theta, met, outcome, score, certificate, account, configuration):
-        """Assemble the result of a solver's run; ``account`` is `Problem.account` at the end of the fit."""
-        from numepi.flow import FlowDistribution
-
-        problem = solver.problem
-        met = met and outcome.status != "failed"  # by luck: an unbounded problem, say, may meet them on its way out
-        if met:
-            status = "near the optimum" if certificate.reliable and certificate.kl < _NEAR else "constraints met"
-        else:
-            status = {"finished": "not converged"}.get(outcome.status, outcome.status)
-        return cls(
-            distribution=FlowDistribution(solver.flow, theta, problem.circuit.parameter_names),
-            property=problem.constraints.prop,
-            success=bool(met),
-            status=status,
-            message=_message(status, met, outcome, account, score, certificate),
-            entropy=score.entropy,
-            entropy_stderr=score.entropy_stderr,
-            relative_entropy=score.relative_entropy,
-            statistic_mean=score.mean,
-            statistic_variance=score.variance,
-            constraint_names=problem.constraints.names,
-            constraint_target=problem.constraints.target,
-            constraint_tolerance=problem.constraints.tolerance,
-            constraint=score.constraint,
-            constraint_stderr=score.constraint_stderr,
-            p_values=score.p_values,
-            multipliers=solver.multipliers,
-            **account,
-            elapsed=outcome.elapsed,
-            parameter_names=tuple(problem.circuit.parameter_names),
-            statistic_names=tuple(problem.circuit.statistic_names),
-            configuration=configuration,
-            certificate=certificate,
-            history=solver.history(),
-            circuit=problem.circuit,
-            prior=problem.prior,
-        )
+    services: Services = None
 
     def sample(self, n, rng=0, corrected=False):
         """Draw ``n`` parameters (n, D) from the inferred distribution.
@@ -164,19 +131,7 @@ class Result:
         ValueError
             If the result was loaded without its circuit or its prior.
         """
-        from numepi.inference.assessment.correction import corrected_sample
-        from numepi.inference.problem import Problem
-
-        if self.circuit is None:
-            raise ValueError("corrected samples need simulations: load the result with circuit=...")
-        if self.prior is None and self.configuration["prior"] is not None:
-            raise ValueError("corrected samples need the prior's density: load the result with prior=...")
-        problem = Problem(self.circuit, self.property, seed_sequence(rng), self.prior)
-        flow, theta = self.distribution.flow, self.distribution.theta
-        start = flow.initial_parameters(0)
-        eta = np.array(self.certificate.multipliers)
-        replicates = self.certificate.replicates
-        return corrected_sample(problem, flow, theta, start, eta, n, replicates)
+        return self.services.corrected_samples(self, n, rng)
 
     def save(self, path):
         """Write the result to ``path`` (`.npz`), atomically and without pickle; `numepi.load` reads it.
@@ -184,14 +139,14 @@ class Result:
         User functions of the property are stored by name: `numepi.load` takes them again.
         """
         check_writable(path, "path")
-        metadata = {name: getattr(self, name) for name in _SCALARS} | {
+        metadata = {name: getattr(self, name) for name in SCALARS} | {
             "property": self.property.description(),
             "flow": self.distribution.flow.description,
             "configuration": self.configuration,
             "certificate": self.certificate.description(),
             "circuit_class": None if self.circuit is None else qualified_name(type(self.circuit)),
         }
-        arrays = {name: getattr(self, name) for name in _ARRAYS} | {"theta": self.distribution.theta}
+        arrays = {name: getattr(self, name) for name in ARRAYS} | {"theta": self.distribution.theta}
         arrays |= {f"history_{name}": value for name, value in self.history.items()}
         write_archive(path, "result", metadata, arrays)
 
@@ -217,89 +172,12 @@ class Result:
     __str__ = summary
 
 
-_SCALARS = (
+# What a file holds of a result under the fields' own names: plain values in its metadata, and arrays.
+SCALARS = (
     "success", "status", "message", "entropy", "entropy_stderr", "relative_entropy", "constraint_names",
     "n_simulations", "n_failed", "elapsed", "parameter_names", "statistic_names",
 )  # fmt: skip
-_ARRAYS = (
+ARRAYS = (
     "statistic_mean", "statistic_variance", "constraint_target", "constraint_tolerance", "constraint",
     "constraint_stderr", "p_values", "multipliers", "failed_examples",
 )  # fmt: skip
-
-
-def load(path, functions=(), circuit=None, prior=None):
-    """Read a result that `Result.save` wrote.
-
-    Parameters
-    ----------
-    path : path
-    functions : sequence of Moment
-        The user functions of the property, which files hold by name only.
-    circuit, prior : object, optional
-        A user's own circuit or prior, for corrected samples; numepi's circuits are built again from their settings.
-
-    Raises
-    ------
-    FileNotFoundError
-    ValueError
-        If the file is truncated, is not a numepi result, needs ``functions`` that are not given, or is of another
-        circuit than the one given.
-    """
-    from numepi.flow import FlowDistribution, flow_from_description
-    from numepi.inference.assessment.certificate import Certificate
-
-    metadata, arrays = read_archive(path, "result")
-    values = {name: metadata[name] for name in _SCALARS} | {name: arrays[name] for name in _ARRAYS}
-    for name in ("constraint_names", "parameter_names", "statistic_names"):
-        values[name] = tuple(values[name])
-    if circuit is None:
-        circuit = _circuit(metadata)
-    for name in ("parameter_names", "statistic_names"):
-        if circuit is not None and tuple(getattr(circuit, name)) != values[name]:
-            raise ValueError(
-                f"circuit has {name} {getattr(circuit, name)}, the stored one {values[name]}: give that one"
-            )
-    return Result(
-        distribution=FlowDistribution(
-            flow_from_description(metadata["flow"]), arrays["theta"], values["parameter_names"]
-        ),
-        property=EmergentProperty.from_description(metadata["property"], functions),
-        configuration=metadata["configuration"],
-        certificate=Certificate.from_description(metadata["certificate"]),
-        circuit=circuit,
-        prior=prior,
-        history={k.removeprefix("history_"): v for k, v in arrays.items() if k.startswith("history_")},
-        **values,
-    )
-
-
-def _circuit(metadata):
-    """numepi's own circuit with the stored settings, or None for a user's."""
-    from numepi import circuits
-
-    own = {qualified_name(getattr(circuits, name)): getattr(circuits, name) for name in circuits.MODELS}
-    model = own.get(metadata["circuit_class"])
-    return None if model is None else model(**metadata["configuration"]["circuit_settings"])
-
-
-def _message(status, met, outcome, account, score, certificate):
-    if met:
-        text = "the constraints are met"
-        if status == "near the optimum":
-            text += f" and the distribution is within {_NEAR} nats of maximum entropy"
-        elif certificate.reliable:
-            text += f", but {certificate.kl:.2f} nats short of maximum entropy: a richer flow or more rounds may help"
-        else:
-            text += "; the distance to maximum entropy could not be established"
-        if outcome.status != "finished":
-            text += f"; the run ended early: {outcome.detail}"
-    elif outcome.status == "finished":
-        text = _REMEDIES["finished"]
-    else:
-        text = f"{outcome.detail}; {_REMEDIES[outcome.status]}" if outcome.status != "failed" else outcome.detail
-    text += f" [{account['n_simulations']:,} simulations, {outcome.elapsed:.1f} s]"
-    if account["n_failed"]:
-        text += f"; {account['n_failed']:,} simulations were not finite and were left out (see failed_examples)"
-    if score.n_failed > _MANY_FAILED * score.n:
-        text += f"; {score.n_failed / score.n:.0%} of the distribution's own draws fail: what is scored are the others"
-    return text

@@ -1,112 +1,73 @@
-"""Files: arrays and JSON metadata in one `.npz`, written atomically and read without pickle."""
+"""Reading results: puts back together what `Result.save` took apart, with what it needs from the caller."""
 
-import glob
-import json
-import os
-import tempfile
-import zipfile
-from pathlib import Path
+from numepi import circuits
+from numepi.archive import plain, read_archive
+from numepi.flow import FlowDistribution, flow_from_description
+from numepi.inference.assessment.certificate import Certificate
+from numepi.inference.assessment.services import ASSESSMENT
+from numepi.property import EmergentProperty
+from numepi.result import ARRAYS, SCALARS, Result
 
-import numpy as np
-
-__all__ = ["check_writable", "plain", "qualified_name", "read_archive", "remove_partial", "write_archive"]
-
-_SCHEMA = 1
+__all__ = ["load"]
 
 
-def write_archive(path, kind, metadata, arrays):
-    """Write ``arrays`` (dict) and ``metadata`` (JSON-able dict) to ``path``, replacing it in one step.
+def load(path, functions=(), circuit=None, prior=None, flow=None):
+    """Read a result that `Result.save` wrote.
 
-    A process killed while it writes leaves the old file, or none, never half a one; what it had written stays behind
-    under a hidden name, for `remove_partial`.
-    """
-    path = Path(path)
-    header = json.dumps({"numepi": kind, "schema": _SCHEMA, **metadata})
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            np.savez(file, metadata=np.array(header), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def remove_partial(path):
-    """Remove what processes killed in `write_archive` left beside ``path``; no other may be writing it now."""
-    path = Path(path)
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
-        left.unlink(missing_ok=True)
-
-
-def read_archive(path, kind):
-    """Return the metadata dict and the dict of arrays that `write_archive` stored.
+    Parameters
+    ----------
+    path : path
+    functions : sequence of Moment
+        The user functions of the property, which files hold by name only.
+    circuit, prior : object, optional
+        A user's own circuit or prior, for corrected samples; numepi's circuits are built again from their settings.
+    flow : Flow, optional
+        A user's own flow, with the `description` it had when the result was saved; numepi's families are built again
+        from theirs.
 
     Raises
     ------
     FileNotFoundError
     ValueError
-        If the file is truncated, is not numepi's, is of another kind, or was written by a newer schema.
+        If the file is truncated, is not a numepi result, needs ``functions`` or a ``flow`` that are not given, or is
+        of another circuit or flow than the one given.
     """
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist")
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        metadata = json.loads(str(arrays.pop("metadata")))
-        found, schema = metadata.pop("numepi"), metadata.pop("schema")
-    except (zipfile.BadZipFile, ValueError, LookupError, TypeError, AttributeError, EOFError, OSError) as error:
-        raise ValueError(f"{path} is truncated or not a numepi {kind} file ({error})") from error
-    if found != kind:
-        raise ValueError(f"{path} holds a {found}, expected a {kind}")
-    if schema > _SCHEMA:
-        raise ValueError(f"{path} was written by a newer numepi: upgrade to read it")
-    return metadata, arrays
+    metadata, arrays = read_archive(path, "result")
+    values = {name: metadata[name] for name in SCALARS} | {name: arrays[name] for name in ARRAYS}
+    for name in ("constraint_names", "parameter_names", "statistic_names"):
+        values[name] = tuple(values[name])
+    if circuit is None:
+        circuit = _circuit(metadata)
+    for name in ("parameter_names", "statistic_names"):
+        if circuit is not None and tuple(getattr(circuit, name)) != values[name]:
+            raise ValueError(
+                f"circuit has {name} {getattr(circuit, name)}, the stored one {values[name]}: give that one"
+            )
+    return Result(
+        distribution=FlowDistribution(_flow(metadata["flow"], flow), arrays["theta"], values["parameter_names"]),
+        property=EmergentProperty.from_description(metadata["property"], functions),
+        configuration=metadata["configuration"],
+        certificate=Certificate.from_description(metadata["certificate"]),
+        circuit=circuit,
+        prior=prior,
+        history={k.removeprefix("history_"): v for k, v in arrays.items() if k.startswith("history_")},
+        services=ASSESSMENT,
+        **values,
+    )
 
 
-def check_writable(path, argument):
-    """Raise before any work is done if ``path`` cannot be created or replaced."""
-    directory = Path(path).absolute().parent
-    if not directory.is_dir():
-        raise ValueError(f"{argument} = {str(path)!r}: the directory {directory} does not exist; create it first")
-    if Path(path).is_dir():
-        raise ValueError(f"{argument} = {str(path)!r} is a directory: name a file in it")
-    try:
-        tempfile.TemporaryFile(dir=directory).close()
-    except OSError as error:
-        raise ValueError(
-            f"{argument} = {str(path)!r}: the directory {directory} cannot be written ({error})"
-        ) from error
+def _circuit(metadata):
+    """numepi's own circuit with the stored settings, or None for a user's."""
+    module, _, name = metadata["circuit_class"].rpartition(".") if metadata["circuit_class"] else ("", "", "")
+    if not module.startswith("numepi.circuits.") or name not in circuits.MODELS:
+        return None
+    return getattr(circuits, name)(**metadata["configuration"]["circuit_settings"])
 
 
-def plain(value):
-    """``value`` in JSON's types; a function is represented by its qualified name."""
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, np.generic):
-        return value.item()
-    if hasattr(value, "description"):
-        description = value.description
-        return plain(description() if callable(description) else description)
-    if callable(value):
-        return qualified_name(value)
-    return value if value is None or isinstance(value, (bool, int, float, str)) else repr(value)
-
-
-def qualified_name(value):
-    """Module and name of a function or class."""
-    return f"{value.__module__}.{value.__qualname__}"
-
-
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _flow(description, flow):
+    """The stored flow: the caller's, if it is the same, else one of numepi's families."""
+    if flow is None:
+        return flow_from_description(description)
+    if plain(flow.description) != description:
+        raise ValueError(f"flow is {plain(flow.description)}, the stored one {description}: give that one")
+    return flow

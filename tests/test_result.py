@@ -91,3 +91,39 @@ def test_a_users_circuit_is_not_taken_for_numepis_of_the_same_name(result, tmp_p
 
     dataclasses.replace(result, circuit=Mine()).save(tmp_path / "r.npz")
     assert ne.load(tmp_path / "r.npz", functions=result.property.functions).circuit is None
+
+
+class Shifted:
+    """A family of a user's own: RealNVP on a support, under another name."""
+
+    def __init__(self, support, stages):
+        self._inner = ne.RealNVP(support, stages=stages, hidden=(5,))
+        self.stages = stages
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+    @property
+    def description(self):
+        return {"family": "Shifted", "support": self.support.description, "stages": self.stages}
+
+
+def test_a_family_of_ones_own_is_given_to_infer_and_to_load(tmp_path):
+    lds, path = ne.circuits.LDS(), tmp_path / "own.npz"
+    result = ne.infer(
+        lds, lds.emergent_property(), solver="augmented-lagrangian", flow=Shifted(lds.support, 2), initial="uniform",
+        progress=False, epochs=1, iterations_per_epoch=2, batch_size=20, test_batch_size=20, n_tests=5,
+    )  # fmt: skip
+    result.save(path)
+    with pytest.raises(ValueError, match=r"flow family 'Shifted' is unknown.*flow="):
+        ne.load(path)
+    with pytest.raises(ValueError, match=r"'stages': 3.*give that one"):
+        ne.load(path, flow=Shifted(lds.support, 3))
+    again = ne.load(path, flow=Shifted(lds.support, 2))
+    np.testing.assert_array_equal(result.sample(5), again.sample(5))
+
+
+def test_what_is_no_flow_is_refused():
+    lds = ne.circuits.LDS()
+    with pytest.raises(TypeError, match=r"flow is a str: expected what numepi\.flow\.Flow describes"):
+        ne.infer(lds, lds.emergent_property(), flow="RealNVP")

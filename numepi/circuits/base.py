@@ -12,10 +12,7 @@ import numpy as np
 
 from numepi.random_streams import stream_key
 
-__all__ = ["PAPER_ALGORITHM_ONE", "Circuit", "Trajectories"]
-
-# What the paper keeps the same for all circuits: raw constraints and a constant learning rate (science: section 2).
-PAPER_ALGORITHM_ONE = {"learning_rate": 1e-3, "learning_rate_decay": 1.0, "scaled": False}
+__all__ = ["Circuit", "Trajectories"]
 
 _PRECISIONS = {"float64": np.float64, "float32": np.float32}
 _DEVICES = ("cpu", "cuda")
@@ -129,6 +126,18 @@ class Circuit:
         z = self._check_parameters(z)
         noise = self._check_noise(noise, len(z))
         return self._simulate(z, stream_key(rng), noise)
+
+    def paper_settings(self):
+        """The paper's flow and Algorithm 1 for this circuit: keywords of `numepi.infer` (`numepi.paper`).
+
+        Raises
+        ------
+        TypeError
+            For a circuit that is not the paper's.
+        """
+        from numepi.paper import paper_settings  # which knows circuits and flows
+
+        return paper_settings(self)
 
     def _call(self, z, rng, first_index, noise, precision, device, with_jacobian):
         if precision not in _PRECISIONS:

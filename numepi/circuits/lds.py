@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from numepi.circuits.base import PAPER_ALGORITHM_ONE, Circuit, Trajectories
+from numepi.circuits.base import Circuit, Trajectories
 from numepi.kernels.compile import block_function, scalar
 from numepi.property.emergent_property import EmergentProperty
 from numepi.simulation.rows import RowJob, RowStatistics
@@ -100,20 +100,6 @@ class LDS(Circuit):
     def emergent_property(self):
         """Oscillation near 1 Hz: mean [0, 2 pi], variance [0.25^2, (pi/5)^2] (paper: Figure 1)."""
         return EmergentProperty(mean=[0.0, 2 * np.pi], variance=[0.25**2, (np.pi / 5) ** 2])
-
-    def paper_settings(self):
-        """The paper's flow and Algorithm 1: raw constraints, constant learning rate; keywords of `numepi.infer`."""
-        from numepi.flow import RealNVP
-
-        return {
-            "flow": RealNVP(self.support, stages=3, hidden=(50, 50), box_map="sigmoid"),
-            "iterations_per_epoch": 2000,
-            "batch_size": 500,
-            "penalty": 1e-3,
-            "penalty_growth": 4.0,
-            "test_batch_size": 500,
-            **PAPER_ALGORITHM_ONE,
-        }
 
     def _job(self, noise):
         return RowJob(EIGENVALUE, LDSConstants(self.tau))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from numepi.circuits.base import PAPER_ALGORITHM_ONE, Circuit, Trajectories
+from numepi.circuits.base import Circuit, Trajectories
 from numepi.circuits.lds import lds_eigenvalue, lds_eigenvalue_gradient
 from numepi.kernels.compile import block_function, kernel, vector_kernel
 from numepi.kernels.random import normals4
@@ -218,20 +218,6 @@ class RankTwoRNN(Circuit):
     def emergent_property(self):
         """Stable amplification: mean [0.5, 1.5], variance [0.25^2, 0.25^2] (paper: Figure 2)."""
         return EmergentProperty(mean=[0.5, 1.5], variance=[0.25**2, 0.25**2])
-
-    def paper_settings(self):
-        """The paper's flow and Algorithm 1: raw constraints, constant learning rate; keywords of `numepi.infer`."""
-        from numepi.flow import RealNVP
-
-        return {
-            "flow": RealNVP(self.support, stages=3, hidden=(100, 100), box_map="sigmoid"),
-            "iterations_per_epoch": 500,
-            "batch_size": 200,
-            "penalty": 1e3,
-            "penalty_growth": 4.0,
-            "test_batch_size": 200,
-            **PAPER_ALGORITHM_ONE,
-        }
 
     def _check_noise(self, noise, n):
         noise = super()._check_noise(noise, n)

@@ -5,9 +5,18 @@ from numepi.flow.families.distribution import FlowDistribution
 from numepi.flow.families.real_nvp import RealNVP
 from numepi.flow.families.spline import SplineFlow
 from numepi.flow.families.symmetric import SymmetricFlow
+from numepi.flow.protocol import Flow
 from numepi.support import Support
 
-__all__ = ["DirectionalFlow", "FlowDistribution", "RealNVP", "SplineFlow", "SymmetricFlow", "flow_from_description"]
+__all__ = [
+    "DirectionalFlow",
+    "Flow",
+    "FlowDistribution",
+    "RealNVP",
+    "SplineFlow",
+    "SymmetricFlow",
+    "flow_from_description",
+]
 
 _FAMILIES = {family.__name__: family for family in (DirectionalFlow, RealNVP, SplineFlow, SymmetricFlow)}
 
@@ -23,5 +32,7 @@ def flow_from_description(description):
     settings = dict(description)
     family = settings.pop("family", None)
     if family not in _FAMILIES:
-        raise ValueError(f"flow family {family!r} is unknown: this version has {sorted(_FAMILIES)}")
+        raise ValueError(
+            f"flow family {family!r} is unknown: this version has {sorted(_FAMILIES)}; give one of your own as flow="
+        )
     return _FAMILIES[family](Support.from_description(settings.pop("support")), **settings)

@@ -4,27 +4,24 @@ from dataclasses import fields
 
 import numpy as np
 
+from numepi.archive import plain
 from numepi.circuits.base import Circuit
-from numepi.inference.assessment.certificate import certify
-from numepi.inference.assessment.score import score
+from numepi.flow import Flow
+from numepi.inference.assembly import assemble
 from numepi.inference.augmented_lagrangian.solver import AugmentedLagrangian
 from numepi.inference.dual.solver import Dual
-from numepi.inference.noise import is_noisy
 from numepi.inference.problem import Problem, Stream
+from numepi.inference.protocols import Prior, Solver
 from numepi.inference.running.checkpoint import Checkpoint
 from numepi.inference.running.progress import Progress
 from numepi.inference.running.run import Budget, run
 from numepi.property.emergent_property import EmergentProperty
 from numepi.random_streams import seed_sequence
-from numepi.result import Result
-from numepi.storage import plain
 from numepi.worker_threads import one_blas_thread
 
 __all__ = ["infer"]
 
-_NOISE_CHECK_SIZE = 100
-_NOISY_REPLICATES = 4  # simulations of each parameter in the certificate of a noisy circuit, at the least
-SOLVERS = {"dual": Dual, "augmented-lagrangian": AugmentedLagrangian}
+SOLVERS: dict[str, type[Solver]] = {"dual": Dual, "augmented-lagrangian": AugmentedLagrangian}
 
 
 def infer(
@@ -60,13 +57,13 @@ def infer(
     solver : str
         ``"dual"`` anneals the multipliers of the convex dual and fits the flow by weighted maximum likelihood;
         ``"augmented-lagrangian"`` is the paper's Algorithm 1.
-    flow : flow, optional
+    flow : numepi.flow.Flow, optional
         The variational family; by default, for the dual solver, a ``numepi.SplineFlow``, or a
         ``numepi.DirectionalFlow`` where the circuit's parameters are vectors (``circuit.parameter_vectors``); for the
         augmented Lagrangian the paper's ``numepi.RealNVP``.
     gradient : "auto", "exact" or "none"
         ``"exact"`` uses the circuit's Jacobian, ``"none"`` does without; ``"auto"`` uses it where there is one.
-    prior : object, optional
+    prior : numepi.inference.protocols.Prior, optional
         Density with ``log_prob(z)`` (n,) and ``gradient(z)`` (n, D); the entropy is then taken relative to it.  A
         ``description`` (JSON-able), where it has one, tells a checkpoint one prior from another.
     max_simulations : int, optional
@@ -138,7 +135,7 @@ def infer(
         reporter = Progress(progress, f"seed {index + 1}/{n_seeds}" if n_seeds > 1 else circuit.name)
         with one_blas_thread():  # the last bits of a matrix product depend on how many threads share it
             outcome = run(started, budget, store, reporter, callback)
-            results.append(_result(started, outcome, configuration))
+            results.append(assemble(started, outcome, configuration))
         if outcome.status == "interrupted":
             break
     return max(results, key=lambda r: (r.success, -r.relative_entropy))
@@ -169,10 +166,12 @@ def _check(circuit, prop, solver, flow, prior, precision, solver_settings):
         raise ValueError(
             f"the circuit has {dim} parameters and the support {circuit.support}: give it {dim} dimensions"
         )
-    if prior is not None and not (hasattr(prior, "log_prob") and hasattr(prior, "gradient")):
+    if prior is not None and not isinstance(prior, Prior):
         raise TypeError(f"prior is a {type(prior).__name__}: it needs the methods log_prob(z) and gradient(z)")
     if flow is None:
         flow = SOLVERS[solver].default_flow(circuit, precision, prior)
+    elif not isinstance(flow, Flow):
+        raise TypeError(f"flow is a {type(flow).__name__}: expected what numepi.flow.Flow describes")
     elif flow.dim != dim:
         raise ValueError(f"flow has dimension {flow.dim}: the circuit has {dim} parameters")
     elif flow.support != circuit.support:
@@ -204,20 +203,3 @@ def _check_statistics(problem):
         problem.constraints.sufficient_statistics(finite)
         if problem.with_gradient:
             problem.constraints.derivative(finite)
-
-
-def _result(solver, outcome, configuration):
-    theta, met = solver.answer()
-    problem = solver.problem
-    account = problem.account
-    final = score(problem, solver.flow, theta)
-    if met is None:
-        constraints = problem.constraints
-        met = bool(np.all(np.abs(final.constraint - constraints.target) <= constraints.tolerance))
-    theta_start = solver.flow.initial_parameters(problem.seed(Stream.INITIAL))
-    z, _ = solver.flow.sample(theta, problem.normals(Stream.NOISE_CHECK, 1, _NOISE_CHECK_SIZE))
-    replicates = max(_NOISY_REPLICATES, solver.replicates) if is_noisy(problem, z, Stream.NOISE_CHECK) else 1
-    certificate = certify(
-        problem, solver.flow, theta, theta_start, replicates=replicates, multipliers=solver.multipliers
-    )
-    return Result.of_run(solver, theta, met, outcome, final, certificate, account, configuration)

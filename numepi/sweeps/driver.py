@@ -5,8 +5,8 @@ from concurrent.futures import BrokenExecutor, CancelledError, as_completed
 from contextlib import nullcontext
 from pathlib import Path
 
+from numepi.archive import check_writable
 from numepi.random_streams import seed_sequence
-from numepi.storage import check_writable
 from numepi.sweeps.index import IndexFile, SweepIndex, load_sweep
 from numepi.sweeps.task import OUTCOME, Task, pending_row
 from numepi.sweeps.worker import read_outcome, run_task

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from numepi.result import load
+from numepi.storage import load
 
 __all__ = ["IndexFile", "SweepIndex", "load_sweep"]
 

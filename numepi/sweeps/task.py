@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from numepi.archive import plain
 from numepi.circuits.base import Circuit
 from numepi.property.emergent_property import EmergentProperty
 from numepi.random_streams import seed_sequence
-from numepi.storage import plain
 
 __all__ = ["OUTCOME", "Task", "pending_row"]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from numepi.storage import read_archive
+from numepi.archive import read_archive
 from numepi.worker_threads import limited_threads
 
 __all__ = ["read_outcome", "run_task"]

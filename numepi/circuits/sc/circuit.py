@@ -3,7 +3,7 @@
 import numpy as np
 
 from numepi.circuits.arguments import finite, one_of, positive, positive_integer, within
-from numepi.circuits.base import PAPER_ALGORITHM_ONE, Circuit, Trajectories
+from numepi.circuits.base import Circuit, Trajectories
 from numepi.circuits.sc.equations import SC_SIMULATOR, SCConstants
 from numepi.property.emergent_property import EmergentProperty
 from numepi.simulation.lanes import Job, Noise
@@ -107,20 +107,6 @@ class SC(Circuit):
     def emergent_property(self):
         """Both tasks at 75 % with variance 0.075^2 over parameters and trials (paper: Figure 4)."""
         return EmergentProperty(mean=[0.75, 0.75], variance=[0.075**2, 0.075**2])
-
-    def paper_settings(self):
-        """The paper's flow and Algorithm 1: raw constraints, constant learning rate; keywords of `numepi.infer`."""
-        from numepi.flow import RealNVP
-
-        return {
-            "flow": RealNVP(self.support, stages=3, hidden=(50, 50), box_map="sigmoid"),
-            "iterations_per_epoch": 2000,
-            "batch_size": 100,
-            "penalty": 1e2,
-            "penalty_growth": 2.0,
-            "test_batch_size": 25,
-            **PAPER_ALGORITHM_ONE,
-        }
 
     @property
     def time(self):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from numepi.circuits.arguments import positive, positive_integer, within
-from numepi.circuits.base import PAPER_ALGORITHM_ONE, Circuit, Trajectories
+from numepi.circuits.base import Circuit, Trajectories
 from numepi.circuits.stg.constants import STGConstants, STGPhysiology
 from numepi.circuits.stg.equations import STG_SIMULATOR
 from numepi.circuits.stg.spectrum import spectrum_tables
@@ -64,20 +64,6 @@ class STG(Circuit):
     def emergent_property(self):
         """Intermediate hub frequency: mean 0.55 Hz, variance 0.025^2 Hz^2 (paper: Figure 1)."""
         return EmergentProperty(mean=[0.55], variance=[0.025**2])
-
-    def paper_settings(self):
-        """The paper's flow and Algorithm 1: raw constraints, constant learning rate; keywords of `numepi.infer`."""
-        from numepi.flow import RealNVP
-
-        return {
-            "flow": RealNVP(self.support, stages=3, hidden=(25, 25), box_map="sigmoid"),
-            "iterations_per_epoch": 5000,
-            "batch_size": 400,
-            "penalty": 1e5,
-            "penalty_growth": 2.0,
-            "test_batch_size": 100,
-            **PAPER_ALGORITHM_ONE,
-        }
 
     def _check_noise(self, noise, n):
         noise = super()._check_noise(noise, n)

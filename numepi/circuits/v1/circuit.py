@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from numepi.circuits.arguments import finite_tuple, positive, positive_integer, within
-from numepi.circuits.base import PAPER_ALGORITHM_ONE, Circuit, Trajectories
+from numepi.circuits.base import Circuit, Trajectories
 from numepi.circuits.v1.equations import V1_SIMULATOR, V1Constants
 from numepi.property.emergent_property import EmergentProperty
 from numepi.simulation.lanes import Job, Noise
@@ -117,20 +117,6 @@ class V1(Circuit):
     def emergent_property(self, mean=5.0):
         """Standard deviation of the excitatory rate: mean 5 or 10 Hz, variance 1 Hz^2 (paper: Figure 3)."""
         return EmergentProperty(mean=[positive("mean", mean)], variance=[1.0])
-
-    def paper_settings(self):
-        """The paper's flow and Algorithm 1: raw constraints, constant learning rate; keywords of `numepi.infer`."""
-        from numepi.flow import RealNVP
-
-        return {
-            "flow": RealNVP(self.support, stages=3, hidden=(50, 50), box_map="sigmoid"),
-            "iterations_per_epoch": 2000,
-            "batch_size": 100,
-            "penalty": 1e-1,
-            "penalty_growth": 2.0,
-            "test_batch_size": 100,
-            **PAPER_ALGORITHM_ONE,
-        }
 
     def steady_state(self, inputs=None):
         """Rates at which the noise-free circuit rests.

@@ -1,7 +1,7 @@
 """A flow: standard normal base, a chain of transforms, and the gradients that go with it.
 
-The chain ends with the map to the support.  `Flow.sample` and `Flow.log_prob` run the compiled passes and are autograd
-primitives; `Flow.sample_definition` and `Flow.log_prob_definition` are the same maps written in `autograd.numpy`.
+The chain ends with the map to the support.  `sample` and `log_prob` run the compiled passes and are autograd
+primitives; `sample_definition` and `log_prob_definition` are the same maps written in `autograd.numpy`.
 """
 
 import autograd.numpy as anp
@@ -13,10 +13,10 @@ from numepi.flow.passes.batches import chunks
 from numepi.flow.passes.chain import LOG_SQRT_2PI, ForwardPass, InversePass
 from numepi.random_streams import seed_sequence
 
-__all__ = ["Flow"]
+__all__ = ["ComposedFlow"]
 
 
-class Flow:
+class ComposedFlow:
     """z = f_L(... f_1(x)), x ~ N(0, I_D);  log q(z) = log N(x) - sum log|det|.
 
     theta (n_parameters,) joins the parameters of the transforms in order; it is kept in float64 and gradients are

@@ -5,14 +5,14 @@ import numpy as np
 from numepi.flow.elementwise.affine import ElementwiseAffine
 from numepi.flow.elementwise.permutation import balanced_permutations
 from numepi.flow.elementwise.support import SupportMap
-from numepi.flow.families.composition import Flow
+from numepi.flow.families.composition import ComposedFlow
 from numepi.random_streams import seed_sequence
 from numepi.support import Support
 
 __all__ = ["CouplingFlow"]
 
 
-class CouplingFlow(Flow):
+class CouplingFlow(ComposedFlow):
     """Couplings, random permutations between them, and the support map (science: section 3).
 
     Parameters

@@ -3,7 +3,7 @@
 from numepi.flow.couplings.directional.stack import DirectionStack
 from numepi.flow.elementwise.sinh_arcsinh import SinhArcsinh
 from numepi.flow.elementwise.support import SupportMap
-from numepi.flow.families.composition import Flow
+from numepi.flow.families.composition import ComposedFlow
 from numepi.flow.families.coupling import CouplingFlow
 
 __all__ = ["DirectionalFlow"]
@@ -70,4 +70,4 @@ class DirectionalFlow(CouplingFlow):
             settings["anchors"], precision,
         )  # fmt: skip
         tails = SinhArcsinh(support.dim, precision)
-        Flow.__init__(self, support, [stack, tails, SupportMap(support, box_map, precision)], precision)
+        ComposedFlow.__init__(self, support, [stack, tails, SupportMap(support, box_map, precision)], precision)

@@ -26,7 +26,7 @@ class SymmetricFlow:
     Base normals are folded alike, u -> Phi^-1(2 Phi(|u|) - 1), so that with the Gaussian-CDF map the initial flow is
     exactly uniform on the box.  The density may jump where a pivot is zero; its gradient there is one-sided.
 
-    Has the methods of `numepi.flow.families.composition.Flow`.  With a prior it can be right only if the prior has the
+    It satisfies `numepi.flow.Flow`.  With a prior it can be right only if the prior has the
     symmetries, too.
 
     Parameters

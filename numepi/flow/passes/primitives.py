@@ -1,4 +1,4 @@
-"""`Flow.sample` and `Flow.log_prob` as autograd primitives whose derivatives are the compiled pullbacks.
+"""`sample` and `log_prob` of flows as autograd primitives whose derivatives are the compiled pullbacks.
 
 First derivatives run compiled.  Where those are to be differentiated again, the flow's definitions take over, so that
 derivatives of any order are right.

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from numepi.storage import check_writable, read_archive, remove_partial, write_archive
+from numepi.archive import check_writable, read_archive, remove_partial, write_archive
 
 __all__ = ["Checkpoint"]
 

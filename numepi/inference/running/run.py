@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from numepi.flow import FlowDistribution
+
 __all__ = ["Budget", "Outcome", "RunState", "run"]
 
 
@@ -72,8 +74,6 @@ class RunState:
     @property
     def distribution(self):
         """The current flow as a distribution."""
-        from numepi.flow import FlowDistribution
-
         return FlowDistribution(self.solver.flow, self.solver.theta, self.solver.problem.circuit.parameter_names)
 
 

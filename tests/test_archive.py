@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from numepi.storage import check_writable, plain, read_archive, remove_partial, write_archive
+from numepi.archive import check_writable, plain, read_archive, remove_partial, write_archive
 
 
 def test_round_trip_without_pickle(tmp_path):
@@ -75,7 +75,7 @@ def test_plain_gives_json_types():
     assert plain({"a": np.float64(1.5), "b": (1, np.arange(2)), "f": plain}) == {
         "a": 1.5,
         "b": [1, [0, 1]],
-        "f": "numepi.storage.plain",
+        "f": "numepi.archive.plain",
     }
 
 
