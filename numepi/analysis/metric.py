@@ -19,6 +19,7 @@ from numepi.property.emergent_property import EmergentProperty
 __all__ = ["SimulatorMetric", "alignment", "simulator_metric"]
 
 _NEGLIGIBLE = 1e-9
+_ROUNDING = 1e-12  # relative, within which an estimated covariance is symmetric
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,12 @@ def simulator_metric(circuit, z, covariance, draws=1, rng=0, sign=None):
     Returns
     -------
     SimulatorMetric
+
+    Raises
+    ------
+    ValueError
+        If the covariance is not finite, symmetric and positive definite, or a statistic or derivative is not finite at
+        one of the points.
     """
     z = np.asarray(z, np.float64)
     points = np.atleast_2d(z)
@@ -84,6 +91,7 @@ def simulator_metric(circuit, z, covariance, draws=1, rng=0, sign=None):
     if draws < 1 or (isinstance(covariance, str) and draws <= k):
         raise ValueError(f"draws = {draws}: give one or more, and more than {k} for the noise's covariance")
     f, jacobian = circuit.statistics_and_jacobian(np.repeat(points, draws, axis=0), rng=rng)
+    _check_simulated(f, jacobian, draws)
     mean_jacobian = jacobian.reshape(n, draws, k, -1).mean(axis=1)
     sigma = _covariance(covariance, f.reshape(n, draws, k), circuit.statistic_names)
     matrix = mean_jacobian.transpose(0, 2, 1) @ np.linalg.solve(sigma, mean_jacobian)
@@ -100,6 +108,15 @@ def alignment(first, second):
     """|cos| (...,) of the angle between directions (..., D), whose signs mean nothing."""
     cosine = np.sum(np.asarray(first) * second, axis=-1)
     return np.abs(cosine) / (np.linalg.norm(first, axis=-1) * np.linalg.norm(second, axis=-1))
+
+
+def _check_simulated(f, jacobian, draws):
+    failed = ~(np.isfinite(f).all(axis=1) & np.isfinite(jacobian).all(axis=(1, 2)))
+    if failed.any():
+        raise ValueError(
+            f"z[{np.argmax(failed) // draws}]: {failed.sum()} of {len(f)} simulations gave a statistic or a derivative "
+            "that is not finite: leave such points out"
+        )
 
 
 def _covariance(covariance, f, names):
@@ -120,7 +137,16 @@ def _covariance(covariance, f, names):
     sigma = np.asarray(covariance, np.float64)
     if sigma.shape not in ((k,), (k, k)):
         raise ValueError(f"covariance has shape {sigma.shape}: expected ({k},) or ({k}, {k})")
+    if not np.isfinite(sigma).all():
+        raise ValueError(f"covariance has {sigma[~np.isfinite(sigma)][0]} among its entries: give finite numbers")
     sigma = np.diag(sigma) if sigma.ndim == 1 else sigma
+    asymmetry = np.abs(sigma - sigma.T)
+    if np.any(asymmetry > _ROUNDING * np.abs(sigma).max()):
+        row, column = np.unravel_index(asymmetry.argmax(), sigma.shape)
+        raise ValueError(
+            f"covariance is not symmetric: {sigma[row, column]:g} at [{row}, {column}], {sigma[column, row]:g} at "
+            f"[{column}, {row}]"
+        )
     if np.linalg.eigvalsh(sigma).min() <= 0:
         raise ValueError("covariance is not positive definite")
     return sigma[None]

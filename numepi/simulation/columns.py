@@ -1,12 +1,13 @@
 """Columns of a flat array as tuples: how the lane driver hands arrays to scalar functions.
 
 ``take(array, start, stride, count)`` is (array[start], array[start + stride], ...), ``count`` numbers (a literal);
-``put(array, start, stride, values)`` stores a tuple there.  With a constant ``stride`` the optimiser sees that rows do
-not overlap.  There is no bounds check: the driver owns the arrays.
+``put(array, start, stride, count, values)`` stores a tuple of that many there.  With a constant ``stride`` the
+optimiser sees that rows do not overlap.  There is no bounds check: the driver owns the arrays.
 """
 
 from numba import types
 from numba.core import cgutils
+from numba.core.errors import NumbaTypeError
 from numba.extending import intrinsic
 
 __all__ = ["put", "take"]
@@ -39,18 +40,22 @@ def take(typing_context, array, start, stride, count):
 
 
 @intrinsic(prefer_literal=True)
-def put(typing_context, array, start, stride, values):
-    """Store a tuple of the array's own element type."""
+def put(typing_context, array, start, stride, count, values):
+    """Store a tuple of ``count`` (a literal) elements of the array's own type."""
+    if not isinstance(count, types.IntegerLiteral):
+        return None  # numba's second try, after it was refused with the literal
+    if not isinstance(values, types.BaseTuple) or len(values) != count.literal_value:
+        raise NumbaTypeError(f"put: {values} where there is room for {count.literal_value} numbers")
     if any(item != array.dtype for item in values.types):
-        raise TypeError(f"put: {values} into {array}: the elements must be {array.dtype} (an untyped literal?)")
+        raise NumbaTypeError(f"put: {values} into {array}: the elements must be {array.dtype} (an untyped literal?)")
 
     def codegen(context, builder, signature, arguments):
-        array, start, stride, values = arguments
+        array, start, stride, _, values = arguments
         start = context.cast(builder, start, signature.args[1], types.intp)
         stride = context.cast(builder, stride, signature.args[2], types.intp)
-        count = len(signature.args[3].types)
-        for i, pointer in enumerate(_pointers(context, builder, signature.args[0], array, start, stride, count)):
+        pointers = _pointers(context, builder, signature.args[0], array, start, stride, count.literal_value)
+        for i, pointer in enumerate(pointers):
             builder.store(builder.extract_value(values, i), pointer)
         return context.get_dummy_value()
 
-    return types.void(array, start, stride, values), codegen
+    return types.void(array, start, stride, count, values), codegen

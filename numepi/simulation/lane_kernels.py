@@ -120,7 +120,8 @@ def statistics_kernel(simulator, with_tangents):
             else:
                 draw_initial(buffer, 0, run)
             for lane in range(lanes):
-                put(buffer, at_state + lane, lanes, start(take(buffer, at_noise + lane, lanes, n_initial), constants))
+                state = start(take(buffer, at_noise + lane, lanes, n_initial), constants)
+                put(buffer, at_state + lane, lanes, n_states, state)
             for t in range(1, steps + 1):
                 if given:
                     copy_noise(buffer, noise, (block * steps + t - 1) * n_noise * lanes, n_noise * lanes)
@@ -133,11 +134,11 @@ def statistics_kernel(simulator, with_tangents):
                     numbers = take(buffer, at_noise + lane, lanes, n_noise)
                     task = buffer[at_task + lane]
                     state, linearisation = step(state, parameters, numbers, now, task, constants)
-                    put(buffer, at_state + lane, lanes, state)
+                    put(buffer, at_state + lane, lanes, n_states, state)
                     if with_tangents:
                         tangents = take(buffer, at_tangents + lane, lanes, n_tangents)
                         tangents = tangent(tangents, linearisation, parameters, now, task, constants)
-                        put(buffer, at_tangents + lane, lanes, tangents)
+                        put(buffer, at_tangents + lane, lanes, n_tangents, tangents)
                 if t >= run.observe_from:
                     observe(buffer, kept, t - run.observe_from, constants)
             finish(buffer, kept, constants, results, block)
@@ -161,11 +162,11 @@ def _draw_function(layout, lanes, blocks, numbers_from_words):
                 w0, w1, w2, w3 = philox4x32(row, trial, step_number, block, run.key0, run.key1)
                 like = buffer[at_row + lane]
                 words = _as_float(w0, like), _as_float(w1, like), _as_float(w2, like), _as_float(w3, like)
-                put(buffer, first + lane, lanes, words)
+                put(buffer, first + lane, lanes, 4, words)
             for lane in range(lanes):
                 w0, w1, w2, w3 = take(buffer, first + lane, lanes, 4)
                 numbers = numbers_from_words(_as_word(w0), _as_word(w1), _as_word(w2), _as_word(w3), w0)
-                put(buffer, first + lane, lanes, numbers)
+                put(buffer, first + lane, lanes, 4, numbers)
 
     return draw
 
@@ -180,7 +181,7 @@ def _observation_functions(simulator, layout, with_tangents):
     n_observed, n_tangents, n_observed_tangents = layout.n_observed, layout.n_tangents, layout.n_observed_tangents
     at_task, at_state, at_tangents, at_observed = layout.task, layout.state, layout.tangents, layout.observed
     at_observed_tangents, n_rows = at_observed + n_observed * lanes, n_observed + n_observed_tangents
-    at_results, n_results = layout.results, layout.n_results
+    at_results, n_results, n_derivatives = layout.results, layout.n_results, n_statistics * simulator.n_parameters
     statistic, statistic_tangent = simulator.statistic, simulator.statistic_tangent
     summary, workspace = simulator.summary, simulator.workspace
 
@@ -202,12 +203,12 @@ def _observation_functions(simulator, layout, with_tangents):
             state = take(buffer, at_state + lane, lanes, n_states)
             observed = take(buffer, at_observed + lane, lanes, n_observed)
             values, linearisation = statistic(state, observed, buffer[at_task + lane], constants)
-            put(buffer, at_results + lane, lanes, values)
+            put(buffer, at_results + lane, lanes, n_statistics, values)
             if with_tangents:
                 tangents = take(buffer, at_tangents + lane, lanes, n_tangents)
                 derivatives = take(buffer, at_observed_tangents + lane, lanes, n_observed_tangents)
                 derivatives = statistic_tangent(tangents, derivatives, linearisation, constants)
-                put(buffer, at_results + n_statistics * lanes + lane, lanes, derivatives)
+                put(buffer, at_results + n_statistics * lanes + lane, lanes, n_derivatives, derivatives)
         for row in range(n_results):
             for lane in range(lanes):
                 results[row, block * lanes + lane] = buffer[at_results + row * lanes + lane]
@@ -230,12 +231,12 @@ def _observation_functions(simulator, layout, with_tangents):
             state = take(buffer, at_state + lane, lanes, n_states)
             values = take(buffer, at_observed + lane, lanes, n_observed)
             values, linearisation = update(values, state, count, constants)
-            put(buffer, at_observed + lane, lanes, values)
+            put(buffer, at_observed + lane, lanes, n_observed, values)
             if with_tangents:
                 tangents = take(buffer, at_tangents + lane, lanes, n_tangents)
                 derivatives = take(buffer, at_observed_tangents + lane, lanes, n_observed_tangents)
                 derivatives = update_tangent(derivatives, tangents, linearisation, count, constants)
-                put(buffer, at_observed_tangents + lane, lanes, derivatives)
+                put(buffer, at_observed_tangents + lane, lanes, n_observed_tangents, derivatives)
 
     @scalar
     def observe_all(buffer, kept, index, constants):
@@ -264,7 +265,7 @@ def trajectory_kernel(simulator):
     def draw(numbers, count, numbers_from_words, row, trial, step_number, run):
         for block in range((count + 3) // 4):
             w0, w1, w2, w3 = philox4x32(row, trial, step_number, block, run.key0, run.key1)
-            put(numbers, 4 * block, 1, numbers_from_words(w0, w1, w2, w3, numbers[0]))
+            put(numbers, 4 * block, 1, 4, numbers_from_words(w0, w1, w2, w3, numbers[0]))
 
     def trajectories(first, last, z, run, drive, constants, initial, noise, values):
         given = len(noise) > 0
@@ -288,7 +289,7 @@ def trajectory_kernel(simulator):
                     else:
                         draw(numbers, n_noise, normals_from_words, run.first_index + row, counter, t, run)
                     state, _ = step(state, parameters, take(numbers, 0, 1, n_noise), now, float(task), constants)
-                put(values, (simulation * len(drive) + t) * n_readout, 1, readout(state, now, constants))
+                put(values, (simulation * len(drive) + t) * n_readout, 1, n_readout, readout(state, now, constants))
 
     return kernel(trajectories, name=f"{simulator.name}_trajectories")
 

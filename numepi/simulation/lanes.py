@@ -14,13 +14,17 @@ from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
+from numba.core.errors import NumbaError
 
 from numepi.kernels.compile import block_function
 from numepi.kernels.random import normals_from_words
 from numepi.kernels.threads import share
 from numepi.simulation import lane_kernels
+from numepi.simulation.checks import check_definition, explanation
 
 __all__ = ["Job", "Noise", "Observation", "Run", "Simulator", "in_precision"]
+
+_CONSTANTS = 3  # their place among the arguments of every kernel
 
 # Results of about this many simulations are held before they are averaged.
 _SIMULATIONS_PER_CALL = 1 << 16
@@ -61,16 +65,17 @@ class Observation:
         observation before, zeros at first: running totals.
     n_derivatives : int
         Numbers kept beside them when derivatives are wanted; they start at zero, too.
-    tangent : scalar function
-        ``tangent(derivatives, tangents, linearisation, count, constants) -> derivatives``.
+    tangent : scalar function, optional
+        ``tangent(derivatives, tangents, linearisation, count, constants) -> derivatives``; none where the simulator
+        has no tangent.
     keep_all : bool
         Keep the values of every observed step for `Simulator.summary`, not only the last.
     """
 
     n_values: int
     update: Callable
-    n_derivatives: int
-    tangent: Callable
+    n_derivatives: int = 0
+    tangent: Callable | None = None
     keep_all: bool = False
 
 
@@ -103,8 +108,9 @@ class Simulator:
     step : scalar function
         ``step(state, parameters, noise, drive, task, constants) -> state, linearisation``; ``drive`` is the row of this
         step, ``task`` the task's number as a float.
-    tangent : scalar function
-        ``tangent(tangents, linearisation, parameters, drive, task, constants) -> tangents``.
+    tangent : scalar function, optional
+        ``tangent(tangents, linearisation, parameters, drive, task, constants) -> tangents``.  Without it, and then
+        without ``statistic_tangent`` and the observation's, the simulator gives values only.
     readout : scalar function
         ``readout(state, drive, constants) -> activity``: a sample of the trajectory, from the state after the step of
         that row of ``drive``.
@@ -147,19 +153,22 @@ class Simulator:
     n_readout: int
     start: Callable
     step: Callable
-    tangent: Callable
     readout: Callable
-    statistic: Callable = None
-    statistic_tangent: Callable = None
-    summary: Callable = None
+    tangent: Callable | None = None
+    statistic: Callable | None = None
+    statistic_tangent: Callable | None = None
+    summary: Callable | None = None
     workspace: Callable = nothing
     n_statistics: int = 1
-    n_tangents: int = None
+    n_tangents: int | None = None
     n_initial: int = 4
     n_tasks: int = 1
     initial_noise: Callable = normals_from_words
-    observation: Observation = None
+    observation: Observation | None = None
     lanes: int = 32
+
+    def __post_init__(self):
+        check_definition(self)
 
     def statistics(self, z, key, first_index, trials, drive, constants, with_jacobian, noise=None, observe_from=1):
         """Trial-averaged statistics of each parameter.
@@ -189,7 +198,18 @@ class Simulator:
         f : ndarray (n, n_tasks * k), float64
             NaN where a trial was not finite.
         jacobian : ndarray (n, n_tasks * k, D), float64, or None
+
+        Raises
+        ------
+        ValueError
+            If ``z``, ``drive`` or ``noise`` has not the shape that the simulator says; or for a Jacobian of a simulator
+            without tangents.
+        TypeError
+            If a function does not compile or returns other numbers than the simulator says; the message names it.
         """
+        self._check_arrays(z, trials, drive, noise)
+        if with_jacobian and self.tangent is None:
+            raise ValueError(f"simulator {self.name!r} has no tangent: it gives values only")
         drive, constants = in_precision(z.dtype.type, drive, constants)
         kernel = self._kernel_with_tangents if with_jacobian else self._kernel
         n_values = self.n_statistics * (1 + with_jacobian * self.n_parameters)
@@ -202,7 +222,7 @@ class Simulator:
             results = np.empty((n_values, blocks * self.lanes), z.dtype)
             run = Run(*key, first_index + low, trials, observe_from)
             given = self._by_block(noise, low * per_parameter, blocks)
-            share(partial(_call, kernel, (part, run, drive, constants, *given, results)), blocks)
+            self._share(kernel, (part, run, drive, constants, *given, results), blocks, z.dtype)
             lane_kernels.average_over_trials(results, trials, average.reshape(-1, n_values))
         return self.unpack(means, with_jacobian)
 
@@ -211,6 +231,7 @@ class Simulator:
 
         Arguments as of `statistics`; row 0 of ``drive`` belongs to the initial state.
         """
+        self._check_arrays(z, trials, drive, noise)
         drive, constants = in_precision(np.float64, drive, constants)
         values = np.empty((len(z), self.n_tasks, trials, len(drive), self.n_readout))
         if noise is None:
@@ -219,8 +240,29 @@ class Simulator:
             np.ascontiguousarray(z, dtype=np.float64), Run(*key, first_index, trials, 0), drive, constants, *noise,
             values.reshape(-1, len(drive), self.n_readout),
         )  # fmt: skip
-        share(partial(_call, self._trajectory_kernel, arguments), values[..., 0, 0].size)
+        self._share(self._trajectory_kernel, arguments, values[..., 0, 0].size, np.float64)
         return values
+
+    def _check_arrays(self, z, trials, drive, noise):
+        """The kernels check no bounds, so shapes are checked here."""
+        n = len(z) * self.n_tasks * trials
+        shapes = [("z", z, (len(z), self.n_parameters)), ("drive", drive, (len(drive), self.n_drive))]
+        if noise is not None:
+            steps = (n, len(drive) - 1, self.n_noise)
+            shapes += [("noise.initial", noise.initial, (n, self.n_initial)), ("noise.steps", noise.steps, steps)]
+        for name, array, expected in shapes:
+            if np.shape(array) != expected:
+                raise ValueError(
+                    f"simulator {self.name!r}: {name} has shape {np.shape(array)}, where its counts and {trials} "
+                    f"trials make {expected}"
+                )
+
+    def _share(self, kernel, arguments, count, real):
+        """Run the kernel on numba's threads; where it does not compile, say in a line which function is at fault."""
+        try:
+            share(partial(_call, kernel, arguments), count)
+        except NumbaError as error:
+            raise explanation(self, real, arguments[_CONSTANTS], error) from None
 
     def _by_block(self, noise, first, blocks):
         """Given numbers as kernels read them, flat: (blocks, n_initial, lanes) and (blocks, steps, n_noise, lanes)."""
@@ -274,7 +316,7 @@ class Job:
     trials: int
     drive: np.ndarray
     constants: tuple
-    noise: Noise = None
+    noise: Noise | None = None
     observe_from: int = 0
 
     def statistics(self, z, key, first_index, with_jacobian):

@@ -47,12 +47,29 @@ def test_a_covariance_that_is_none_is_refused():
         simulator_metric(circuit, z, "noise", draws=5)
     with pytest.raises(ValueError, match="not positive definite"):
         simulator_metric(circuit, z, [1.0, -1.0])
+    with pytest.raises(ValueError, match="covariance has nan among its entries"):
+        simulator_metric(circuit, z, [[1.0, 0.0], [0.0, np.nan]])
+    with pytest.raises(ValueError, match="covariance has inf among its entries"):
+        simulator_metric(circuit, z, [1.0, np.inf])
+    with pytest.raises(ValueError, match=r"not symmetric: 0\.5 at \[0, 1\], 0\.1 at \[1, 0\]"):
+        simulator_metric(circuit, z, [[1.0, 0.5], [0.1, 1.0]])
+    rounded = simulator_metric(circuit, z, [[1.0, 0.5], [0.5 + 1e-14, 1.0]])
+    np.testing.assert_allclose(rounded.matrix, simulator_metric(circuit, z, [[1.0, 0.5], [0.5, 1.0]]).matrix)
     with pytest.raises(ValueError, match=r"expected \(2,\) or \(2, 2\)"):
         simulator_metric(circuit, z, np.ones(3))
     with pytest.raises(ValueError, match="leaves a variance"):
         simulator_metric(circuit, z, ne.EmergentProperty(mean=[0, 6], variance=[1.0, None]))
     with pytest.raises(ValueError, match="give 'noise'"):
         simulator_metric(circuit, z, "fisher", draws=9)
+
+
+def test_points_whose_simulations_fail_are_named():
+    circuit = ne.circuits.FunctionCircuit(
+        lambda z: np.where(z > 0.5, np.nan, z), ne.Support([-1.0] * 2, [1.0] * 2), statistic_names=("f", "g"),
+        jacobian=lambda z: np.repeat(np.eye(2)[None], len(z), axis=0),
+    )  # fmt: skip
+    with pytest.raises(ValueError, match=r"z\[1\]: 3 of 9 simulations gave a statistic"):
+        simulator_metric(circuit, [[0.0, 0.0], [0.0, 0.6], [0.1, 0.1]], [1.0, 1.0], draws=3)
 
 
 def test_alignment_ignores_signs_and_lengths():

@@ -238,7 +238,7 @@ def test_an_untyped_literal_is_refused():
 
     @kernel
     def store(x):
-        put(x, 0, 1, (x[0] * 0.5,))  # float64 into float32
+        put(x, 0, 1, 1, (x[0] * 0.5,))  # float64 into float32
 
     with pytest.raises(Exception, match="untyped literal"):
         store(np.zeros(4, np.float32))
