@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from numepi.flow.families.elementwise import ElementwiseFlow
 from numepi.flow.families.real_nvp import RealNVP
 from numepi.inference.assessment.convergence import null_accepted, null_p_values, penalty_grows
 from numepi.inference.optimiser import Adam
@@ -137,8 +138,9 @@ class AugmentedLagrangian:
 
     @staticmethod
     def default_flow(circuit, precision, prior):
-        """The paper's."""
-        return RealNVP(circuit.support, precision=precision)
+        """The paper's, which needs two parameters to couple; one alone goes through splines."""
+        family = RealNVP if circuit.support.dim > 1 else ElementwiseFlow
+        return family(circuit.support, precision=precision)
 
     def initialise(self):
         """Algorithm 1, step 1."""
