@@ -14,7 +14,6 @@ _NAMES = {
     "Moment": "property",
     "Support": "support",
     "DirectionalFlow": "flow",
-    "ElementwiseFlow": "flow",
     "RealNVP": "flow",
     "SplineFlow": "flow",
     "SymmetricFlow": "flow",

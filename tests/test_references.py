@@ -1,4 +1,4 @@
-"""docs/science.md and the code agree: cited sections exist, and its tables have the code's numbers."""
+"""Pages that describe the code agree with it: docs/science.md by section and constant, docs/architecture.md by room."""
 
 import importlib
 import re
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.bench_solvers import EXACT_ENTROPY
+from docs import draw_architecture
 from docs.pages import ROOT
 from numepi import circuits
 from numepi.circuits.stg.constants import INITIAL_STATE, STGPhysiology
@@ -159,3 +160,21 @@ def test_inline_mathematics_survives_markdown():
             assert not re.search(r"\\[^A-Za-z\s]", formula), formula
             assert not (paragraph.startswith("|") and "|" in formula), formula
             assert formula == formula.strip() and formula.count("{") == formula.count("}"), formula
+
+
+def test_every_room_is_on_the_map_and_every_path_on_it_exists():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    rooms = {
+        path.name for path in (ROOT / "numepi").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    described = re.findall(r"^\| \[`([\w./]+?)/?`\]", text, flags=re.MULTILINE)
+    assert sorted(described) == sorted(rooms - {"__init__.py"})
+    inside = re.findall(r"`((?:\w+/)+(?:\w+\.py)?|\w+\.py)`", text)
+    for path in inside:
+        found = (ROOT / path).exists() or any((ROOT / "numepi").rglob(path.rstrip("/")))
+        assert found, f"docs/architecture.md names {path}, which is not there"
+
+
+def test_the_picture_of_the_floors_is_that_of_the_import_test():
+    message = "the picture is stale: python -m docs.draw_architecture"
+    assert draw_architecture.PICTURE.read_text() == draw_architecture.picture(), message

@@ -2,7 +2,6 @@
 
 from numepi.flow.families.directional import DirectionalFlow
 from numepi.flow.families.distribution import FlowDistribution
-from numepi.flow.families.elementwise import ElementwiseFlow
 from numepi.flow.families.real_nvp import RealNVP
 from numepi.flow.families.spline import SplineFlow
 from numepi.flow.families.symmetric import SymmetricFlow
@@ -11,7 +10,6 @@ from numepi.support import Support
 
 __all__ = [
     "DirectionalFlow",
-    "ElementwiseFlow",
     "Flow",
     "FlowDistribution",
     "RealNVP",
@@ -20,7 +18,7 @@ __all__ = [
     "flow_from_description",
 ]
 
-_FAMILIES = {f.__name__: f for f in (DirectionalFlow, ElementwiseFlow, RealNVP, SplineFlow, SymmetricFlow)}
+_FAMILIES = {family.__name__: family for family in (DirectionalFlow, RealNVP, SplineFlow, SymmetricFlow)}
 
 
 def flow_from_description(description):
