@@ -19,7 +19,7 @@ FLOORS = (
     ("flow",),
     ("circuits", "result"),
     ("paper", "inference", "inference.running.shards"),
-    ("inference.running", "inference.assessment"),
+    ("inference.running", "inference.assessment", "inference.particles"),
     ("inference.augmented_lagrangian", "inference.dual"),
     ("inference.assembly",),
     ("inference.infer",),

@@ -1,0 +1,249 @@
+"""Sequential Monte Carlo from a flow to the maximum-entropy solution: Newton steps on the dual, cut by an ESS floor.
+
+One population of particles follows the path of `numepi.inference.particles.density`.  First b goes to 1; then the
+multipliers move by Newton steps on the dual (the covariance of the particles' own violations), each cut so that the
+effective sample size of the step's weights stays above a floor; after every step particles are resampled and moved
+until they have forgotten the copies that they are (Del Moral et al. 2006).  The weights' means give log Z on the way.
+
+Constraints on the statistics themselves come first, their products when most particles are in the property's region:
+with squares from the start a few stragglers run away in many dimensions (measured: rank-2 network of 250 neurons).
+"""
+
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+from scipy.special import logsumexp
+
+from numepi.inference.particles.density import Particles, PathPoint
+from numepi.inference.particles.moves import Mover
+
+__all__ = ["ParticleSettings", "Path", "anneal", "connect", "forget", "resample"]
+
+_RIDGE = 1e-9  # relative to the mean eigenvalue of the covariance: keeps Newton's system solvable
+_BISECTIONS = 40
+_FORGOTTEN = 0.5  # correlation of the violations with those before the moves, below which particles count as fresh
+_IN_REGION = 0.1  # share of particles from which the region can be imposed: some tens of them carry on
+
+
+@dataclass(frozen=True)
+class ParticleSettings:
+    """Numbers of the sampler.
+
+    Parameters
+    ----------
+    particles : int
+        P: a few hundred carry the m x m covariance of Newton's steps and an ESS floor of 0.9.
+    moves, most_moves : int
+        Of each particle after a step of the path: at the least, and at the most while they remember.
+    leapfrogs : int
+        Leapfrog steps of a move; 8 at an acceptance of 0.75 cost less per independent draw than 4 or 16 (rank-2
+        networks of 10 to 100 neurons, `benchmarks.bench_particles`).
+    ess_floor : float
+        Least effective share of the particles after a step of the path.
+    settle : int
+        Newton steps at the end of the path over which the multipliers are averaged.
+    most_steps : int
+        Of the path, before the run gives up.
+    """
+
+    particles: int = 500
+    moves: int = 5
+    most_moves: int = 20
+    leapfrogs: int = 8
+    ess_floor: float = 0.9
+    settle: int = 12
+    most_steps: int = 2000
+
+
+@dataclass
+class Path:
+    """What an annealed population found.
+
+    Attributes
+    ----------
+    points : list of PathPoint
+        From the flow to the solution.
+    log_ratios : list of ndarray (P,)
+        log pi_(t+1) - log pi_t of the particles at point t, before they were resampled.
+    particles : Particles
+        At the last point.
+    mover : Mover
+    inside : float
+        Share of the particles that lay in the region when it was imposed; 1 without one.
+    trace : dict of list
+        "violation" (m,) means, "eta" (m,), "acceptance", a row for each step.
+    failure : str or None
+    """
+
+    points: list
+    log_ratios: list
+    particles: Particles
+    mover: Mover
+    inside: float = 1.0
+    trace: dict = field(default_factory=lambda: {"violation": [], "eta": [], "acceptance": []})
+    failure: str | None = None
+
+    @property
+    def log_z(self):
+        """Log of the integral of p0 exp(eta . x) over the support (or region), by the path's own weights."""
+        return float(sum(logsumexp(r) - np.log(len(r)) for r in self.log_ratios))
+
+    @property
+    def point(self):
+        """The last point."""
+        return self.points[-1]
+
+    def advance(self, density, point, settings, generator):
+        """Reweight to ``point``, resample, and move until the copies are forgotten."""
+        ratios = density.log_density(self.particles, point) - density.log_density(self.particles, self.point)
+        self.log_ratios.append(ratios)
+        self.points.append(point)
+        rows = resample(ratios, generator)
+        start = density.evaluate(self.particles.u[rows], point)
+        self.particles, self.mover = forget(density, start, point, self.mover, settings, generator)
+        self.trace["violation"].append(self.particles.violation.mean(axis=0))
+        self.trace["eta"].append(point.eta)
+        self.trace["acceptance"].append(self.mover.acceptance)
+
+
+def anneal(density, first, settings, generator):
+    """Follow the path to the solution.
+
+    Parameters
+    ----------
+    density : TemperedDensity
+    first : ndarray (m,), bool
+        The constraints that come first: those on the statistics themselves.
+    settings : ParticleSettings
+    generator : numpy.random.Generator
+
+    Returns
+    -------
+    Path
+        Its last point has the average of the multipliers over the last ``settle`` Newton steps.
+    """
+    m = len(density.scale)
+    start = PathPoint(0.0, np.zeros(m), False)
+    path = _begin(density, start, settings, generator)
+    while path.failure is None and path.point.exponent < 1:
+        exponent = _largest(lambda b: density.log_density(path.particles, start._replace(exponent=b)), path, settings)
+        path.advance(density, path.point._replace(exponent=exponent), settings, generator)
+        _watch(path, settings)
+    _newton(density, path, first, settings, generator, settle=1)
+    if density.region is not None and path.failure is None:
+        path.inside = float(path.particles.inside.mean())
+        if path.inside < _IN_REGION:
+            path.failure = f"only {path.inside:.0%} of the particles lie in the property's region: widen it"
+            return path
+        path.advance(density, path.point._replace(confined=True), settings, generator)
+    _newton(density, path, np.ones(m, bool), settings, generator, settle=settings.settle)
+    if path.failure is None:
+        eta = np.mean(path.trace["eta"][-settings.settle :], axis=0)
+        path.advance(density, path.point._replace(eta=eta), settings, generator)
+    return path
+
+
+def connect(density, target, settings, generator):
+    """Follow the straight path in (b, eta) from the flow to a known ``target`` (PathPoint): a `Path`."""
+    start = PathPoint(0.0, np.zeros_like(target.eta), False)
+    path = _begin(density, start, settings, generator)
+    if target.confined and path.failure is None:
+        start = start._replace(confined=True)
+        path.inside = float(path.particles.inside.mean())
+        if path.inside == 0:
+            path.failure = "no particle lies in the property's region"
+        else:
+            path.advance(density, start, settings, generator)
+    while path.failure is None and path.point.exponent < 1:
+
+        def at(share):
+            return start._replace(exponent=share * target.exponent, eta=share * target.eta)
+
+        share = _largest(lambda s: density.log_density(path.particles, at(s)), path, settings)
+        path.advance(density, at(share), settings, generator)
+        _watch(path, settings)
+    return path
+
+
+def forget(density, particles, point, mover, settings, generator):
+    """Move particles until their violations correlate little with what they were: particles, and the next mover."""
+    before = particles.violation
+    for number in range(settings.most_moves):
+        particles, mover = mover.move(density, particles, point, generator)
+        if number + 1 >= settings.moves and _correlation(before, particles.violation) < _FORGOTTEN:
+            break
+    return particles, mover
+
+
+def resample(log_weights, generator):
+    """Rows in proportion to their weights, by systematic resampling: (P,) indices."""
+    weights = np.exp(log_weights - logsumexp(log_weights))
+    points = (generator.random() + np.arange(len(weights))) / len(weights)
+    return np.minimum(np.searchsorted(np.cumsum(weights), points), len(weights) - 1)
+
+
+def _begin(density, start, settings, generator):
+    u = generator.standard_normal((settings.particles, density.flow.dim))
+    particles = density.evaluate(u, start)
+    valid = np.isfinite(particles.log_density)
+    mover = Mover.first(density.flow.dim, settings.leapfrogs, density.with_gradient)
+    path = Path([start], [], particles, mover)
+    if valid.sum() < 2:
+        path.failure = f"{len(u) - valid.sum()} of {len(u)} simulations failed (not finite): narrow the support"
+    else:
+        # The support of the solution is where simulations succeed: the others' weight is lost at the first step.
+        path.log_ratios.append(np.where(valid, 0.0, -np.inf))
+        path.points.append(start)
+        rows = np.flatnonzero(valid)[generator.integers(valid.sum(), size=len(u))]
+        path.particles = particles.take(rows)
+    return path
+
+
+def _newton(density, path, active, settings, generator, settle):
+    """Newton steps on the dual of the ``active`` constraints, until ``settle`` in a row were not cut."""
+    whole = 0
+    while path.failure is None and whole < settle:
+        x = path.particles.violation
+        step = np.zeros(len(active))
+        covariance = np.atleast_2d(np.cov(x[:, active].T))
+        covariance += _RIDGE * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
+        step[active] = np.linalg.solve(covariance, -x[:, active].mean(axis=0))
+        size = _largest(partial(_shifted, density, path, step), path, settings)
+        path.advance(density, path.point._replace(eta=path.point.eta + size * step), settings, generator)
+        whole = whole + 1 if size == 1 else 0
+        _watch(path, settings)
+
+
+def _shifted(density, path, step, size):
+    """Log densities of the particles at multipliers ``size`` steps on."""
+    return density.log_density(path.particles, path.point._replace(eta=path.point.eta + size * step))
+
+
+def _largest(log_density_at, path, settings):
+    """The largest of [0, 1] at which the effective sample size is above the floor."""
+
+    def enough(size):
+        log_weights = log_density_at(size) - path.particles.log_density
+        share = np.exp(2 * logsumexp(log_weights) - logsumexp(2 * log_weights)) / len(log_weights)
+        return share >= settings.ess_floor
+
+    if enough(1.0):
+        return 1.0
+    low, high = 0.0, 1.0
+    for _ in range(_BISECTIONS):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if enough(middle) else (low, middle)
+    return low
+
+
+def _watch(path, settings):
+    if len(path.points) > settings.most_steps:
+        path.failure = f"the path did not end within {settings.most_steps} steps: the targets may be out of reach"
+
+
+def _correlation(before, after):
+    """The largest correlation, over constraints, between the violations of the same particles."""
+    before, after = before - before.mean(axis=0), after - after.mean(axis=0)
+    spread = np.sqrt((before**2).sum(axis=0) * (after**2).sum(axis=0))
+    return float(np.max(np.abs((before * after).sum(axis=0)) / np.maximum(spread, np.finfo(float).tiny)))

@@ -1,0 +1,133 @@
+"""Densities along a path from a flow to the maximum-entropy solution, in the flow's base space.
+
+A particle is a point u of the base; z(u) is its parameter.  Along the path the density of u is
+
+    log pi(u) = log N(u) + b (log p0(z) - log q(z)) + eta . x(z),    x = (T - mu_opt) / scale,
+
+at b = 0, eta = 0 the base's own normal, at b = 1 the exponential family p_eta ~ p0 exp(eta . x) seen in the base.
+Where the property is *confined* to a region, parameters outside of it have no density.
+"""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from numepi.inference.problem import Stream
+
+__all__ = ["Particles", "PathPoint", "TemperedDensity"]
+
+
+class PathPoint(NamedTuple):
+    """A place on the path.
+
+    Attributes
+    ----------
+    exponent : float
+        b, 0 to 1.
+    eta : ndarray (m,)
+        Multipliers of the violations in natural scales.
+    confined : bool
+        Whether only the property's region counts.
+    """
+
+    exponent: float
+    eta: np.ndarray
+    confined: bool
+
+
+@dataclass(frozen=True)
+class Particles:
+    """P particles at one point of the path; their simulations are done.
+
+    Attributes
+    ----------
+    u, z : ndarray (P, D)
+        In the base, and as parameters.
+    log_ratio : ndarray (P,)
+        log p0(z) - log q(z).
+    violation : ndarray (P, m)
+        x above; NaN where the simulation failed.
+    inside : ndarray (P,), bool
+        Whether the statistics lie in the property's region.
+    log_density : ndarray (P,)
+        log pi(u) up to a constant, -inf where there is none.
+    gradient : ndarray (P, D) or None
+        Of log pi in u; zero where the density is.
+    """
+
+    u: np.ndarray
+    z: np.ndarray
+    log_ratio: np.ndarray
+    violation: np.ndarray
+    inside: np.ndarray
+    log_density: np.ndarray
+    gradient: np.ndarray | None
+
+    def __len__(self):
+        return len(self.u)
+
+    def take(self, rows):
+        """The particles of these rows (indices or bool)."""
+        return Particles(*(None if a is None else a[rows] for a in vars(self).values()))
+
+    def where(self, accepted, other):
+        """These particles where ``accepted`` (P,), and ``other`` elsewhere."""
+
+        def choose(mine, theirs):
+            return np.where(accepted.reshape(-1, *[1] * (mine.ndim - 1)), mine, theirs)
+
+        arrays = zip(vars(self).values(), vars(other).values())
+        return Particles(*(None if mine is None else choose(mine, theirs) for mine, theirs in arrays))
+
+
+class TemperedDensity:
+    """The densities of one problem, seen in the base space of a flow.
+
+    Parameters
+    ----------
+    problem : numepi.inference.problem.Problem
+        Simulated without noise, or at fixed noise: row i of a batch always draws the same.
+    flow : numepi.flow.Flow
+    theta : ndarray (n_parameters,)
+        The flow's parameters, those of the identity for the base space of the support map.
+    region : callable, optional
+        ``region(f)`` (P,) bool: which statistics (P, k) lie in the property's region.
+    """
+
+    def __init__(self, problem, flow, theta, region=None):
+        self.problem, self.flow, self.theta, self.region = problem, flow, theta, region
+        self.scale = problem.constraints.scale
+        self.with_gradient = problem.with_gradient
+
+    def evaluate(self, u, point):
+        """Simulate base points ``u`` (P, D): the `Particles` there at this point of the path."""
+        problem, constraints = self.problem, self.problem.constraints
+        if self.with_gradient:
+            z, log_q, pullback = self.flow.sample_with_full_pullback(self.theta, u)
+        else:
+            z, log_q = self.flow.sample(self.theta, u)
+        batch = problem.simulate(z, Stream.PARTICLES, 0, with_jacobian=self.with_gradient)
+        violation = np.full((len(u), len(constraints)), np.nan)
+        violation[batch.valid] = (batch.T - constraints.target) / self.scale
+        inside = batch.valid.copy()
+        if self.region is not None:
+            inside[batch.valid] = self.region(batch.f)
+        gradient = None
+        if self.with_gradient:
+            grad_z = np.zeros_like(z)
+            grad_z[batch.valid] = constraints.pullback(batch.f, batch.jacobian, point.eta / self.scale)
+            grad_z[batch.valid] += point.exponent * problem.log_prior_gradient(z[batch.valid])
+            _, grad_base = pullback(grad_z, np.full(len(u), -point.exponent))
+            gradient = np.where(batch.valid[:, None], grad_base - u, 0.0)
+        log_ratio = problem.log_prior(z) - log_q
+        particles = Particles(u, z, log_ratio, violation, inside, np.empty(len(u)), gradient)
+        return replace(particles, log_density=self.log_density(particles, point))
+
+    def log_density(self, particles, point):
+        """Log pi (P,) of particles at another point of the path, without simulating them again."""
+        with np.errstate(invalid="ignore"):
+            tilt = point.exponent * particles.log_ratio + particles.violation @ point.eta
+        log_density = tilt - 0.5 * np.einsum("nd,nd->n", particles.u, particles.u)
+        counts = particles.inside if point.confined else np.isfinite(particles.violation).all(axis=1)
+        return np.where(counts, log_density, -np.inf)

@@ -1,0 +1,84 @@
+"""Moves that leave a density along the path invariant: Hamiltonian Monte Carlo, or Crank-Nicolson without gradients.
+
+Both are vectorised over particles, and adapt one step size for all by the rate of acceptance (Robbins & Monro).
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+__all__ = ["Mover"]
+
+_HMC_ACCEPTANCE = 0.75  # between the optima for one step (0.65) and for long trajectories (0.8; Betancourt et al. 2014)
+_WALK_ACCEPTANCE = 0.25  # Roberts et al. 1997; Cotter et al. 2013 for Crank-Nicolson
+_ADAPTATION = 0.15  # of log step size, for an acceptance that is off by one
+_JITTER = 0.3  # relative: keeps trajectories from closing on themselves
+_FIRST_HMC_STEP = 0.5  # times D^(-1/4), the scaling of HMC (Beskos et al. 2013)
+
+
+@dataclass(frozen=True)
+class Mover:
+    """The step size of the moves, and what they have cost; a move returns the mover of the next one.
+
+    Attributes
+    ----------
+    step_size : float
+        Of HMC in units of the base, or the share (0, 1] of a Crank-Nicolson step that is drawn anew.
+    leapfrogs : int
+        Leapfrog steps of a trajectory.
+    acceptance : float
+        Of the last move.
+    """
+
+    step_size: float
+    leapfrogs: int
+    acceptance: float = np.nan
+
+    @classmethod
+    def first(cls, dim, leapfrogs, with_gradient):
+        """Before any move in ``dim`` dimensions."""
+        return cls(_FIRST_HMC_STEP / dim**0.25 if with_gradient else 0.5, leapfrogs)
+
+    def move(self, density, particles, point, generator):
+        """One move of every particle; returns the particles and the next mover.
+
+        Without gradients it is u' = sqrt(1 - s^2) u + s xi, reversible with respect to the base: at s = 1 an
+        independent draw from the flow.
+        """
+        proposed, log_odds = (self._trajectory if density.with_gradient else self._walk)(
+            density, particles, point, generator
+        )
+        with np.errstate(invalid="ignore"):
+            chance = np.where(np.isfinite(proposed.log_density), np.exp(np.minimum(log_odds, 0.0)), 0.0)
+        accepted = generator.random(len(chance)) < chance
+        rate = float(chance.mean())
+        wanted, largest = (_HMC_ACCEPTANCE, np.inf) if density.with_gradient else (_WALK_ACCEPTANCE, 1.0)
+        step_size = min(self.step_size * np.exp(_ADAPTATION * (rate - wanted)), largest)
+        return proposed.where(accepted, particles), replace(self, step_size=step_size, acceptance=rate)
+
+    def _walk(self, density, particles, point, generator):
+        fresh = generator.standard_normal(particles.u.shape)
+        u = np.sqrt(1 - self.step_size**2) * particles.u + self.step_size * fresh
+        proposed = density.evaluate(u, point)
+        # The proposal's own density cancels that of the base.
+        return proposed, _tilt(proposed) - _tilt(particles)
+
+    def _trajectory(self, density, particles, point, generator):
+        momentum = generator.standard_normal(particles.u.shape)
+        jitter = generator.uniform(1 - _JITTER, 1 + _JITTER, (len(particles), 1))
+        step = self.step_size * jitter
+        before = particles.log_density - _kinetic(momentum)
+        momentum = momentum + 0.5 * step * particles.gradient
+        now = particles
+        for number in range(self.leapfrogs):
+            now = density.evaluate(now.u + step * momentum, point)
+            momentum = momentum + (1.0 if number < self.leapfrogs - 1 else 0.5) * step * now.gradient
+        return now, now.log_density - _kinetic(momentum) - before
+
+
+def _tilt(particles):
+    return particles.log_density + 0.5 * np.einsum("nd,nd->n", particles.u, particles.u)
+
+
+def _kinetic(momentum):
+    return 0.5 * np.einsum("nd,nd->n", momentum, momentum)

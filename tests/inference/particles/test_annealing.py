@@ -1,0 +1,97 @@
+"""The whole path against closed forms: multipliers, log Z from both ends, regions, failures."""
+
+import numpy as np
+import pytest
+
+import numepi as ne
+from numepi.inference.particles.annealing import ParticleSettings, anneal, connect, resample
+from numepi.inference.particles.density import PathPoint
+from numepi.inference.particles.evidence import evidence
+from tests.inference.particles.problems import EXACT, MEAN, MEANS_FIRST, VARIANCE, density_of, gaussian
+
+SETTINGS = ParticleSettings(particles=400, settle=6)
+
+
+def exact_eta():
+    """Of N(mean, variance) from N(0, 1), for violations in natural scales."""
+    sigma = np.sqrt(VARIANCE)
+    return np.concatenate([-MEAN * sigma, -0.5 * (1 / VARIANCE - 1) * np.sqrt(2) * VARIANCE])
+
+
+@pytest.mark.parametrize("dim", [2, 100])
+def test_a_gaussian_with_linear_statistics(dim):
+    density = gaussian(dim)
+    generator = np.random.default_rng(0)
+    path = anneal(density, MEANS_FIRST, SETTINGS, generator)
+    found = evidence(density, path, SETTINGS, generator)
+    assert path.failure is None and path.point.exponent == 1
+    # log Z at the optimum is the relative entropy; seeds 0-9 were within 0.1 in either dimension
+    assert abs(found.log_z - EXACT) < 0.2 and found.stderr < 0.2
+    np.testing.assert_allclose(path.particles.violation.mean(axis=0), 0, atol=0.25)  # five standard errors
+    # the mean's multiplier beside -mu of the prior's own pull; seeds differ by 0.15
+    np.testing.assert_allclose(path.point.eta[2:], exact_eta()[2:], atol=0.4)
+
+
+def test_without_gradients():
+    density = gaussian(4, differentiable=False)
+    path = anneal(density, MEANS_FIRST, SETTINGS, np.random.default_rng(1))
+    assert abs(path.log_z - EXACT) < 0.35
+
+
+def test_from_a_flow_to_known_multipliers():
+    density = gaussian(6)
+    generator = np.random.default_rng(2)
+    target = PathPoint(1.0, np.array([0.4, -0.6, -0.5, -0.3]), False)
+    path = connect(density, target, SETTINGS, generator)
+    found = evidence(density, path, SETTINGS, generator)
+    assert path.point.exponent == 1 and np.array_equal(path.point.eta, target.eta)
+    # quadrature in each projection
+    grid = np.linspace(-12, 12, 20_001)
+    exact = 0.0
+    for mu, v, a, b in zip(MEAN, VARIANCE, target.eta[:2], target.eta[2:]):
+        x = (grid - mu) / np.sqrt(v)
+        y = (x * x - 1) / np.sqrt(2)
+        exact += np.log(np.trapezoid(np.exp(a * x + b * y - 0.5 * grid**2), grid) / np.sqrt(2 * np.pi))
+    assert abs(found.log_z - exact) < max(5 * found.stderr, 0.1)
+
+
+def test_a_region_is_part_of_the_support():
+    prop = ne.EmergentProperty(mean=[0.0, 0.0], variance=[0.5, None])
+    circuit = ne.circuits.FunctionCircuit(
+        lambda z: z, ne.Support([-3, -3], [3, 3]), statistic_names=["a", "b"],
+        jacobian=lambda z: np.broadcast_to(np.eye(2), (len(z), 2, 2)),
+    )  # fmt: skip
+    density = density_of(circuit, prop, region=lambda f: np.abs(f[:, 1]) <= 1)
+    generator = np.random.default_rng(3)
+    path = anneal(density, np.array([True, True, False]), SETTINGS, generator)
+    found = evidence(density, path, SETTINGS, generator)
+    assert path.particles.inside.all() and path.inside < 1
+    # b is uniform on [-1, 1]: log 2; a is nearly normal of variance 0.5 (3 is 4.2 standard deviations away)
+    assert abs(found.log_z - np.log(2) - 0.5 * np.log(2 * np.pi * np.e * 0.5)) < max(5 * found.stderr, 0.1)
+
+
+def test_failures_are_outside_of_the_support():
+    circuit = ne.circuits.FunctionCircuit(
+        lambda z: np.where(z[:, :1] > 0, z, np.nan), ne.Support([-1, -1], [1, 1]), statistic_names=["a", "b"],
+        jacobian=lambda z: np.broadcast_to(np.eye(2), (len(z), 2, 2)),
+    )  # fmt: skip
+    density = density_of(circuit, ne.EmergentProperty(mean=[0.5, 0.0]))
+    generator = np.random.default_rng(4)
+    path = anneal(density, np.array([True, True]), SETTINGS, generator)
+    found = evidence(density, path, SETTINGS, generator)
+    assert abs(found.log_z - np.log(2)) < max(5 * found.stderr, 0.1)  # uniform on the half that works
+
+
+def test_an_unreachable_region_is_said():
+    circuit = ne.circuits.FunctionCircuit(
+        lambda z: z, ne.Support([-1, -1], [1, 1]), statistic_names=["a", "b"],
+        jacobian=lambda z: np.broadcast_to(np.eye(2), (len(z), 2, 2)),
+    )  # fmt: skip
+    density = density_of(circuit, ne.EmergentProperty(mean=[0.0, 0.0]), region=lambda f: f[:, 0] > 0.9)
+    path = anneal(density, np.array([True, True]), SETTINGS, np.random.default_rng(5))
+    assert "lie in the property's region: widen it" in path.failure
+
+
+def test_resampling_repeats_rows_by_their_weight():
+    rows = resample(np.log([0.5, 0.0001, 0.25, 0.2499]), np.random.default_rng(0))
+    assert len(rows) == 4 and np.bincount(rows, minlength=4)[0] == 2
