@@ -14,6 +14,7 @@ _NAMES = {
     "Moment": "property",
     "Support": "support",
     "DirectionalFlow": "flow",
+    "ElementwiseFlow": "flow",
     "RealNVP": "flow",
     "SplineFlow": "flow",
     "SymmetricFlow": "flow",

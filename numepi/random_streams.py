@@ -5,37 +5,51 @@ counter (parameter index, trial and task, step, slot), so they do not depend on 
 key is derived here from whatever the user passes as ``rng`` with `numpy.random.SeedSequence`.
 """
 
+from numbers import Integral
+
 import numpy as np
+
+from numepi.arguments import shown
 
 __all__ = ["seed_sequence", "stream_key"]
 
+_SEEDS = "give an int of zero or more, a SeedSequence or a numpy Generator"
 
-def seed_sequence(rng):
-    """Return the `numpy.random.SeedSequence` that ``rng`` names.
+
+def seed_sequence(rng, name="rng"):
+    """Return the `numpy.random.SeedSequence` that ``rng`` names, as SPEC 7 would have it.
 
     Parameters
     ----------
-    rng : int, sequence of int, SeedSequence, numpy.random.Generator or None
-        A Generator is advanced by one draw, which becomes the seed; None takes fresh entropy from the system.
+    rng : int, sequence of int, SeedSequence, Generator, BitGenerator, RandomState or None
+        A generator of any kind is advanced by one draw, which becomes the seed; None takes fresh entropy from the
+        system.
+    name : str
+        The argument that a message names.
 
     Raises
     ------
     TypeError
-        For anything else (a legacy ``RandomState`` or ``numpy.random`` itself, say).
+        For anything else (a float, or the module ``numpy.random`` itself, say).
     ValueError
-        For a negative integer.
+        For a negative integer, or an empty sequence.
     """
     if isinstance(rng, np.random.SeedSequence):
         return rng
+    if isinstance(rng, np.random.RandomState):
+        rng = rng._bit_generator  # as numpy.random.default_rng takes it since NumPy 2.2
+    if isinstance(rng, np.random.BitGenerator):
+        rng = np.random.Generator(rng)
     if isinstance(rng, np.random.Generator):
         return np.random.SeedSequence(int(rng.integers(2**63)))
     if rng is None:
         return np.random.SeedSequence()
-    if isinstance(rng, bool) or not isinstance(rng, (int, np.integer, list, tuple)):
-        raise TypeError(f"rng must be an int, a SeedSequence or a numpy Generator, got {type(rng).__name__}")
-    if isinstance(rng, (int, np.integer)) and rng < 0:
-        raise ValueError(f"rng = {rng} is negative: a seed is zero or greater")
-    return np.random.SeedSequence(rng)
+    integers = np.asarray(rng, object) if isinstance(rng, (list, tuple, np.ndarray)) else np.array([rng], object)
+    if integers.ndim > 1 or not all(isinstance(i, Integral) and not isinstance(i, bool) for i in integers.flat):
+        raise TypeError(f"{name} = {shown(rng)}: {_SEEDS}, not a {type(rng).__name__}")
+    if integers.size == 0 or any(i < 0 for i in integers.flat):
+        raise ValueError(f"{name} = {shown(rng)}: {_SEEDS}")
+    return np.random.SeedSequence([int(i) for i in integers.flat] if np.ndim(rng) else int(integers.flat[0]))
 
 
 def stream_key(rng):

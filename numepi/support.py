@@ -38,7 +38,7 @@ class Support:
     Raises
     ------
     ValueError
-        If the shapes differ, D < 2, a bound is NaN, or a lower bound is not below its upper one.
+        If the shapes differ, D < 1, a bound is NaN, or a lower bound is not below its upper one.
     """
 
     def __init__(self, lower, upper):
@@ -49,8 +49,8 @@ class Support:
                 f"lower has shape {self.lower.shape} and upper {self.upper.shape}: give one bound a side for each of "
                 "the D dimensions"
             )
-        if self.dim < 2:
-            raise ValueError(f"the support has {self.dim} dimension(s): a normalizing flow needs D >= 2")
+        if self.dim < 1:
+            raise ValueError("the support has no dimension: give lower and upper at least one bound each")
         for i, (low, high) in enumerate(zip(self.lower, self.upper)):
             if np.isnan(low) or np.isnan(high):
                 raise ValueError(f"dimension {i} has the bounds [{low}, {high}]: a bound is a number, -inf or inf")

@@ -10,6 +10,7 @@ LONGEST = 350  # lines
 
 # From the ground up: a module imports from its own floor or from those below.  The longest prefix counts.
 FLOORS = (
+    ("arguments",),
     ("differentiation", "random_streams", "archive", "kernels"),
     ("worker_threads", "support", "simulation"),
     ("property", "flow.transform", "flow.protocol", "flow.passes"),

@@ -22,12 +22,19 @@ def test_spawned_seeds_have_other_keys():
     assert all(0 <= word < 2**32 for key in keys for word in key)
 
 
-@pytest.mark.parametrize(("rng", "error"), [(-1, ValueError), (1.5, TypeError), (True, TypeError), ("a", TypeError)])
+@pytest.mark.parametrize(("rng", "error"), [
+    (-1, ValueError), ([], ValueError), ([1, -2], ValueError), (1.5, TypeError), (True, TypeError), ("a", TypeError),
+    ([1.5], TypeError), ([[1]], TypeError), (np.random, TypeError), (np.array([0.5]), TypeError),
+])  # fmt: skip
 def test_bad_seeds_are_refused(rng, error):
-    with pytest.raises(error, match="rng"):
-        seed_sequence(rng)
+    with pytest.raises(error, match=r"seed = .*: give an int of zero or more, a SeedSequence or a numpy Generator"):
+        seed_sequence(rng, "seed")
 
 
-def test_legacy_random_state_is_refused():
-    with pytest.raises(TypeError, match="RandomState"):
-        seed_sequence(np.random.RandomState(0))
+def test_every_kind_of_numpy_generator_is_advanced_by_one_draw():
+    expected = stream_key(np.random.default_rng(3))
+    assert stream_key(np.random.PCG64(3)) == expected
+    assert stream_key([3]) != stream_key([4]) and stream_key(np.array([3, 1])) == stream_key([3, 1])
+    legacy = np.random.RandomState(3)
+    assert stream_key(legacy) != stream_key(legacy)
+    assert stream_key(np.random.RandomState(3)) == stream_key(np.random.RandomState(3))

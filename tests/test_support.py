@@ -21,7 +21,7 @@ BOX_MAPS = ["gaussian-cdf", "sigmoid"]
         ([np.nan, 0.0], [1.0, 1.0], "dimension 0"),
         ([0.0, np.inf], [1.0, np.inf], "dimension 1"),
         ([-np.inf, 0.0], [-np.inf, 1.0], "dimension 0"),
-        ([0.0], [1.0], "D >= 2"),
+        ([], [], "no dimension"),
         ([0.0, 0.0], [1.0], r"\(2,\).*\(1,\)"),
         (0.0, 1.0, r"shape \(\)"),
         ([-1e308, 0.0], [1e308, 1.0], "overflows"),

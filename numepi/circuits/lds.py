@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from numepi.arguments import check_number
 from numepi.circuits.base import Circuit, Trajectories
 from numepi.kernels.compile import block_function, scalar
 from numepi.property.emergent_property import EmergentProperty
@@ -93,9 +94,7 @@ class LDS(Circuit):
     support = Support([-10.0] * 4, [10.0] * 4)
 
     def __init__(self, tau=1.0):
-        if not 0 < tau < np.inf:
-            raise ValueError(f"tau = {tau}: a time constant is positive (seconds)")
-        self.tau = float(tau)
+        self.tau = check_number("tau", tau, above=0)
 
     def emergent_property(self):
         """Oscillation near 1 Hz: mean [0, 2 pi], variance [0.25^2, (pi/5)^2] (paper: Figure 1)."""

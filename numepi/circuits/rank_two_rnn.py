@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from numepi.arguments import check_count, check_number
 from numepi.circuits.base import Circuit, Trajectories
 from numepi.circuits.lds import lds_eigenvalue, lds_eigenvalue_gradient
 from numepi.kernels.compile import block_function, kernel, vector_kernel
@@ -196,13 +197,9 @@ class RankTwoRNN(Circuit):
     parameter_vectors = 4  # U1, U2, V1, V2
 
     def __init__(self, n_neurons=10, g=0.01, tau=0.1):
-        if isinstance(n_neurons, bool) or n_neurons != int(n_neurons) or n_neurons < 2:
-            raise ValueError(f"n_neurons = {n_neurons}: a rank-2 network has two neurons or more")
-        if not 0 <= g < np.inf:
-            raise ValueError(f"g = {g}: a standard deviation is finite and not negative")
-        if not 0 < tau < np.inf:
-            raise ValueError(f"tau = {tau}: a time constant is positive (seconds)")
-        self.n_neurons, self.g, self.tau = int(n_neurons), float(g), float(tau)
+        self.n_neurons = check_count("n_neurons", n_neurons, least=2)
+        self.g = check_number("g", g, least=0)
+        self.tau = check_number("tau", tau, above=0)
         self.support = Support([-1.0] * (4 * self.n_neurons), [1.0] * (4 * self.n_neurons))
         self.parameter_names = tuple(
             f"{vector}_{j + 1}" for vector in ("U1", "U2", "V1", "V2") for j in range(self.n_neurons)

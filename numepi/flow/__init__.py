@@ -2,6 +2,7 @@
 
 from numepi.flow.families.directional import DirectionalFlow
 from numepi.flow.families.distribution import FlowDistribution
+from numepi.flow.families.elementwise import ElementwiseFlow
 from numepi.flow.families.real_nvp import RealNVP
 from numepi.flow.families.spline import SplineFlow
 from numepi.flow.families.symmetric import SymmetricFlow
@@ -10,6 +11,7 @@ from numepi.support import Support
 
 __all__ = [
     "DirectionalFlow",
+    "ElementwiseFlow",
     "Flow",
     "FlowDistribution",
     "RealNVP",
@@ -18,7 +20,7 @@ __all__ = [
     "flow_from_description",
 ]
 
-_FAMILIES = {family.__name__: family for family in (DirectionalFlow, RealNVP, SplineFlow, SymmetricFlow)}
+_FAMILIES = {f.__name__: f for f in (DirectionalFlow, ElementwiseFlow, RealNVP, SplineFlow, SymmetricFlow)}
 
 
 def flow_from_description(description):

@@ -49,7 +49,7 @@ def infer(
     Parameters
     ----------
     circuit : numepi.circuits.Circuit
-        Simulator with D >= 2 parameters.
+        Simulator with D >= 1 parameters.
     prop : EmergentProperty
         Targets for the circuit's statistics.
     rng : int, SeedSequence or Generator
@@ -60,7 +60,7 @@ def infer(
     flow : numepi.flow.Flow, optional
         The variational family; by default, for the dual solver, a ``numepi.SplineFlow``, or a
         ``numepi.DirectionalFlow`` where the circuit's parameters are vectors (``circuit.parameter_vectors``); for the
-        augmented Lagrangian the paper's ``numepi.RealNVP``.
+        augmented Lagrangian the paper's ``numepi.RealNVP``; for a single parameter a ``numepi.ElementwiseFlow``.
     gradient : "auto", "exact" or "none"
         ``"exact"`` uses the circuit's Jacobian, ``"none"`` does without; ``"auto"`` uses it where there is one.
     prior : numepi.inference.protocols.Prior, optional
@@ -160,8 +160,6 @@ def _check(circuit, prop, solver, flow, prior, precision, solver_settings):
     if not isinstance(circuit, Circuit):
         raise TypeError(f"circuit is a {type(circuit).__name__}: wrap a function in numepi.circuits.FunctionCircuit")
     dim = len(circuit.parameter_names)
-    if dim < 2:
-        raise ValueError(f"the circuit has {dim} parameter: a coupling flow needs at least 2")
     if getattr(circuit.support, "dim", None) != dim:
         raise ValueError(
             f"the circuit has {dim} parameters and the support {circuit.support}: give it {dim} dimensions"

@@ -12,6 +12,7 @@ from numepi.flow.couplings.spline.coupling import SplineCoupling
 from numepi.flow.elementwise.affine import ElementwiseAffine
 from numepi.flow.elementwise.permutation import Permutation
 from numepi.flow.elementwise.sinh_arcsinh import SinhArcsinh
+from numepi.flow.elementwise.spline import GAIN, ElementwiseSpline
 from numepi.flow.elementwise.support import SupportMap
 from numepi.flow.passes.blocks import from_blocks, to_blocks, vector_from_blocks, vector_to_blocks
 from numepi.support import Support
@@ -28,6 +29,8 @@ TRANSFORMS = {
     "direction": lambda precision: DirectionStack(3, 4, 5, (6, 5), 0, precision),
     "direction-anchored": lambda precision: DirectionStack(2, 3, 3, (6, 5), 1, precision),
     "sinh-arcsinh": lambda precision: SinhArcsinh(3, precision),
+    "elementwise-spline": lambda precision: ElementwiseSpline(3, 2, precision),
+    "elementwise-spline-1d": lambda precision: ElementwiseSpline(1, 3, precision),
     "elementwise": lambda precision: ElementwiseAffine(3, precision),
     "permutation": lambda precision: Permutation([2, 0, 3, 1]),
     "mixed-support": lambda precision: SupportMap(MIXED, "gaussian-cdf", precision),
@@ -42,7 +45,8 @@ class Case:
     def __init__(self, name, precision="float64"):
         rng = np.random.default_rng(3)
         self.transform = TRANSFORMS[name](precision)
-        self.theta = self.transform.initial_parameters(rng) + 0.4 * rng.standard_normal(self.transform.n_parameters)
+        scale = 0.4 / (GAIN if isinstance(self.transform, ElementwiseSpline) else 1.0)
+        self.theta = self.transform.initial_parameters(rng) + scale * rng.standard_normal(self.transform.n_parameters)
         self.x = rng.standard_normal((N, self.transform.dim))
         self.y, self.log_det = self.transform.forward(self.theta, self.x)
         self.grad_output = rng.standard_normal(self.x.shape)

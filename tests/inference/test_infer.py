@@ -181,14 +181,14 @@ class WrongShape(ne.circuits.Circuit):
         ({"batch": 3}, TypeError, r"unknown settings \['batch'\].*choose from initial"),
         ({"n_seeds": 0}, ValueError, "n_seeds = 0"),
         ({"n_seeds": 1.5}, ValueError, "n_seeds = 1.5"),
-        ({"iterations_per_epoch": 5.0}, ValueError, "iterations_per_epoch = 5.0: it must be a positive integer"),
+        ({"iterations_per_epoch": 5.0}, ValueError, "iterations_per_epoch = 5.0: give a whole number"),
         ({"max_failed_fraction": 1.0}, ValueError, "max_failed_fraction = 1.0"),
         ({"max_time": -1}, ValueError, "max_time = -1"),
         ({"resume": True}, ValueError, "resume = True needs a checkpoint"),
         ({"checkpoint": "/nowhere/at/all.npz"}, ValueError, "checkpoint = .*does not exist"),
         ({"prior": 3}, TypeError, "prior is a int: it needs the methods"),
         ({"precision": "half"}, ValueError, "precision"),
-        ({"rng": "x"}, TypeError, "rng must be"),
+        ({"rng": "x"}, TypeError, "rng = 'x': give an int"),
     ],
 )
 def test_bad_arguments_are_refused_before_work(lds, changes, error, message):
@@ -201,7 +201,7 @@ def test_bad_problems_are_refused_before_work(lds):
         ne.infer(lds, ne.EmergentProperty(mean=[0.0]), **QUICK)
     with pytest.raises(TypeError, match="prop is a dict"):
         ne.infer(lds, {"mean": [0, 1]}, **QUICK)
-    with pytest.raises(ValueError, match="at least 2"):
+    with pytest.raises(ValueError, match="the support None"):
         ne.infer(Line(), ne.EmergentProperty(mean=[0.0]), **QUICK)
     with pytest.raises(ValueError, match=r"returned statistics of shape \(2, 1\): expected \(2, 2\)"):
         ne.infer(WrongShape(), ne.EmergentProperty(mean=[0.0, 0.0]), **QUICK)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from numepi.circuits.arguments import finite, one_of, positive, positive_integer, within
+from numepi.arguments import check_choice, check_count, check_number
 from numepi.circuits.base import Circuit, Trajectories
 from numepi.circuits.sc.equations import SC_SIMULATOR, SCConstants
 from numepi.property.emergent_property import EmergentProperty
@@ -86,23 +86,23 @@ class SC(Circuit):
         choice_input=0.25,
         light_input=0.5,
     ):
-        self.trials = positive_integer("trials", trials)
-        self.decision_slope = positive("decision_slope", decision_slope)
-        self.silencing = within("silencing", silencing, 0, 1)
-        self.window = one_of("window", window, _WINDOWS)
-        self.stimulus = one_of("stimulus", stimulus, _STIMULI)
-        self.dt = within("dt", dt, 1e-6, 0.5)
-        self.tau = positive("tau", tau)
-        self.offset = finite("offset", offset)
-        self.width = positive("width", width)
-        self.noise = within("noise", noise, 0, np.inf)
-        self.start_mean = within("start_mean", start_mean, 0, 1)
-        self.start_noise = within("start_noise", start_noise, 0, np.inf)
-        self.constant_input = finite("constant_input", constant_input)
-        self.pro_input = finite("pro_input", pro_input)
-        self.rule_input = finite("rule_input", rule_input)
-        self.choice_input = finite("choice_input", choice_input)
-        self.light_input = finite("light_input", light_input)
+        self.trials = check_count("trials", trials)
+        self.decision_slope = check_number("decision_slope", decision_slope, above=0)
+        self.silencing = check_number("silencing", silencing, least=0, most=1)
+        self.window = check_choice("window", window, _WINDOWS)
+        self.stimulus = check_choice("stimulus", stimulus, _STIMULI)
+        self.dt = check_number("dt", dt, least=1e-6, most=0.5)
+        self.tau = check_number("tau", tau, above=0)
+        self.offset = check_number("offset", offset)
+        self.width = check_number("width", width, above=0)
+        self.noise = check_number("noise", noise, least=0)
+        self.start_mean = check_number("start_mean", start_mean, least=0, most=1)
+        self.start_noise = check_number("start_noise", start_noise, least=0)
+        self.constant_input = check_number("constant_input", constant_input)
+        self.pro_input = check_number("pro_input", pro_input)
+        self.rule_input = check_number("rule_input", rule_input)
+        self.choice_input = check_number("choice_input", choice_input)
+        self.light_input = check_number("light_input", light_input)
 
     def emergent_property(self):
         """Both tasks at 75 % with variance 0.075^2 over parameters and trials (paper: Figure 4)."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from numepi.circuits.arguments import positive, positive_integer, within
+from numepi.arguments import check_count, check_number
 from numepi.circuits.base import Circuit, Trajectories
 from numepi.circuits.stg.constants import STGConstants, STGPhysiology
 from numepi.circuits.stg.equations import STG_SIMULATOR
@@ -53,12 +53,12 @@ class STG(Circuit):
     noise_names = ("noise",)
 
     def __init__(self, steps=300, dt=0.025, softmax_slope=100.0, noise=1e-12, physiology=None):
-        self.steps = positive_integer("steps", steps)
+        self.steps = check_count("steps", steps)
         if self.steps < _DROPPED + _WINDOW:
             raise ValueError(f"steps = {steps}: the spectrum needs at least {_DROPPED + _WINDOW}")
-        self.dt = positive("dt", dt)
-        self.softmax_slope = positive("softmax_slope", softmax_slope)
-        self.noise = within("noise", noise, 0, np.inf)
+        self.dt = check_number("dt", dt, above=0)
+        self.softmax_slope = check_number("softmax_slope", softmax_slope, above=0)
+        self.noise = check_number("noise", noise, least=0)
         self.physiology = None if physiology is None else STGPhysiology(*physiology)
 
     def emergent_property(self):

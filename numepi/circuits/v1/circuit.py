@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from numepi.circuits.arguments import finite_tuple, positive, positive_integer, within
+from numepi.arguments import check_array, check_count, check_number
 from numepi.circuits.base import Circuit, Trajectories
 from numepi.circuits.v1.equations import V1_SIMULATOR, V1Constants
 from numepi.property.emergent_property import EmergentProperty
@@ -85,17 +85,17 @@ class V1(Circuit):
         baseline_input=BASELINE_INPUT,
         contrast_input=CONTRAST_INPUT,
     ):
-        self.contrast = within("contrast", contrast, 0, np.inf)
-        self.trials = positive_integer("trials", trials)
-        self.steps = positive_integer("steps", steps)
-        self.dt = positive("dt", dt)
-        self.tau = positive("tau", tau)
-        self.tau_noise = positive("tau_noise", tau_noise)
-        self.observe_from = within("observe_from", observe_from, 0, np.inf)
-        self.start_range = finite_tuple("start_range", start_range, (2,))
-        self.weights = finite_tuple("weights", weights, (4, 4))
-        self.baseline_input = finite_tuple("baseline_input", baseline_input, (4,))
-        self.contrast_input = finite_tuple("contrast_input", contrast_input, (4,))
+        self.contrast = check_number("contrast", contrast, least=0)
+        self.trials = check_count("trials", trials)
+        self.steps = check_count("steps", steps)
+        self.dt = check_number("dt", dt, above=0)
+        self.tau = check_number("tau", tau, above=0)
+        self.tau_noise = check_number("tau_noise", tau_noise, above=0)
+        self.observe_from = check_number("observe_from", observe_from, least=0)
+        self.start_range = _tuples("start_range", start_range, (2,))
+        self.weights = _tuples("weights", weights, (4, 4))
+        self.baseline_input = _tuples("baseline_input", baseline_input, (4,))
+        self.contrast_input = _tuples("contrast_input", contrast_input, (4,))
         if self.start_range[0] >= self.start_range[1]:
             raise ValueError(f"start_range = {self.start_range}: the lower rate must come first and be less")
         if self._samples < 2:
@@ -116,7 +116,7 @@ class V1(Circuit):
 
     def emergent_property(self, mean=5.0):
         """Standard deviation of the excitatory rate: mean 5 or 10 Hz, variance 1 Hz^2 (paper: Figure 3)."""
-        return EmergentProperty(mean=[positive("mean", mean)], variance=[1.0])
+        return EmergentProperty(mean=[check_number("mean", mean, above=0)], variance=[1.0])
 
     def steady_state(self, inputs=None):
         """Rates at which the noise-free circuit rests.
@@ -160,7 +160,7 @@ class V1(Circuit):
         response : ndarray (4, 4)
             ``response[i, j]`` in Hz: of population i to the input of population j.
         """
-        change = np.array(finite_tuple("change", change, (4,)))
+        change = np.array(_tuples("change", change, (4,)))
         return (self.steady_state(self.inputs + np.diag(change)) - self.steady_state()).T
 
     def input_step(self, change, duration=0.05):
@@ -178,8 +178,8 @@ class V1(Circuit):
         Trajectories
             ``values`` (1, T, 4), rates in Hz at multiples of ``dt``.
         """
-        inputs = self.inputs + np.array(finite_tuple("change", change, (4,)))
-        steps = max(1, round(positive("duration", duration) / self.dt))
+        inputs = self.inputs + np.array(_tuples("change", change, (4,)))
+        steps = max(1, round(check_number("duration", duration, above=0) / self.dt))
         rates = np.empty((1, steps + 1, 4))
         rates[0, 0] = self.steady_state()
         weights, rate = np.array(self.weights), self.dt / self.tau
@@ -230,3 +230,9 @@ class V1(Circuit):
 def _rest(rates, inputs, weights):
     """[W x + h]^2_+: where the rates are drawn to."""
     return np.square(np.maximum(rates @ weights.T + inputs, 0.0))
+
+
+def _tuples(name, value, shape):
+    """Finite numbers of that shape as nested tuples, so that settings compare and repeat themselves exactly."""
+    array = check_array(name, value, shape)
+    return tuple(map(tuple, array.tolist())) if len(shape) == 2 else tuple(array.tolist())

@@ -47,6 +47,10 @@ class CouplingFlow(ComposedFlow):
         """The settings that all families have, checked, as a JSON-able dict."""
         if not isinstance(support, Support):
             raise TypeError(f"support must be a numepi.Support, got {type(support).__name__}")
+        if support.dim < 2:
+            raise ValueError(
+                "support has 1 dimension: a coupling needs two, one moves given the other; use ElementwiseFlow"
+            )
         if stages != int(stages) or stages < 1:
             raise ValueError(f"stages = {stages}: a flow needs at least one coupling")
         hidden = tuple(np.atleast_1d(hidden).tolist())

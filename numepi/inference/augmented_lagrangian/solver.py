@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from numepi.arguments import check_choice, check_count, check_flag, check_number
+from numepi.flow.families.elementwise import ElementwiseFlow
 from numepi.flow.families.real_nvp import RealNVP
 from numepi.inference.assessment.convergence import null_accepted, null_p_values, penalty_grows
 from numepi.inference.optimiser import Adam
 from numepi.inference.problem import Stream
-from numepi.inference.settings_checks import require_between, require_integers
 
 __all__ = ["AugmentedLagrangian", "Settings", "penalty_weights"]
 
@@ -70,20 +71,20 @@ class Settings:
     max_failed_fraction: float = 0.5
 
     def __post_init__(self):
-        if self.initial not in ("gaussian", "uniform"):
-            raise ValueError(f"initial = {self.initial!r}: choose 'gaussian' or 'uniform'")
-        if self.batch_size < 2 or self.batch_size % 2:
+        check_choice("initial", self.initial, ("gaussian", "uniform"))
+        for name in ("batch_size", "epochs", "iterations_per_epoch", "test_batch_size"):
+            check_count(name, getattr(self, name))
+        if self.batch_size % 2:
             raise ValueError(
                 f"batch_size = {self.batch_size}: it must be even (the penalty's gradient needs two halves)"
             )
-        require_integers(self, ("batch_size", "epochs", "iterations_per_epoch", "test_batch_size"))
-        require_integers(self, ("n_tests",), least=2)
-        require_between(self, ("learning_rate", "learning_rate_decay", "penalty", "norm_reduction"), 0, np.inf)
-        require_between(self, ("significance",), 0, 1)
-        if not 1 <= self.penalty_growth < np.inf:
-            raise ValueError(f"penalty_growth = {self.penalty_growth}: it must be at least 1")
-        if not 0 <= self.max_failed_fraction < 1:
-            raise ValueError(f"max_failed_fraction = {self.max_failed_fraction}: it must lie in [0, 1)")
+        check_count("n_tests", self.n_tests, least=2)
+        for name in ("learning_rate", "learning_rate_decay", "penalty", "norm_reduction"):
+            check_number(name, getattr(self, name), above=0)
+        check_number("significance", self.significance, above=0, below=1)
+        check_number("penalty_growth", self.penalty_growth, least=1)
+        check_number("max_failed_fraction", self.max_failed_fraction, least=0, below=1)
+        check_flag("scaled", self.scaled)
 
 
 def penalty_weights(violation, valid_halves, c):
@@ -137,8 +138,9 @@ class AugmentedLagrangian:
 
     @staticmethod
     def default_flow(circuit, precision, prior):
-        """The paper's."""
-        return RealNVP(circuit.support, precision=precision)
+        """The paper's, which needs two parameters to couple; one alone goes through splines."""
+        family = RealNVP if circuit.support.dim > 1 else ElementwiseFlow
+        return family(circuit.support, precision=precision)
 
     def initialise(self):
         """Algorithm 1, step 1."""

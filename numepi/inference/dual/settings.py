@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from numepi.inference.settings_checks import require_between, require_integers
+from numepi.arguments import check_count, check_number
 
 __all__ = ["Settings"]
 
@@ -54,10 +54,12 @@ class Settings:
     max_failed_fraction: float = 0.5
 
     def __post_init__(self):
-        require_integers(self, ("max_annealing_rounds", "final_rounds", "fit_steps", "batch_size", "window"))
-        require_integers(self, ("round_size",), least=20)
-        require_integers(self, ("refine_size",), least=2)
-        require_integers(self, ("refine_steps", "descent_steps"), least=0)
-        require_between(self, ("learning_rate", "defensive", "ess_floor"), 0, 1)
-        if not 0 <= self.max_failed_fraction < 1:
-            raise ValueError(f"max_failed_fraction = {self.max_failed_fraction}: it must lie in [0, 1)")
+        for name in ("max_annealing_rounds", "final_rounds", "fit_steps", "batch_size", "window"):
+            check_count(name, getattr(self, name))
+        check_count("round_size", self.round_size, least=20)
+        check_count("refine_size", self.refine_size, least=2)
+        for name in ("refine_steps", "descent_steps"):
+            check_count(name, getattr(self, name), least=0)
+        for name in ("learning_rate", "defensive", "ess_floor"):
+            check_number(name, getattr(self, name), above=0, below=1)
+        check_number("max_failed_fraction", self.max_failed_fraction, least=0, below=1)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from numepi.flow.families.directional import DirectionalFlow
+from numepi.flow.families.elementwise import ElementwiseFlow
 from numepi.flow.families.spline import SplineFlow
 from numepi.flow.families.symmetric import SymmetricFlow
 from numepi.inference.dual.descent import Descent
@@ -83,7 +84,9 @@ class Dual:
 
     @staticmethod
     def default_flow(circuit, precision, prior):
-        """The family that serves a circuit's parameters: directions in vectors long enough to have them, symmetries."""
+        """The family that serves a circuit's parameters: one alone, directions in vectors long enough, symmetries."""
+        if circuit.support.dim == 1:
+            return ElementwiseFlow(circuit.support, precision=precision)
         if 1 < circuit.parameter_vectors < circuit.support.dim // circuit.parameter_vectors:
             return DirectionalFlow(circuit.support, circuit.parameter_vectors, precision=precision)
         if circuit.sign_symmetries and prior is None:

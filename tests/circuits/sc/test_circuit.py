@@ -193,7 +193,7 @@ def test_problem_and_settings():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"window": "late"}, "window = 'late': choose one of 'delay', 'choice', 'total'"),
+        ({"window": "late"}, "window = 'late': choose from 'delay', 'choice', 'total'"),
         ({"stimulus": "up"}, "stimulus = 'up'"),
         ({"trials": 0}, "trials = 0"),
         ({"trials": 2.5}, "trials = 2.5"),

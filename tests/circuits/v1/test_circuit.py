@@ -186,7 +186,7 @@ def test_problem_and_settings():
         ({"contrast": -0.1}, "contrast = -0.1"),
         ({"trials": 0}, "trials = 0"),
         ({"steps": 150}, "steps = 150 of 0.0005 s leave 1 samples"),
-        ({"weights": np.ones((3, 3))}, "weights = "),
+        ({"weights": np.ones((3, 3))}, "weights has shape"),
         ({"start_range": (25, 10)}, "start_range = "),
         ({"dt": 0}, "dt = 0"),
     ],

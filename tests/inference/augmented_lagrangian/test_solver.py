@@ -175,7 +175,7 @@ def test_too_many_failures_stop_the_run_with_the_remedy():
         ({"batch_size": 41}, "batch_size = 41: it must be even"),
         ({"epochs": 0}, "epochs = 0"),
         ({"penalty": -1.0}, "penalty = -1.0"),
-        ({"initial": "zero"}, "choose 'gaussian' or 'uniform'"),
+        ({"initial": "zero"}, "choose from 'gaussian', 'uniform'"),
         ({"penalty_growth": 0.5}, "penalty_growth"),
     ],
 )
