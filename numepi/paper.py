@@ -1,4 +1,4 @@
-"""What the paper used: flow and settings of Algorithm 1 for each of its circuits (science: section 3)."""
+"""What the paper used: flow and settings of Algorithm 1 for each of its circuits (science: section 2)."""
 
 from numepi.circuits.lds import LDS
 from numepi.circuits.rank_two_rnn import RankTwoRNN

@@ -15,7 +15,7 @@ FLOORS = (
     ("worker_threads", "support", "simulation"),
     ("property", "flow.transform", "flow.protocol", "flow.passes"),
     ("flow.networks", "flow.elementwise"),
-    ("flow.couplings",),
+    ("flow.couplings", "flow.elementwise.spline", "flow.elementwise.spline_kernels"),
     ("flow.families",),
     ("flow",),
     ("circuits", "result"),
