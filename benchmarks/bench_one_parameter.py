@@ -4,7 +4,7 @@ import autograd.numpy as anp
 import numpy as np
 
 import numepi as ne
-from numepi.flow.elementwise import spline
+from numepi.flow.couplings.spline import elementwise as spline
 
 CELLS = 1_000_000
 # Statistic, mean, variance (None: free) and bounds; open sides are integrated as far as the densities reach.

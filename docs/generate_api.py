@@ -20,6 +20,7 @@ _TOP = "EmergentProperty Moment Support infer load to_datatree check_jacobian"
 # Heading, where the names are imported from, and the names (default: the module's __all__).
 GROUPS = (
     ("Top level", "numepi", _TOP.split()),
+    ("Priors", "numepi.priors", None),
     ("Checks of a Jacobian", "numepi.circuits.check", ["JacobianCheck"]),
     ("Results", "numepi.result", ["Result"]),
     ("Certificates", "numepi.inference.assessment.certificate", ["Certificate"]),

@@ -26,7 +26,7 @@ _NAMES = {
     "to_datatree": "interop",
     "check_jacobian": "circuits.check",
 }
-_MODULES = ("analysis", "circuits", "flow", "inference", "plotting", "storage")
+_MODULES = ("analysis", "circuits", "flow", "inference", "plotting", "priors", "storage")
 __all__ = sorted([*_NAMES, *_MODULES])
 
 

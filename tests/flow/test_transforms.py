@@ -9,10 +9,10 @@ from numepi.flow.couplings.affine.coupling import AffineCoupling
 from numepi.flow.couplings.affine.stack import AffineStack
 from numepi.flow.couplings.directional.stack import DirectionStack
 from numepi.flow.couplings.spline.coupling import SplineCoupling
+from numepi.flow.couplings.spline.elementwise import GAIN, ElementwiseSpline
 from numepi.flow.elementwise.affine import ElementwiseAffine
 from numepi.flow.elementwise.permutation import Permutation
 from numepi.flow.elementwise.sinh_arcsinh import SinhArcsinh
-from numepi.flow.elementwise.spline import GAIN, ElementwiseSpline
 from numepi.flow.elementwise.support import SupportMap
 from numepi.flow.passes.blocks import from_blocks, to_blocks, vector_from_blocks, vector_to_blocks
 from numepi.support import Support

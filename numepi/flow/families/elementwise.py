@@ -1,6 +1,6 @@
 """Flow of coordinates that do not depend on each other: the family for one parameter."""
 
-from numepi.flow.elementwise.spline import ElementwiseSpline
+from numepi.flow.couplings.spline.elementwise import ElementwiseSpline
 from numepi.flow.elementwise.support import SupportMap
 from numepi.flow.families.composition import ComposedFlow
 from numepi.support import Support

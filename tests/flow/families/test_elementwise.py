@@ -10,7 +10,7 @@ from autograd import grad
 from scipy.stats import norm
 
 from numepi.flow import ElementwiseFlow, FlowDistribution, RealNVP, SplineFlow, flow_from_description
-from numepi.flow.elementwise.spline import GAIN
+from numepi.flow.couplings.spline.elementwise import GAIN
 from numepi.flow.families.gaussian import fit_gaussian
 from numepi.support import Support
 

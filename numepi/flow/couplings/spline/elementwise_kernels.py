@@ -1,4 +1,4 @@
-"""Compiled passes of `numepi.flow.elementwise.spline.ElementwiseSpline` over blocks of samples.
+"""Compiled passes of `numepi.flow.couplings.spline.elementwise.ElementwiseSpline` over blocks of samples.
 
 y = u exp(s) + t, u = spline(x).  ``affine`` (2, D) holds t and s, ``knots`` (3, D, K + 1) the knots' x, y and
 log-slopes.  The tape is x, and the number of its bin (-1 outside of the bounds, where the spline is the identity).

@@ -4,8 +4,8 @@ import autograd.numpy as anp
 import numpy as np
 
 from numepi.flow.couplings.clamp import LOG_SCALE_LIMIT, clamp
+from numepi.flow.couplings.spline import elementwise_kernels
 from numepi.flow.couplings.spline.definition import BOUND, MINIMUM, spline, spline_inverse
-from numepi.flow.elementwise import spline_kernels
 from numepi.flow.transform import Transform
 
 __all__ = ["ElementwiseSpline"]
@@ -72,7 +72,7 @@ class ElementwiseSpline(Transform):
         """See `Transform`; the tape is x, the base's side, and the number of its bin."""
         affine, knots, _, _ = parameters
         output, bins = np.empty(x.shape, self.dtype), np.empty(x.shape, np.int16)
-        spline_kernels.run(affine, knots, x, output, bins, log_q, inverse)
+        elementwise_kernels.run(affine, knots, x, output, bins, log_q, inverse)
         return output, (output if inverse else x, bins)
 
     def pull(self, parameters, tape, grad_output, grad_log_q, inverse, partial, group):
@@ -82,7 +82,7 @@ class ElementwiseSpline(Transform):
         rows = len(partial) if group else 1
         in_affine, in_bins = np.zeros((rows, 2, self.dim)), np.zeros((rows, 6, self.dim, self.n_bins))
         weight = grad_log_q.astype(self.dtype, copy=False)
-        spline_kernels.pull(
+        elementwise_kernels.pull(
             affine, knots, *tape, grad_output, weight, grad_input, in_affine, in_bins, inverse, group
         )  # fmt: skip
         if group:
@@ -111,14 +111,14 @@ class ElementwiseSpline(Transform):
         """See `Transform`."""
         affine, knots, _, _ = parameters
         tangent_output = np.empty(tape[0].shape, self.dtype)
-        spline_kernels.tangent(affine, knots, *tape, tangent_input, tangent_output)
+        elementwise_kernels.tangent(affine, knots, *tape, tangent_input, tangent_output)
         return tangent_output, tangent_output
 
     def pull_tangent(self, parameters, tape, tangent_tape, grad_output, tangent_grad, grad_log_q):
         """See `Transform`."""
         affine, knots, _, _ = parameters
         grad_input, tangent_grad_input = np.empty(tape[0].shape), np.empty(tape[0].shape)
-        spline_kernels.pull_tangent(
+        elementwise_kernels.pull_tangent(
             affine, knots, *tape, tangent_tape, grad_output, tangent_grad, grad_log_q, grad_input, tangent_grad_input
         )
         return grad_input, tangent_grad_input
