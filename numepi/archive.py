@@ -25,7 +25,7 @@ def write_archive(path, kind, metadata, arrays):
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            np.savez(file, metadata=np.array(header), **arrays)
+            _write_arrays(file, {"metadata": np.array(header), **arrays})
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
@@ -33,6 +33,14 @@ def write_archive(path, kind, metadata, arrays):
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def _write_arrays(file, arrays):
+    """Write what `numpy.savez` would, and close the archive whatever happens: that of numpy 2.0 is left to die open."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
 
 
 def remove_partial(path):
