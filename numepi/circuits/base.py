@@ -5,11 +5,11 @@ nothing to simulate (and `_simulate` where there is activity to show).  Argument
 work; a job runs on whichever device is asked for.
 """
 
-import inspect
 from dataclasses import dataclass
 
 import numpy as np
 
+from numepi.circuits.definition import Checked, constructor_arguments
 from numepi.random_streams import stream_key
 
 __all__ = ["Circuit", "Trajectories"]
@@ -37,15 +37,16 @@ class Trajectories:
     names: tuple
 
 
-class Circuit:
-    """Base class of all circuits.
+class Circuit(metaclass=Checked):
+    """Base class of all circuits, checked when they are constructed (`numepi.circuits.definition`).
 
     Subclasses set ``name``, ``parameter_names`` (D), ``statistic_names`` (k) and ``support`` (`numepi.Support`), keep
     each constructor argument as an attribute of the same name, and implement one of
 
     ``_job(noise)``
         ``noise`` a dict of arrays or None.  Returns a `numepi.simulation.lanes.Job` (or an object with its
-        ``statistics`` that the CUDA driver knows, too).
+        ``statistics``, ``n_parameters``, ``n_statistics`` and ``differentiable`` that the CUDA driver knows, too).
+        Where the job is not differentiable, neither is the circuit.
     ``_evaluate(z, key, first_index, noise, with_jacobian)``
         ``z`` (n, D) C-contiguous, float32 or float64 (the precision to compute in); ``key`` two integers for the
         counter-based generator; row i is parameter ``first_index + i``; ``noise`` a dict of arrays or None.
@@ -69,12 +70,17 @@ class Circuit:
     @property
     def settings(self):
         """The constructor's arguments: with the class name they define the circuit."""
-        return {
-            name: getattr(self, name) for name in inspect.signature(type(self).__init__).parameters if name != "self"
-        }
+        return {name: self._argument(name) for name in constructor_arguments(type(self))}
+
+    def _argument(self, name):
+        if not hasattr(self, name):
+            raise TypeError(
+                f"{type(self).__name__} does not keep its argument {name!r}: set self.{name}; arguments define it"
+            )
+        return getattr(self, name)
 
     def __repr__(self):
-        arguments = inspect.signature(type(self).__init__).parameters
+        arguments = constructor_arguments(type(self))
         changed = [f"{k}={v!r}" for k, v in self.settings.items() if not np.array_equal(v, arguments[k].default)]
         return f"{type(self).__name__}({', '.join(changed)})"
 
@@ -118,7 +124,17 @@ class Circuit:
         -------
         f : ndarray (n, k), float64
         J : ndarray (n, k, D), float64
+
+        Raises
+        ------
+        TypeError
+            Where the circuit has statistics only.
         """
+        if not self.differentiable:
+            raise TypeError(
+                f"{self!r} has statistics only (differentiable=False): give it a Jacobian, or choose a solver that "
+                "needs no gradient"
+            )
         return self._call(z, rng, first_index, noise, precision, device, with_jacobian=True)
 
     def simulate(self, z, rng=0, noise=None):
@@ -180,7 +196,7 @@ class Circuit:
         return noise
 
     def _job(self, noise):
-        raise TypeError(f"{type(self).__name__} must define _job(noise), or _evaluate in its place")
+        raise NotImplementedError
 
     def _evaluate(self, z, key, first_index, noise, with_jacobian):
         return self._job(noise).statistics(z, key, first_index, with_jacobian)

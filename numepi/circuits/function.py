@@ -93,15 +93,6 @@ class FunctionCircuit(Circuit):
     def __repr__(self):
         return f"FunctionCircuit({_qualified_name(self.function)}, {self.support!r})"
 
-    def statistics_and_jacobian(self, z, rng=0, first_index=0, noise=None, precision="float64", device="cpu"):
-        """Statistics (n, k) and Jacobian (n, k, D); TypeError for a function without derivatives."""
-        if not self.differentiable:
-            raise TypeError(
-                f"{self!r} was made with differentiable=False: it has statistics only; give it a jacobian, or choose a "
-                "solver that needs no gradient"
-            )
-        return super().statistics_and_jacobian(z, rng, first_index, noise, precision, device)
-
     def _evaluate(self, z, key, first_index, noise, with_jacobian):
         def generator():
             return np.random.default_rng([*key, first_index])

@@ -1,6 +1,7 @@
 """What is asked of a simulator's functions, said in one line that names the function where it is not met.
 
-`check_definition` runs when a `numepi.simulation.lanes.Simulator` is made, and compiles nothing.  What a function
+`check_definition` and `check_job` run when a `numepi.simulation.lanes.Simulator` and a job are made, and compile
+nothing; `check_arrays` runs before each simulation, as the kernels check no bounds.  What a function
 returns is known only when it is compiled: the kernels refuse a wrong number of values, with a page of the compiler's
 reasoning, and `explanation` then types one function after another to find the first that is at fault.
 """
@@ -15,7 +16,7 @@ from numba import types
 from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError
 
-__all__ = ["check_definition", "explanation"]
+__all__ = ["check_arrays", "check_constants", "check_definition", "check_job", "explanation"]
 
 _ARGUMENTS = {
     "start": "initial, constants",
@@ -88,6 +89,40 @@ def _check_function(where, name, function):
     arguments = inspect.signature(function.py_func).parameters
     if len(arguments) != len(expected.split(", ")):
         raise TypeError(f"{where}: {name} takes ({', '.join(arguments)}): expected ({expected})")
+
+
+def check_constants(where, constants):
+    """Raise TypeError for constants that are not a NamedTuple."""
+    if not isinstance(constants, tuple) or not hasattr(constants, "_fields"):
+        raise TypeError(f"{where}: constants is a {type(constants).__name__}: expected a NamedTuple of numbers")
+
+
+def check_job(job, simulator_type):
+    """Raise TypeError or ValueError where the parts of a job are not what its simulator takes."""
+    if not isinstance(job.simulator, simulator_type):
+        raise TypeError(f"simulator is a {type(job.simulator).__name__}: expected a {simulator_type.__name__}")
+    where = f"job of simulator {job.simulator.name!r}"
+    check_constants(where, job.constants)
+    if isinstance(job.trials, bool) or not isinstance(job.trials, (int, np.integer)) or job.trials < 1:
+        raise ValueError(f"{where}: trials = {job.trials!r}: give a whole number of at least 1")
+    if np.ndim(job.drive) != 2 or np.shape(job.drive)[1] != job.simulator.n_drive:
+        expected = f"(steps + 1, n_drive) = (steps + 1, {job.simulator.n_drive})"
+        raise ValueError(f"{where}: drive has shape {np.shape(job.drive)}: expected {expected}")
+
+
+def check_arrays(simulator, z, trials, drive, noise):
+    """Raise ValueError where an array has another shape than the simulator's counts and ``trials`` make."""
+    n = len(z) * simulator.n_tasks * trials
+    shapes = [("z", z, (len(z), simulator.n_parameters)), ("drive", drive, (len(drive), simulator.n_drive))]
+    if noise is not None:
+        shapes.append(("noise.initial", noise.initial, (n, simulator.n_initial)))
+        shapes.append(("noise.steps", noise.steps, (n, len(drive) - 1, simulator.n_noise)))
+    for name, array, expected in shapes:
+        if np.shape(array) != expected:
+            raise ValueError(
+                f"simulator {simulator.name!r}: {name} has shape {np.shape(array)}, where its counts and {trials} "
+                f"trials make {expected}"
+            )
 
 
 class _Fault(Exception):

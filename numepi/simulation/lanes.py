@@ -20,7 +20,7 @@ from numepi.kernels.compile import block_function
 from numepi.kernels.random import normals_from_words
 from numepi.kernels.threads import share
 from numepi.simulation import lane_kernels
-from numepi.simulation.checks import check_definition, explanation
+from numepi.simulation.checks import check_arrays, check_definition, check_job, explanation
 
 __all__ = ["Job", "Noise", "Observation", "Run", "Simulator", "in_precision"]
 
@@ -207,7 +207,7 @@ class Simulator:
         TypeError
             If a function does not compile or returns other numbers than the simulator says; the message names it.
         """
-        self._check_arrays(z, trials, drive, noise)
+        check_arrays(self, z, trials, drive, noise)
         if with_jacobian and self.tangent is None:
             raise ValueError(f"simulator {self.name!r} has no tangent: it gives values only")
         drive, constants = in_precision(z.dtype.type, drive, constants)
@@ -231,7 +231,7 @@ class Simulator:
 
         Arguments as of `statistics`; row 0 of ``drive`` belongs to the initial state.
         """
-        self._check_arrays(z, trials, drive, noise)
+        check_arrays(self, z, trials, drive, noise)
         drive, constants = in_precision(np.float64, drive, constants)
         values = np.empty((len(z), self.n_tasks, trials, len(drive), self.n_readout))
         if noise is None:
@@ -242,20 +242,6 @@ class Simulator:
         )  # fmt: skip
         self._share(self._trajectory_kernel, arguments, values[..., 0, 0].size, np.float64)
         return values
-
-    def _check_arrays(self, z, trials, drive, noise):
-        """The kernels check no bounds, so shapes are checked here."""
-        n = len(z) * self.n_tasks * trials
-        shapes = [("z", z, (len(z), self.n_parameters)), ("drive", drive, (len(drive), self.n_drive))]
-        if noise is not None:
-            steps = (n, len(drive) - 1, self.n_noise)
-            shapes += [("noise.initial", noise.initial, (n, self.n_initial)), ("noise.steps", noise.steps, steps)]
-        for name, array, expected in shapes:
-            if np.shape(array) != expected:
-                raise ValueError(
-                    f"simulator {self.name!r}: {name} has shape {np.shape(array)}, where its counts and {trials} "
-                    f"trials make {expected}"
-                )
 
     def _share(self, kernel, arguments, count, real):
         """Run the kernel on numba's threads; where it does not compile, say in a line which function is at fault."""
@@ -318,6 +304,24 @@ class Job:
     constants: tuple
     noise: Noise | None = None
     observe_from: int = 0
+
+    def __post_init__(self):
+        check_job(self, Simulator)
+
+    @property
+    def n_parameters(self):
+        """D."""
+        return self.simulator.n_parameters
+
+    @property
+    def n_statistics(self):
+        """Statistics of a parameter: those of each task in turn."""
+        return self.simulator.n_tasks * self.simulator.n_statistics
+
+    @property
+    def differentiable(self):
+        """Whether the simulator has tangents."""
+        return self.simulator.tangent is not None
 
     def statistics(self, z, key, first_index, with_jacobian):
         """Statistics (n, k) and Jacobian (n, k, D), or None, on the CPU: see `Simulator.statistics`."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from numepi.kernels.compile import kernel
 from numepi.kernels.threads import share
+from numepi.simulation.checks import check_constants
 
 __all__ = ["RowJob", "RowStatistics"]
 
@@ -70,7 +71,17 @@ class RowJob:
 
     equations: RowStatistics
     constants: tuple
-    noise: np.ndarray = None
+    noise: np.ndarray | None = None
+    n_parameters = None  # as many as the row function reads
+    differentiable = True
+
+    def __post_init__(self):
+        check_constants(f"job of {self.equations.name!r}", self.constants)
+
+    @property
+    def n_statistics(self):
+        """k."""
+        return self.equations.n_statistics
 
     def constants_in(self, real):
         """Constants as numbers of type ``real``."""

@@ -1,0 +1,76 @@
+"""What makes a class a circuit, checked when one has been constructed: a line that says what is wrong and where."""
+
+import inspect
+
+__all__ = ["Checked", "check", "constructor_arguments"]
+
+
+class Checked(type):
+    """Class of circuits' classes: checks each circuit once the outermost constructor is through."""
+
+    def __call__(cls, *arguments, **keywords):
+        """Construct a circuit and check it."""
+        circuit = super().__call__(*arguments, **keywords)
+        check(circuit)
+        return circuit
+
+
+def constructor_arguments(circuit_class):
+    """The arguments of a class's constructor: a dict of `inspect.Parameter`; empty without a constructor.
+
+    Raises
+    ------
+    TypeError
+        For ``*args`` and ``**kwargs``, which do not say what defines a circuit.
+    """
+    if circuit_class.__init__ is object.__init__:
+        return {}
+    _, *arguments = inspect.signature(circuit_class.__init__).parameters.values()
+    for argument in arguments:
+        if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD):
+            raise TypeError(f"{circuit_class.__name__} takes {argument}: name each argument of a circuit's constructor")
+    return {argument.name: argument for argument in arguments}
+
+
+def check(circuit):
+    """Raise TypeError or ValueError where names, support, arguments and simulation do not make a circuit."""
+    where = type(circuit).__name__
+    if not isinstance(getattr(circuit, "name", None), str):
+        raise TypeError(f"{where} has no name: give the class a short string")
+    parameters, statistics = (_names(where, circuit, kind) for kind in ("parameter_names", "statistic_names"))
+    dim = getattr(circuit.support, "dim", None)
+    if dim != len(parameters):
+        has = "no support" if circuit.support is None else f"the support {circuit.support!r}"
+        raise ValueError(
+            f"{where} has {len(parameters)} parameters ({', '.join(parameters)}) and {has}: both must agree"
+        )
+    circuit.settings  # noqa: B018 raises for an argument that was not kept
+    base = _base(type(circuit))
+    if type(circuit)._evaluate is not base._evaluate:
+        return
+    if type(circuit)._job is base._job:
+        raise TypeError(f"{where} must define _job(noise), or _evaluate in its place")
+    job = circuit._job(None)
+    for kind, names in (("parameters", parameters), ("statistics", statistics)):
+        simulated = getattr(job, f"n_{kind}", None)
+        if simulated not in (None, len(names)):
+            raise ValueError(
+                f"{where} names {len(names)} {kind} ({', '.join(names[:6])}), its simulator has {simulated}: name each"
+            )
+    if not getattr(job, "differentiable", True):
+        circuit.differentiable = False
+
+
+def _base(circuit_class):
+    """`Circuit`: the root of the classes that are checked."""
+    return [each for each in circuit_class.__mro__ if isinstance(each, Checked)][-1]
+
+
+def _names(where, circuit, kind):
+    names = getattr(circuit, kind, None)
+    if not isinstance(names, (tuple, list)) or not names or not all(isinstance(name, str) for name in names):
+        remedy = f"; one name is written ({names!r},)" if isinstance(names, str) else ""
+        raise TypeError(f"{where}.{kind} = {names!r}: expected a tuple of strings{remedy}")
+    if len(set(names)) < len(names):
+        raise ValueError(f"{where}.{kind} = {names!r}: names must differ")
+    return names
