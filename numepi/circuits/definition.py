@@ -41,9 +41,8 @@ def check(circuit):
     dim = getattr(circuit.support, "dim", None)
     if dim != len(parameters):
         has = "no support" if circuit.support is None else f"the support {circuit.support!r}"
-        raise ValueError(
-            f"{where} has {len(parameters)} parameters ({', '.join(parameters)}) and {has}: both must agree"
-        )
+        few = ", ".join(parameters[:6])
+        raise ValueError(f"{where} has {len(parameters)} parameters ({few}) and {has}: give it as many dimensions")
     circuit.settings  # noqa: B018 raises for an argument that was not kept
     base = _base(type(circuit))
     if type(circuit)._evaluate is not base._evaluate:
