@@ -116,7 +116,7 @@ def test_prior_is_tilted():
 @pytest.mark.parametrize("gradient", ["exact", "none"])
 def test_an_impossible_property_is_recognised_and_says_how_close_one_can_get(gradient):
     prop = ne.EmergentProperty(mean=[14.0, 0.0], variance=[1.0, 1.0])
-    settings = SMALL | {"descent_steps": 400}
+    settings = SMALL | {"descent_steps": 800}  # 400 are too few to tell, with one of five seeds
     result = ne.infer(plane(), prop, rng=1, flow=small_flow(), gradient=gradient, **settings)
     assert not result.success and result.status == "failed"
     assert "cannot be met" in result.message and "widen the support" in result.message
