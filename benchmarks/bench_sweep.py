@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import numepi as ne
-from numepi.inference.running.shards import simulate_on
+from numepi.inference.running.shards import simulate
 from numepi.sweeps.driver import sweep
 from numepi.sweeps.index import IndexFile, SweepIndex
 from numepi.sweeps.task import pending_row
@@ -49,7 +49,7 @@ class Shipping:
         self.pool.shutdown()
 
     def ship(self):
-        simulate_on(self.pool, self.circuit.statistics_and_jacobian, self.z, rng=0, first_index=0)
+        simulate(self.circuit.statistics_and_jacobian, self.z, 0, 0, 2, self.pool)
 
     def track_batch(self, n, dim):
         return 1e3 * _median(self.ship)

@@ -56,6 +56,8 @@ class Result:
         eta of p(z) ~ p0(z) exp(eta . T(z)).
     n_simulations, n_failed : int
         Rows simulated for the fit, and how many of them were not finite, with up to five ``failed_examples``.
+    n_raised : int
+        How many of those raised an error, with parameters and traceback of up to five in ``failure_reports``.
     elapsed : float
         Seconds of fitting in the last process.
     history : dict of ndarray
@@ -94,6 +96,8 @@ class Result:
     n_simulations: int
     n_failed: int
     failed_examples: np.ndarray
+    n_raised: int
+    failure_reports: tuple
     elapsed: float
     parameter_names: tuple
     statistic_names: tuple
@@ -175,7 +179,7 @@ class Result:
 # What a file holds of a result under the fields' own names: plain values in its metadata, and arrays.
 SCALARS = (
     "success", "status", "message", "entropy", "entropy_stderr", "relative_entropy", "constraint_names",
-    "n_simulations", "n_failed", "elapsed", "parameter_names", "statistic_names",
+    "n_simulations", "n_failed", "n_raised", "failure_reports", "elapsed", "parameter_names", "statistic_names",
 )  # fmt: skip
 ARRAYS = (
     "statistic_mean", "statistic_variance", "constraint_target", "constraint_tolerance", "constraint",

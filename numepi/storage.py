@@ -34,7 +34,7 @@ def load(path, functions=(), circuit=None, prior=None, flow=None):
     """
     metadata, arrays = read_archive(path, "result")
     values = {name: metadata[name] for name in SCALARS} | {name: arrays[name] for name in ARRAYS}
-    for name in ("constraint_names", "parameter_names", "statistic_names"):
+    for name in ("constraint_names", "parameter_names", "statistic_names", "failure_reports"):
         values[name] = tuple(values[name])
     if circuit is None:
         circuit = _circuit(metadata)

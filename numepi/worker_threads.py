@@ -6,11 +6,18 @@ an extra (``numepi[threads]``); without it BLAS keeps the threads that the envir
 """
 
 import os
-from contextlib import contextmanager, nullcontext
+import threading
+import time
+from contextlib import contextmanager
 from functools import cache
 
-__all__ = ["available_cores", "limited_threads", "one_blas_thread", "set_shard_threads", "workers_beside"]
+from numepi.arguments import shown
 
+__all__ = [
+    "available_cores", "check_executor", "limited_threads", "one_blas_thread", "shard_threads", "workers_beside",
+]  # fmt: skip
+
+_ENTERED = 0.05  # seconds after its start within which a pool has entered a thread among its own
 # What MPI launchers (Open MPI; MPICH and Intel MPI) call the number of processes on this machine.
 _LOCAL_SIZES = ("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS")
 
@@ -47,13 +54,51 @@ def threads_here(threads, beside):
     return min(threads, numba.config.NUMBA_NUM_THREADS)
 
 
-def one_blas_thread():
-    """Limit BLAS to one thread, if threadpoolctl is there: at once, and until the context that is returned ends."""
+class _OneBlasThread:
+    """Keeps BLAS at one thread from the first entry to the last exit, whichever threads they come from."""
+
+    def __init__(self):
+        self._lock, self._entries, self._limit = threading.Lock(), 0, None
+
+    def __enter__(self):
+        with self._lock:
+            if self._entries == 0:
+                self._limit = _limit_blas()
+            self._entries += 1
+
+    def __exit__(self, *exception):
+        with self._lock:
+            self._entries -= 1
+            if self._entries == 0 and self._limit is not None:
+                self._limit.restore_original_limits()
+                self._limit = None
+
+    def renew_lock(self):
+        """In the child of a fork, where another thread's hold on the lock would never end."""
+        self._lock = threading.Lock()
+
+
+def _limit_blas():
+    """Limit BLAS to one thread at once; None without threadpoolctl."""
     try:
         from threadpoolctl import threadpool_limits
     except ImportError:
-        return nullcontext()
+        return None
     return threadpool_limits(1, user_api="blas")
+
+
+_one_blas_thread = _OneBlasThread()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_one_blas_thread.renew_lock)
+
+
+def one_blas_thread():
+    """A context with BLAS at one thread, if threadpoolctl is there.
+
+    The limit is the whole process's: it stays until the last of the contexts that are open in any thread is closed, so
+    that runs side by side keep their bits and none of them leaves it on.
+    """
+    return _one_blas_thread
 
 
 @contextmanager
@@ -63,7 +108,7 @@ def limited_threads(threads=None, beside=1):
 
     before = numba.get_num_threads()
     number = threads_here(threads, beside)
-    numba.set_num_threads(number)
+    numba.set_num_threads(number)  # of this thread
     try:
         with one_blas_thread():
             yield number
@@ -71,13 +116,41 @@ def limited_threads(threads=None, beside=1):
         numba.set_num_threads(before)
 
 
-def set_shard_threads(threads, beside, owner):
-    """The same for good, in a process other than ``owner`` (its id) that does nothing else; quick when called again."""
+@contextmanager
+def shard_threads(beside, owner):
+    """The same for one part of a batch; in a process other than ``owner`` (its id) BLAS stays limited for good.
+
+    Such a process does nothing else, and parts are many: there the limit is set once.
+    """
     import numba
 
-    numba.set_num_threads(threads_here(threads, beside))
+    before = numba.get_num_threads()
+    numba.set_num_threads(threads_here(None, beside))
     if os.getpid() != owner:
-        _limit_blas()
+        _limit_blas_for_good()
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
 
 
-_limit_blas = cache(one_blas_thread)
+_limit_blas_for_good = cache(_limit_blas)
+
+
+def check_executor(name, executor, wanted="a concurrent.futures.Executor"):
+    """Return ``executor``, None or what has ``submit``, unless the caller runs on it: it would wait for itself."""
+    if executor is None:
+        return None
+    if isinstance(executor, type) or not callable(getattr(executor, "submit", None)):
+        raise TypeError(f"{name} = {shown(executor)}: give {wanted}, not a {type(executor).__name__}")
+    if _runs_here(executor):
+        raise ValueError(f"{name} is the pool that runs this call, which would wait for itself: give another, or None")
+    return executor
+
+
+def _runs_here(executor):
+    """Whether this thread is one of a pool's own."""
+    thread, prefix = threading.current_thread(), getattr(executor, "_thread_name_prefix", None)
+    if prefix and thread.name.startswith(prefix):
+        time.sleep(_ENTERED)
+    return thread in getattr(executor, "_threads", ())

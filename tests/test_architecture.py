@@ -19,7 +19,7 @@ FLOORS = (
     ("flow.families",),
     ("flow",),
     ("circuits", "result"),
-    ("paper", "inference", "inference.running.shards"),
+    ("paper", "inference", "inference.running.shards", "inference.running.failures"),
     ("inference.running", "inference.assessment", "inference.particles"),
     ("inference.augmented_lagrangian", "inference.dual"),
     ("inference.assembly",),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from numepi.arguments import check_array, check_choice, check_count, check_mapping, real_array
 from numepi.circuits.definition import Checked, constructor_arguments
 from numepi.random_streams import stream_key
 
@@ -156,23 +157,24 @@ class Circuit(metaclass=Checked):
         return paper_settings(self)
 
     def _call(self, z, rng, first_index, noise, precision, device, with_jacobian):
-        if precision not in _PRECISIONS:
-            raise ValueError(f"precision = {precision!r}: choose 'float64' or 'float32'")
-        if device not in _DEVICES:
-            raise ValueError(f"device = {device!r}: choose 'cpu' or 'cuda'")
+        check_choice("precision", precision, tuple(_PRECISIONS))
+        check_choice("device", device, _DEVICES)
         z = self._check_parameters(z)
-        if not 0 <= first_index <= 2**32 - len(z):
-            raise ValueError(f"first_index = {first_index}: the rows' indices must lie in [0, 2**32)")
+        first_index = check_count("first_index", first_index, least=0, most=2**32 - len(z))
         noise = self._check_noise(noise, len(z))
-        z = np.ascontiguousarray(z, dtype=_PRECISIONS[precision])
+        z = z.astype(_PRECISIONS[precision], order="C", copy=False)
         evaluate = self._evaluate if device == "cpu" else self._evaluate_on_gpu
-        f, jacobian = evaluate(z, stream_key(rng), int(first_index), noise, with_jacobian)
-        if np.iscomplexobj(f):
-            raise TypeError(f"{self!r} returned statistics of dtype {np.asarray(f).dtype}: expected real floats")
-        return np.asarray(f, np.float64), None if jacobian is None else np.asarray(jacobian, np.float64)
+        f, jacobian = evaluate(z, stream_key(rng), first_index, noise, with_jacobian)
+        return self._real("statistics", f), None if jacobian is None else self._real("a Jacobian", jacobian)
+
+    def _real(self, what, values):
+        """What ``_evaluate`` returned, as float64: a copy where the code is a user's, who may keep the array."""
+        if type(values) is np.ndarray and values.dtype == np.float64 and type(self)._job is not Circuit._job:
+            return values
+        return real_array(f"{self!r} returned {what}, which", values)
 
     def _check_parameters(self, z):
-        z = np.asarray(z, dtype=np.float64)
+        z = real_array("z", z)  # a copy: a user's code may write into it
         dim = len(self.parameter_names)
         if z.ndim != 2 or z.shape[1] != dim:
             names = ", ".join(self.parameter_names[:6]) + (", ..." if dim > 6 else "")
@@ -187,9 +189,10 @@ class Circuit(metaclass=Checked):
     def _check_noise(self, noise, n):
         if noise is None:
             return None
+        noise = check_mapping("noise", noise, f"give a dict of the arrays {', '.join(self.noise_names) or '(none)'}")
         if set(noise) != set(self.noise_names):
-            raise ValueError(f"noise has the arrays {sorted(noise)}: expected {sorted(self.noise_names)}")
-        noise = {name: np.ascontiguousarray(value, np.float64) for name, value in noise.items()}
+            raise ValueError(f"noise has the arrays {sorted(map(str, noise))}: expected {sorted(self.noise_names)}")
+        noise = {name: check_array(f"noise[{name!r}]", value, None) for name, value in noise.items()}
         for name, value in noise.items():
             if value.shape[:1] != (n,):
                 raise ValueError(f"noise[{name!r}] has shape {value.shape}: its first axis must be the {n} rows of z")

@@ -1,10 +1,12 @@
 """`numepi.infer`: check everything, choose the solver, run it once per seed, report the best answer."""
 
+from contextlib import suppress
 from dataclasses import fields
 
 import numpy as np
 
 from numepi.archive import plain
+from numepi.arguments import check_callable, check_choice, check_count, check_flag
 from numepi.circuits.base import Circuit
 from numepi.flow import Flow
 from numepi.inference.assembly import assemble
@@ -17,7 +19,7 @@ from numepi.inference.running.progress import Progress
 from numepi.inference.running.run import Budget, run
 from numepi.property.emergent_property import EmergentProperty
 from numepi.random_streams import seed_sequence
-from numepi.worker_threads import one_blas_thread
+from numepi.worker_threads import check_executor, one_blas_thread
 
 __all__ = ["infer"]
 
@@ -42,6 +44,7 @@ def infer(
     precision="float64",
     device="cpu",
     executor=None,
+    on_error="report",
     **solver_settings,
 ):
     """Find the maximum-entropy distribution over a circuit's parameters that has an emergent property.
@@ -88,6 +91,10 @@ def infer(
     executor : concurrent.futures.Executor, optional
         Simulates batches in parts, for expensive simulators: docs/cluster.md says from which cost on it pays.
         Any executor gives the same bits.
+    on_error : "report" or "raise"
+        What happens where a simulation raises an error.  By default its row counts as failed, with parameters and
+        traceback in the result's ``failure_reports``; a batch is halved until such rows are known, and an error that
+        comes with any parameters is raised before work.  "raise" ends the run with the error.
     **solver_settings
         See `numepi.inference.dual.settings.Settings` and `numepi.inference.augmented_lagrangian.solver.Settings`.
 
@@ -102,11 +109,19 @@ def infer(
     ValueError, TypeError
         For an argument that cannot work, before anything is simulated.
     """
+    for name, value in (("resume", resume), ("progress", progress)):
+        check_flag(name, value)
+    check_count("n_seeds", n_seeds)
+    check_choice("gradient", gradient, ("auto", "exact", "none"))
+    check_choice("precision", precision, ("float64", "float32"))
+    check_choice("device", device, ("cpu", "cuda"))
+    check_choice("on_error", on_error, ("report", "raise"))
+    check_executor("executor", executor)
+    if callback is not None:
+        check_callable("callback", callback, "a function of a state, or None")
     flow, settings = _check(circuit, prop, solver, flow, prior, precision, solver_settings)
     with_gradient = _use_gradient(circuit, solver, gradient)
     budget = Budget(max_simulations, max_time)
-    if not isinstance(n_seeds, (int, np.integer)) or n_seeds < 1:
-        raise ValueError(f"n_seeds = {n_seeds}: the number of runs is a positive integer")
     root = seed_sequence(rng)
     configuration = {
         "circuit": circuit.name,
@@ -127,7 +142,7 @@ def infer(
     results = []
     for index, store in enumerate(stores):
         seed = np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, index))
-        problem = Problem(circuit, prop, seed, prior, precision, with_gradient, device, executor)
+        problem = Problem(circuit, prop, seed, prior, precision, with_gradient, device, executor, on_error)
         if index == 0:
             _check_statistics(problem)
             problem.constraints.warn_if_badly_conditioned()
@@ -142,8 +157,6 @@ def infer(
 
 
 def _use_gradient(circuit, solver, gradient):
-    if gradient not in ("auto", "exact", "none"):
-        raise ValueError(f"gradient = {gradient!r}: choose 'auto', 'exact' or 'none'")
     if gradient == "exact" and not circuit.differentiable:
         raise ValueError(f"gradient = 'exact', but {circuit!r} has no Jacobian: use gradient='auto' or 'none'")
     use = circuit.differentiable and gradient != "none"
@@ -153,10 +166,11 @@ def _use_gradient(circuit, solver, gradient):
 
 
 def _check(circuit, prop, solver, flow, prior, precision, solver_settings):
-    if solver not in SOLVERS:
-        raise ValueError(f"solver = {solver!r}: choose from {', '.join(map(repr, SOLVERS))}")
+    check_choice("solver", solver, tuple(SOLVERS))
     if not isinstance(prop, EmergentProperty):
         raise TypeError(f"prop is a {type(prop).__name__}: expected a numepi.EmergentProperty")
+    if isinstance(circuit, type):
+        raise TypeError(f"circuit is the class {circuit.__name__}: make one, {circuit.__name__}()")
     if not isinstance(circuit, Circuit):
         raise TypeError(f"circuit is a {type(circuit).__name__}: wrap a function in numepi.circuits.FunctionCircuit")
     dim = len(circuit.parameter_names)
@@ -164,12 +178,12 @@ def _check(circuit, prop, solver, flow, prior, precision, solver_settings):
         raise ValueError(
             f"the circuit has {dim} parameters and the support {circuit.support}: give it {dim} dimensions"
         )
-    if prior is not None and not isinstance(prior, Prior):
+    if prior is not None and (isinstance(prior, type) or not isinstance(prior, Prior)):
         raise TypeError(f"prior is a {type(prior).__name__}: it needs the methods log_prob(z) and gradient(z)")
     if flow is None:
         flow = SOLVERS[solver].default_flow(circuit, precision, prior)
-    elif not isinstance(flow, Flow):
-        raise TypeError(f"flow is a {type(flow).__name__}: expected what numepi.flow.Flow describes")
+    elif isinstance(flow, type) or not isinstance(flow, Flow):
+        raise TypeError(f"flow is a {type(flow).__name__}: give a flow such as numepi.RealNVP(circuit.support)")
     elif flow.dim != dim:
         raise ValueError(f"flow has dimension {flow.dim}: the circuit has {dim} parameters")
     elif flow.support != circuit.support:
@@ -187,12 +201,9 @@ def _check_statistics(problem):
     """Simulate two parameters, so that functions of wrong shape, type or derivative fail before any work."""
     circuit = problem.circuit
     z, _ = circuit.support.from_line(problem.normals(Stream.INITIAL, 0, 2))
-    n, k, dim = 2, len(circuit.statistic_names), len(circuit.parameter_names)
-    how = {"rng": 0, "precision": problem.precision, "device": problem.device}
-    if problem.with_gradient:
-        f, jacobian = circuit.statistics_and_jacobian(z, **how)
-    else:
-        f, jacobian = circuit.statistics(z, **how), np.zeros((n, k, dim))
+    k, dim = len(circuit.statistic_names), len(circuit.parameter_names)
+    answer, n = _probe(circuit.statistics_and_jacobian if problem.with_gradient else circuit.statistics, z, problem)
+    f, jacobian = answer if problem.with_gradient else (answer, np.zeros((n, k, dim)))
     for name, value, shape in (("statistics", f, (n, k)), ("their Jacobian", jacobian, (n, k, dim))):
         if np.shape(value) != shape:
             raise ValueError(f"{circuit!r} returned {name} of shape {np.shape(value)}: expected {shape}")
@@ -201,3 +212,16 @@ def _check_statistics(problem):
         problem.constraints.sufficient_statistics(finite)
         if problem.with_gradient:
             problem.constraints.derivative(finite)
+
+
+def _probe(call, z, problem):
+    """What ``call`` returns for ``z``, or else for the first of its rows that does not raise, and for how many rows."""
+    how = {"rng": 0, "precision": problem.precision, "device": problem.device}
+    try:
+        return call(z, **how), len(z)
+    except Exception:
+        if problem.on_error == "report":
+            for row in z:
+                with suppress(Exception):  # what all rows raise is a mistake of the circuit's, raised below
+                    return call(row[None], **how), 1
+        raise

@@ -1,11 +1,12 @@
 """The problem a solver sees: simulate parameters, get sufficient statistics, count what fails."""
 
+import warnings
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
-from numepi.inference.running.shards import simulate_on
+from numepi.inference.running.failures import Reports
+from numepi.inference.running.shards import simulate
 from numepi.property.constraints import Constraints
 
 __all__ = ["Batch", "Problem", "Stream"]
@@ -58,11 +59,14 @@ class Problem:
         Where the circuit is simulated.
     executor : concurrent.futures.Executor, optional
         Simulates batches in parts.
+    on_error : "report" or "raise"
+        What a row whose simulation raises is: a failed row, reported, or the end of the run.
     """
 
     def __init__(
-        self, circuit, prop, seed, prior=None, precision="float64", with_gradient=True, device="cpu", executor=None
-    ):
+        self, circuit, prop, seed, prior=None, precision="float64", with_gradient=True, device="cpu", executor=None,
+        on_error="report",
+    ):  # fmt: skip
         self.circuit = circuit
         self.constraints = Constraints(prop, tuple(circuit.statistic_names))
         self.prior = prior
@@ -70,10 +74,12 @@ class Problem:
         self.with_gradient = with_gradient
         self.device = device
         self.executor = executor
+        self.on_error = on_error
         self.run_seed = seed
         self.n_simulations = 0
         self.n_failed = 0
         self.failed_examples = np.empty((0, len(circuit.parameter_names)))
+        self.reports = Reports()
 
     def seed(self, purpose, iteration=0):
         """The seed of one stream of the run: a pure function of (run, purpose, iteration)."""
@@ -88,10 +94,11 @@ class Problem:
     def simulate(self, z, purpose, iteration, first_index=0, with_jacobian=False):
         """Statistics at the rows of ``z``, as a `Batch` without the rows that failed."""
         call = self.circuit.statistics_and_jacobian if with_jacobian else self.circuit.statistics
-        if self.executor is not None:
-            call = partial(simulate_on, self.executor, call)
-        seed = self.seed(purpose, iteration)
-        answer = call(z, rng=seed, first_index=first_index, precision=self.precision, device=self.device)
+        answer, reports = simulate(
+            call, z, self.seed(purpose, iteration), first_index, len(self.circuit.statistic_names), self.executor,
+            self.on_error, precision=self.precision, device=self.device,
+        )  # fmt: skip
+        self._report(reports)
         f, jacobian = answer if with_jacobian else (answer, None)
         valid = np.isfinite(f).all(axis=1)
         if with_jacobian:
@@ -121,6 +128,15 @@ class Problem:
         """Gradient of log p0 in z (n, D)."""
         return np.zeros_like(z) if self.prior is None else np.asarray(self.prior.gradient(z), float)
 
+    def _report(self, reports):
+        if reports.n_raised and not self.reports.n_raised:
+            warnings.warn(
+                f"a simulation raised an error, and counts as failed (on_error='raise' stops), {reports.texts[0]}",
+                UserWarning,
+                stacklevel=3,
+            )
+        self.reports += reports
+
     def _account(self, z, valid):
         self.n_simulations += len(z)
         failed = len(z) - int(valid.sum())
@@ -136,13 +152,20 @@ class Problem:
             "n_simulations": self.n_simulations,
             "n_failed": self.n_failed,
             "failed_examples": self.failed_examples,
+            "n_raised": self.reports.n_raised,
+            "failure_reports": self.reports.texts,
         }
 
     def state(self):
         """The account, for checkpoints."""
-        return {"account": np.array([self.n_simulations, self.n_failed]), "failed_examples": self.failed_examples}
+        return {
+            "account": np.array([self.n_simulations, self.n_failed, self.reports.n_raised]),
+            "failed_examples": self.failed_examples,
+            "failure_reports": np.array(self.reports.texts, str),
+        }
 
     def restore(self, state):
         """Continue the account that `state` returned."""
-        self.n_simulations, self.n_failed = (int(v) for v in state["account"])
+        self.n_simulations, self.n_failed, n_raised = (int(v) for v in state["account"])
+        self.reports = Reports(n_raised, tuple(str(text) for text in state["failure_reports"]))
         self.failed_examples = np.array(state["failed_examples"])

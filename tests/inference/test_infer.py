@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import numepi as ne
+from numepi.archive import temporary_name
 
 QUICK = {
     "solver": "augmented-lagrangian", "initial": "uniform", "progress": False, "epochs": 3, "iterations_per_epoch": 8,
@@ -97,16 +98,19 @@ def test_resume_of_a_finished_run_is_the_same_answer(lds, tmp_path):
 
 
 def test_ctrl_c_returns_what_there_is_and_can_be_resumed(lds, tmp_path):
-    before = signal.getsignal(signal.SIGINT)  # ignored, where the tests run in the background
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, where tests run in the background
     path = tmp_path / "run.npz"
 
     def interrupt(state):
         if state.iteration == 6 and state.epoch == 0:
             os.kill(os.getpid(), signal.SIGINT)
 
-    result = quick(lds, checkpoint=path, callback=interrupt)
-    assert result.status == "interrupted" and len(result.history["entropy"]) == 6
-    assert signal.getsignal(signal.SIGINT) is before
+    try:
+        result = quick(lds, checkpoint=path, callback=interrupt)
+        assert result.status == "interrupted" and len(result.history["entropy"]) == 6
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert same_bits(quick(lds, checkpoint=path, resume=True), quick(lds))
 
 
@@ -131,7 +135,7 @@ def test_a_killed_run_resumes_to_the_same_bits(lds, tmp_path):
     assert process.wait() == -signal.SIGKILL
     left = [name for name in os.listdir(tmp_path) if not name.startswith(".")]
     assert left == ["run.npz"]
-    (tmp_path / ".run.npz.half-written").touch()  # what a process killed while it saves leaves
+    temporary_name(path, process.pid).touch()  # what a process killed while it saves leaves
     resumed = quick(lds, checkpoint=path, resume=True, iterations_per_epoch=2000)
     assert os.listdir(tmp_path) == ["run.npz"]
     assert same_bits(resumed, quick(lds, iterations_per_epoch=2000))

@@ -1,9 +1,11 @@
 """Checkpoints: a run's whole state on disk, refused by a run of another configuration."""
 
 import time
+import warnings
 from pathlib import Path
 
 from numepi.archive import check_writable, read_archive, remove_partial, write_archive
+from numepi.arguments import check_path
 
 __all__ = ["Checkpoint"]
 
@@ -29,14 +31,14 @@ class Checkpoint:
         Raises
         ------
         ValueError
-            If the directory cannot be written, ``resume`` has no path, a stored configuration differs (the
+            If the file cannot be written there, ``resume`` has no path, a stored configuration differs (the
             differences are named), or a checkpoint exists and ``resume`` is False.
         """
         if path is None:
             if resume:
                 raise ValueError("resume = True needs a checkpoint: name its file")
             return cls()
-        path = Path(path)
+        path = Path(check_path("checkpoint", path))
         if n_seeds > 1:
             path = path.with_name(f"{path.stem}.{index}{path.suffix}")
         check_writable(path, "checkpoint")
@@ -46,6 +48,8 @@ class Checkpoint:
             if not resume:
                 raise ValueError(f"checkpoint {path} exists: pass resume=True to continue it, or remove it")
             stored, arrays = read_archive(path, "checkpoint")
+            if not isinstance(stored.get("configuration"), dict):
+                raise ValueError(f"{path} is damaged: it does not say which run it is of; remove it")
             differences = _differences(stored["configuration"], configuration)
             if differences:
                 raise ValueError(f"checkpoint {path} is of another run: {'; '.join(differences)}")
@@ -55,8 +59,11 @@ class Checkpoint:
         """Restore the stored state, if there is one; return whether there was."""
         if self._arrays is None:
             return False
-        solver.restore(self._arrays)
-        solver.problem.restore(self._arrays)
+        try:
+            solver.restore(self._arrays)
+            solver.problem.restore(self._arrays)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"{self.path} is damaged ({type(error).__name__}: {error}); remove it") from error
         return True
 
     def save_if_due(self, solver):
@@ -65,12 +72,19 @@ class Checkpoint:
             self.save(solver)
 
     def save(self, solver):
-        """Save now, replacing the file in one step."""
+        """Save now, replacing the file in one step; where that fails (a full disk, say), warn: the run goes on."""
         if self.path is None:
             return
-        write_archive(
-            self.path, "checkpoint", {"configuration": self.configuration}, solver.state() | solver.problem.state()
-        )
+        try:
+            write_archive(
+                self.path, "checkpoint", {"configuration": self.configuration}, solver.state() | solver.problem.state()
+            )
+        except OSError as error:
+            warnings.warn(
+                f"the checkpoint {self.path} could not be written ({error}): the run goes on, and what is there stays",
+                UserWarning,
+                stacklevel=2,
+            )
         self._last = time.monotonic()
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from numepi.arguments import check_count, check_number
 from numepi.flow import FlowDistribution
 
 __all__ = ["Budget", "Outcome", "RunState", "run"]
@@ -20,10 +21,10 @@ class Budget:
     max_time: float = None
 
     def __post_init__(self):
-        for name in ("max_simulations", "max_time"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ValueError(f"{name} = {value}: a budget is positive (None for no limit)")
+        if self.max_simulations is not None:
+            check_count("max_simulations", self.max_simulations)
+        if self.max_time is not None:
+            check_number("max_time", self.max_time, above=0, open_ended=True)
 
     def exhausted_by(self, solver, elapsed):
         """The name of the budget that the next step would exceed, or None."""
@@ -80,7 +81,8 @@ class RunState:
 def run(solver, budget, checkpoint, progress, callback):
     """Advance ``solver`` until it is finished or something ends it; return the `Outcome`.
 
-    Ctrl-C ends the run after the step in hand, with its state saved; a second one at once.
+    Ctrl-C ends the run after the step in hand, with its state saved; a second one at once.  An error that the callback
+    raises passes through, after the state is saved.
     """
     start = time.perf_counter()
     with _DeferredInterrupt() as interrupt:
@@ -101,7 +103,11 @@ def run(solver, budget, checkpoint, progress, callback):
                     state = _state(solver, start, first)
                     progress.update(state)
                     checkpoint.save_if_due(solver)
-                    outcome = _call(callback, state)
+                    try:
+                        outcome = _call(callback, state)
+                    except Exception:
+                        checkpoint.save(solver)
+                        raise
             checkpoint.save(solver)
         except KeyboardInterrupt:
             # The step was cut: its state may be half updated, so the last checkpoint stands.
@@ -142,22 +148,30 @@ def _state(solver, start, first):
 
 
 class _DeferredInterrupt:
-    """Turn the first SIGINT into a request to stop; outside the main thread signals are left alone."""
+    """Turn the first SIGINT into a request to stop, where it would raise KeyboardInterrupt.
+
+    A program that handles or ignores the signal in its own way keeps that, and so do threads other than the main one.
+    """
 
     def __init__(self):
         self.requested = False
+        self._previous = None  # handler that this one stands in for
 
     def __enter__(self):
-        self._installed = threading.current_thread() is threading.main_thread()
-        if self._installed:
-            self._previous = signal.signal(signal.SIGINT, self._handle)
+        if threading.current_thread() is threading.main_thread():
+            found = signal.getsignal(signal.SIGINT)
+            if found is signal.default_int_handler or isinstance(getattr(found, "__self__", None), _DeferredInterrupt):
+                self._previous = found
+                signal.signal(signal.SIGINT, self._handle)
         return self
 
     def _handle(self, number, frame):
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
+        if self._previous is not signal.default_int_handler:
+            self._previous(number, frame)  # a run within a run's callback: both stop
 
     def __exit__(self, *exception):
-        if self._installed:
+        if self._previous is not None and signal.getsignal(signal.SIGINT) == self._handle:
             signal.signal(signal.SIGINT, self._previous)

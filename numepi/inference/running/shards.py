@@ -1,40 +1,96 @@
-"""One batch of simulations in parts on an executor, for simulators that cost more than the shipping."""
+"""One batch of simulations: in this process, or in parts on an executor for simulators that cost more than shipping."""
 
 import os
+import warnings
+from concurrent.futures import BrokenExecutor, CancelledError
 
 import numpy as np
 
-from numepi.worker_threads import set_shard_threads, workers_beside
+from numepi.inference.running.failures import Reports, evaluate
+from numepi.worker_threads import shard_threads, workers_beside
 
-__all__ = ["simulate_on"]
+__all__ = ["simulate"]
 
 _LEAST = 16  # rows of a part
 _MOST = 128  # parts of a batch
+_ENGINES = ("distributed", "loky", "joblib", "mpi4py")  # whose own errors say that a worker was lost
 
 
-def simulate_on(executor, call, z, rng, first_index, **how):
-    """What ``call(z, rng, first_index, **how)`` returns, computed in parts on ``executor``.
+def simulate(call, z, rng, first_index, n_statistics, executor=None, on_error="report", **how):
+    """What ``call(z, rng=rng, first_index=first_index, **how)`` returns, and `Reports` of the rows that raised.
 
-    ``call`` is a circuit's ``statistics`` or ``statistics_and_jacobian``.  The parts depend on the number of rows only,
-    so that any executor gives the same bits.  Circuits whose noise is a function of (rng, index of the row), such as
-    numepi's, give those of an undivided batch, too.
+    Parameters
+    ----------
+    call : callable
+        A circuit's ``statistics`` or ``statistics_and_jacobian``.
+    n_statistics : int
+    executor : concurrent.futures.Executor, optional
+        Where the parts of the batch are simulated.  They depend on the number of rows only, so that any executor gives
+        the same bits.  Circuits whose noise is a function of (rng, index of the row), such as numepi's, give those of
+        an undivided batch, too.  What a lost worker had in hand is simulated once more, in this process.
+    on_error : "report" or "raise"
+        What a row whose simulation raises is: a row of NaN with its traceback among the reports, or the end.
     """
+    if executor is None:
+        return _evaluate(call, z, rng, first_index, n_statistics, on_error, how)
     size = max(_LEAST, -(-len(z) // _MOST))
+    starts = range(0, len(z), size)
     beside, owner = workers_beside(executor), os.getpid()
-    futures = [
-        executor.submit(_part, call, z[start : start + size], rng, first_index + start, how, beside, owner)
-        for start in range(0, len(z), size)
+    parts = [
+        (call, z[start : start + size], rng, first_index + start, n_statistics, on_error, how, beside, owner)
+        for start in starts
     ]
+    futures = []
     try:
-        answers = [future.result() for future in futures]
+        futures.extend(_submit(executor, part) for part in parts)
+        answers, reports = zip(*(_answer(future, part) for future, part in zip(futures, parts)))
     finally:
         for future in futures:
-            future.cancel()
-    if isinstance(answers[0], tuple):
-        return tuple(np.concatenate(parts) for parts in zip(*answers))
-    return np.concatenate(answers)
+            if future is not None:
+                future.cancel()
+    joined = (
+        tuple(np.concatenate(each) for each in zip(*answers))
+        if isinstance(answers[0], tuple)
+        else np.concatenate(answers)
+    )
+    return joined, sum(reports, Reports())
 
 
-def _part(call, z, rng, first_index, how, beside, owner):
-    set_shard_threads(None, beside, owner)
-    return call(z, rng=rng, first_index=first_index, **how)
+def _submit(executor, part):
+    """The future of a part, or None where the executor takes no more."""
+    try:
+        return executor.submit(_part, *part)
+    except BrokenExecutor:
+        return None
+
+
+def _answer(future, part):
+    if future is not None:
+        try:
+            return future.result()
+        except Exception as error:
+            if not _is_loss(error):
+                raise
+            warnings.warn(
+                f"a worker of the executor was lost ({type(error).__name__}): what it had in hand is simulated in this "
+                "process",
+                UserWarning,
+                stacklevel=2,
+            )
+    return _part(*part)
+
+
+def _is_loss(error):
+    engine = type(error).__module__.partition(".")[0] in _ENGINES
+    return engine or isinstance(error, (BrokenExecutor, CancelledError))
+
+
+def _part(call, z, rng, first_index, n_statistics, on_error, how, beside, owner):
+    with shard_threads(beside, owner):
+        return _evaluate(call, z, rng, first_index, n_statistics, on_error, how)
+
+
+def _evaluate(call, z, rng, first_index, n_statistics, on_error, how):
+    if on_error == "raise":
+        return call(z, rng=rng, first_index=first_index, **how), Reports()
+    return evaluate(call, z, rng, first_index, n_statistics, how)

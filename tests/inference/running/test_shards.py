@@ -1,13 +1,18 @@
 """Batches of simulations in parts on an executor."""
 
+import os
+import signal
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
+from pickle import PicklingError
 
+import numba
 import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.inference.running.shards import simulate_on
+from numepi.inference.running.shards import simulate
 
 TINY = {
     "solver": "augmented-lagrangian", "initial": "uniform", "epochs": 1, "iterations_per_epoch": 3, "batch_size": 20,
@@ -47,8 +52,8 @@ PROPERTY = ne.EmergentProperty(mean=[0.0, 0.5], variance=[0.25, 0.25])
 def test_parts_have_the_bits_of_the_batch(n):
     z = np.random.default_rng(0).uniform(-2, 2, (n, 2))
     with Counting() as pool:
-        f = simulate_on(pool, Noisy().statistics, z, rng=3, first_index=40, precision="float32")
-        both = simulate_on(pool, Noisy().statistics_and_jacobian, z, rng=3, first_index=40)
+        f = simulate(Noisy().statistics, z, 3, 40, 2, pool, precision="float32")[0]
+        both = simulate(Noisy().statistics_and_jacobian, z, 3, 40, 2, pool)[0]
     np.testing.assert_array_equal(f, Noisy().statistics(z, rng=3, first_index=40, precision="float32"))
     for part, whole in zip(both, Noisy().statistics_and_jacobian(z, rng=3, first_index=40)):
         np.testing.assert_array_equal(part, whole)
@@ -67,13 +72,79 @@ def test_a_run_on_an_executor_has_the_same_bits():
         assert result.configuration == alone.configuration and type(result.circuit) is Noisy
 
 
-class Wrong(Noisy):
+class Raises(Noisy):
+    """Raises where a > 1, in a batch of any size; a process dies there at first, where there is a marker to leave."""
+
+    def __init__(self, marker=None):
+        super().__init__()
+        self.marker = marker
+
     def _evaluate(self, z, *arguments):
-        if len(z) > 2:
-            raise ArithmeticError("too many")
+        if (z[:, 0] > 1).any():
+            if self.marker is not None and not Path(self.marker).exists():
+                Path(self.marker).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise ArithmeticError("a is above 1")
         return super()._evaluate(z, *arguments)
 
 
-def test_an_error_in_a_part_is_raised():
-    with ThreadPoolExecutor(2) as pool, pytest.raises(ArithmeticError, match="too many"):
-        ne.infer(Wrong(), PROPERTY, progress=False, executor=pool, **TINY)
+def test_errors_are_traced_to_their_rows_and_the_others_keep_their_bits():
+    z = np.random.default_rng(1).uniform(-2, 2, (300, 2))
+    expected = np.where(z[:, :1] > 1, np.nan, Noisy().statistics(z, rng=3, first_index=7))
+    with ThreadPoolExecutor(2) as pool:
+        for executor in (None, pool):
+            f, reports = simulate(Raises().statistics, z, 3, 7, 2, executor)
+            np.testing.assert_array_equal(f, expected)
+            assert reports.n_raised == np.count_nonzero(z[:, 0] > 1) and len(reports.texts) == 5
+            first = z[np.flatnonzero(z[:, 0] > 1)[0]]
+            assert f"{first[0]:.16}" in reports.texts[0] and "ArithmeticError: a is above 1" in reports.texts[0]
+            f, jacobian = simulate(Raises().statistics_and_jacobian, z, 3, 7, 2, executor)[0]
+            np.testing.assert_array_equal(np.isnan(jacobian).all(axis=(1, 2)), z[:, 0] > 1)
+            np.testing.assert_array_equal(f, expected)
+            with pytest.raises(ArithmeticError, match="a is above 1"):
+                simulate(Raises().statistics, z, 3, 7, 2, executor, on_error="raise")
+
+
+def test_rows_that_raise_are_failed_rows_of_a_run_with_their_reports():
+    with pytest.warns(UserWarning, match=r"counts as failed \(on_error='raise' stops\), at z = .*\n.*Traceback"):
+        result = ne.infer(Raises(), PROPERTY, rng=4, progress=False, **TINY)
+    assert result.n_raised == result.n_failed > 0
+    assert "ArithmeticError: a is above 1" in result.failure_reports[0]
+    with pytest.raises(ArithmeticError, match="a is above 1"):
+        ne.infer(Raises(), PROPERTY, rng=4, progress=False, on_error="raise", **TINY)
+
+
+def test_a_lost_worker_costs_nothing(tmp_path):
+    z = np.random.default_rng(1).uniform(-2, 2, (100, 2))
+    circuit = Raises(tmp_path / "marker")
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        with pytest.warns(UserWarning, match=r"a worker of the executor was lost \(BrokenProcessPool\)"):
+            f, reports = simulate(circuit.statistics, z, 3, 0, 2, pool)
+        again, _ = simulate(circuit.statistics, z, 3, 0, 2, pool)  # the pool stays broken: in this process
+    expected = np.where(z[:, :1] > 1, np.nan, Noisy().statistics(z, rng=3))
+    np.testing.assert_array_equal(f, expected)
+    np.testing.assert_array_equal(again, expected)
+    assert reports.n_raised == np.count_nonzero(z[:, 0] > 1)
+
+
+def test_what_cannot_be_shipped_is_an_error_and_not_a_lost_worker():
+    class Local(Noisy):
+        pass
+
+    with (
+        ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool,
+        pytest.raises((AttributeError, PicklingError)),
+    ):
+        simulate(Local().statistics, np.zeros((2, 2)), 3, 0, 2, pool)
+
+
+def test_a_pool_is_not_given_to_what_runs_on_it():
+    with ThreadPoolExecutor(1) as pool, pytest.raises(ValueError, match="executor is the pool that runs this call"):
+        pool.submit(ne.infer, Noisy(), PROPERTY, progress=False, executor=pool, **TINY).result(timeout=60)
+
+
+def test_threads_of_a_pool_keep_their_setting():
+    with ThreadPoolExecutor(1) as pool:
+        before = pool.submit(numba.get_num_threads).result()
+        simulate(Noisy().statistics, np.zeros((20, 2)), 3, 0, 2, pool)
+        assert pool.submit(numba.get_num_threads).result() == before

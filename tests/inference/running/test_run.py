@@ -1,0 +1,67 @@
+"""The loop around a solver: whose signals it takes."""
+
+import os
+import signal
+
+import pytest
+
+import numepi as ne
+
+QUICK = {
+    "solver": "augmented-lagrangian", "initial": "uniform", "progress": False, "epochs": 1, "iterations_per_epoch": 6,
+    "batch_size": 20, "test_batch_size": 20, "n_tests": 5,
+}  # fmt: skip
+LDS = ne.circuits.LDS()
+
+
+@pytest.fixture
+def handler():
+    """Set a handler of SIGINT; the one before comes back."""
+    before = signal.getsignal(signal.SIGINT)
+    yield lambda new: signal.signal(signal.SIGINT, new)
+    signal.signal(signal.SIGINT, before)
+
+
+def interrupt(state):
+    if state.iteration == 3:
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def quick(**changes):
+    return ne.infer(LDS, LDS.emergent_property(), **(QUICK | changes))
+
+
+def test_a_program_that_handles_or_ignores_ctrl_c_itself_keeps_doing_so(handler):
+    seen = []
+
+    def own(number, frame):
+        seen.append(number)
+
+    for chosen in (own, signal.SIG_IGN):
+        handler(chosen)
+        assert quick(callback=interrupt).status != "interrupted"
+        assert signal.getsignal(signal.SIGINT) == chosen
+    assert seen == [signal.SIGINT]
+
+
+def test_a_handler_that_the_callback_sets_stays(handler):
+    handler(signal.default_int_handler)
+
+    def own(number, frame):
+        pass
+
+    quick(callback=lambda state: signal.signal(signal.SIGINT, own))
+    assert signal.getsignal(signal.SIGINT) == own
+
+
+def test_ctrl_c_in_a_run_within_a_callback_stops_both(handler):
+    handler(signal.default_int_handler)
+    inner = []
+
+    def callback(state):
+        if state.iteration == 2:
+            inner.append(quick(callback=interrupt))
+
+    outer = quick(callback=callback)
+    assert (inner[0].status, outer.status) == ("interrupted", "interrupted")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
