@@ -54,51 +54,76 @@ def threads_here(threads, beside):
     return min(threads, numba.config.NUMBA_NUM_THREADS)
 
 
-class _OneBlasThread:
-    """Keeps BLAS at one thread from the first entry to the last exit, whichever threads they come from."""
+class _ProcessLimit:
+    """Keeps the pool of BLAS threads that a process shares at one thread, from the first entry to the last exit.
+
+    A thread of its own sets the limit and takes it back: of those that enter, the first need not be the last to leave,
+    and threadpoolctl lets nobody take back what another thread has set.
+    """
 
     def __init__(self):
-        self._lock, self._entries, self._limit = threading.Lock(), 0, None
+        self._lock, self._entries = threading.Lock(), 0
+        self._keeper = self._released = None
 
     def __enter__(self):
         with self._lock:
             if self._entries == 0:
-                self._limit = _limit_blas()
+                limited, self._released = threading.Event(), threading.Event()
+                arguments = (limited, self._released)
+                self._keeper = threading.Thread(target=_keep_limit, args=arguments, name="numepi-blas", daemon=True)
+                self._keeper.start()
+                limited.wait()
             self._entries += 1
 
     def __exit__(self, *exception):
         with self._lock:
             self._entries -= 1
-            if self._entries == 0 and self._limit is not None:
-                self._limit.restore_original_limits()
-                self._limit = None
-
-    def renew_lock(self):
-        """In the child of a fork, where another thread's hold on the lock would never end."""
-        self._lock = threading.Lock()
+            if self._entries == 0:
+                self._released.set()
+                self._keeper.join()
 
 
-def _limit_blas():
-    """Limit BLAS to one thread at once; None without threadpoolctl."""
+def _keep_limit(limited, released):
+    import threadpoolctl
+
+    openblas = getattr(threadpoolctl, "OpenBLASController", None)
+    if hasattr(openblas, "clear_controlling_thread"):  # from version 3.8 on
+        openblas.clear_controlling_thread(force=True)  # whoever has set a number: it is put back
     try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:
-        return None
-    return threadpool_limits(1, user_api="blas")
+        with threadpoolctl.threadpool_limits(1, user_api="blas"):
+            limited.set()
+            released.wait()
+    finally:
+        limited.set()
 
 
-_one_blas_thread = _OneBlasThread()
+_process_limit = _ProcessLimit()
+
+
+def _renew_process_limit():
+    global _process_limit  # noqa: PLW0603
+    _process_limit = _ProcessLimit()
+
+
+# Neither the thread that keeps the limit nor a hold on the lock ends in the child of a fork.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_one_blas_thread.renew_lock)
+    os.register_at_fork(after_in_child=_renew_process_limit)
 
 
+@contextmanager
 def one_blas_thread():
     """A context with BLAS at one thread, if threadpoolctl is there.
 
-    The limit is the whole process's: it stays until the last of the contexts that are open in any thread is closed, so
-    that runs side by side keep their bits and none of them leaves it on.
+    The limit is the whole process's (that of OpenMP the thread's): it stays until the last of the contexts that are
+    open in any thread is closed, so that runs side by side keep their bits and none of them leaves it on.
     """
-    return _one_blas_thread
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        yield
+        return
+    with _process_limit, threadpool_limits(1, user_api="blas"):
+        yield
 
 
 @contextmanager
@@ -127,14 +152,20 @@ def shard_threads(beside, owner):
     before = numba.get_num_threads()
     numba.set_num_threads(threads_here(None, beside))
     if os.getpid() != owner:
-        _limit_blas_for_good()
+        _limit_blas()
     try:
         yield
     finally:
         numba.set_num_threads(before)
 
 
-_limit_blas_for_good = cache(_limit_blas)
+@cache
+def _limit_blas():
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        return
+    threadpool_limits(1, user_api="blas")
 
 
 def check_executor(name, executor, wanted="a concurrent.futures.Executor"):

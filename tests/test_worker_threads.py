@@ -22,8 +22,10 @@ def blas_threads():
 
 @pytest.fixture
 def two_blas_threads():
+    """More threads than one, set as a user might: the limit is put over it, and what it was comes back."""
     with threadpool_limits(2, user_api="blas"):
         yield
+    assert threading.active_count() < 20
 
 
 def test_the_limit_stays_until_the_last_of_those_who_asked_for_it_ends(two_blas_threads):
