@@ -125,5 +125,5 @@ def test_a_family_of_ones_own_is_given_to_infer_and_to_load(tmp_path):
 
 def test_what_is_no_flow_is_refused():
     lds = ne.circuits.LDS()
-    with pytest.raises(TypeError, match=r"flow is a str: expected what numepi\.flow\.Flow describes"):
+    with pytest.raises(TypeError, match=r"flow is a str: give a flow such as"):
         ne.infer(lds, lds.emergent_property(), flow="RealNVP")
