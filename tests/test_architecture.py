@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "numepi"
 LONGEST = 350  # lines
 
 # From the ground up: a module imports from its own floor or from those below.  The longest prefix counts.
+# docs/figures/architecture.svg shows them: after a change, python -m docs.draw_architecture.
 FLOORS = (
     ("arguments",),
     ("differentiation", "random_streams", "archive", "kernels"),
