@@ -32,6 +32,9 @@ FLOORS = (
 # A circuit hands out the paper's settings, which know circuits and flows.
 EXCEPTIONS = {("circuits.base", "paper")}
 
+# Rooms that know nothing of each other, whichever floor they stand on.
+STRANGERS = (("circuits", "flow"), ("flow", "circuits"), ("flow", "property"), ("property", "flow"))
+
 
 def modules():
     """Every module's name within the package, and its file."""
@@ -66,10 +69,15 @@ def imports(name):
 ARROWS = {name: imports(name) for name in MODULES}
 
 
+def within(name, room):
+    """Whether a module is a room, or lies in it."""
+    return f"{name}.".startswith(f"{room}.")
+
+
 def floor(name):
     """The floor on which a module stands."""
     on = [(prefix, number) for number, prefixes in enumerate(FLOORS) for prefix in prefixes]
-    best = max((each for each in on if f"{name}.".startswith(f"{each[0]}.")), key=lambda e: len(e[0]), default=None)
+    best = max((each for each in on if within(name, each[0])), key=lambda e: len(e[0]), default=None)
     assert best is not None, f"{name} stands on no floor: add it to FLOORS"
     return best[1]
 
@@ -79,6 +87,12 @@ def test_no_import_points_up(name):
     is_face = MODULES[name].name == "__init__.py"  # which hands on names of its own room
     up = {t for t in ARROWS[name] if floor(t) > floor(name) and not (is_face and t.startswith(f"{name}."))}
     assert up <= {target for source, target in EXCEPTIONS if source == name}
+
+
+@pytest.mark.parametrize("one, other", STRANGERS)
+def test_strangers_do_not_meet(one, other):
+    meetings = {(a, b) for a, targets in ARROWS.items() for b in targets if within(a, one) and within(b, other)}
+    assert meetings == set()
 
 
 def test_the_exceptions_are_still_there():
