@@ -82,13 +82,18 @@ def _signature(name, value, documentation):
     if inspect.isclass(value) and "\nParameters\n-" not in documentation:
         return ""
     parameters = inspect.signature(value).parameters.values()
-    shown = ", ".join(str(_plain_default(p).replace(annotation=inspect.Parameter.empty)) for p in parameters)
+    shown = ", ".join(_shown(_plain_default(p)) for p in parameters)
     call = f"{name}({shown})"
     if len(call) > 100:
         margin = " " * 4
         lines = textwrap.fill(shown, 100, initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False)
         call = f"{name}(\n{lines}\n)"
     return f"```text\n{call}\n```"
+
+
+def _shown(parameter):
+    """A parameter without its type, of which the docstring says more."""
+    return str(parameter.replace(annotation=inspect.Parameter.empty))
 
 
 def _plain_default(parameter):
@@ -108,7 +113,7 @@ def _member(owner, name):
     if isinstance(value, property):
         return f"**`.{name}`** (attribute)\n\n{_markdown(documentation)}"
     signature = inspect.signature(function)
-    shown = [str(p) for p in signature.parameters.values() if p.name not in ("self", "cls")]
+    shown = [_shown(p) for p in signature.parameters.values() if p.name not in ("self", "cls")]
     return f"**`.{name}({', '.join(shown)})`**\n\n{_markdown(documentation)}"
 
 

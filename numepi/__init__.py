@@ -5,6 +5,18 @@ maximum-entropy distribution over the circuit's parameters that has it, as a nor
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what `__getattr__` below loads, for those who read types
+    from numepi import analysis, circuits, flow, inference, plotting, priors, storage
+    from numepi.circuits.check import check_jacobian
+    from numepi.flow import DirectionalFlow, ElementwiseFlow, RealNVP, SplineFlow, SymmetricFlow
+    from numepi.inference import infer
+    from numepi.interop import to_datatree
+    from numepi.property import EmergentProperty, Moment
+    from numepi.storage import load
+    from numepi.support import Support
+    from numepi.sweeps import Task, load_sweep, sweep
 
 __version__ = "0.1.0"
 
@@ -27,10 +39,14 @@ _NAMES = {
     "check_jacobian": "circuits.check",
 }
 _MODULES = ("analysis", "circuits", "flow", "inference", "plotting", "priors", "storage")
-__all__ = sorted([*_NAMES, *_MODULES])
+__all__ = [
+    "DirectionalFlow", "ElementwiseFlow", "EmergentProperty", "Moment", "RealNVP", "SplineFlow", "Support",
+    "SymmetricFlow", "Task", "analysis", "check_jacobian", "circuits", "flow", "infer", "inference", "load",
+    "load_sweep", "plotting", "priors", "storage", "sweep", "to_datatree",
+]  # fmt: skip
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in _NAMES:
         return getattr(import_module(f"numepi.{_NAMES[name]}"), name)
     if name in _MODULES:
@@ -38,5 +54,5 @@ def __getattr__(name):
     raise AttributeError(f"module 'numepi' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return [*__all__, "__version__"]

@@ -1,16 +1,23 @@
 """Results for other packages: an xarray tree, as ArviZ reads it."""
 
+from __future__ import annotations
+
 import json
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from numepi.annotations import Seed
 from numepi.random_streams import seed_sequence
+
+if TYPE_CHECKING:
+    from numepi.result import Result
 
 __all__ = ["to_datatree"]
 
 
-def to_datatree(result, n=1000, rng=0, corrected=False):
+def to_datatree(result: Result, n: int = 1000, rng: Seed = 0, corrected: bool = False) -> Any:
     """A result as an `xarray.DataTree` with ArviZ's groups and dimensions; needs the extra ``numepi[arviz]``.
 
     Parameters

@@ -1,11 +1,18 @@
 """What the paper used: flow and settings of Algorithm 1 for each of its circuits (science: section 2)."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from numepi.circuits.lds import LDS
 from numepi.circuits.rank_two_rnn import RankTwoRNN
 from numepi.circuits.sc.circuit import SC
 from numepi.circuits.stg.circuit import STG
 from numepi.circuits.v1.circuit import V1
 from numepi.flow import RealNVP
+
+if TYPE_CHECKING:
+    from numepi.circuits.base import Circuit
 
 __all__ = ["paper_settings"]
 
@@ -22,7 +29,7 @@ _BY_CIRCUIT = {
 }
 
 
-def paper_settings(circuit):
+def paper_settings(circuit: Circuit) -> dict[str, Any]:
     """The paper's flow and Algorithm 1 for ``circuit``: raw constraints, constant learning rate.
 
     Returns

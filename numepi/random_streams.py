@@ -5,10 +5,13 @@ counter (parameter index, trial and task, step, slot), so they do not depend on 
 key is derived here from whatever the user passes as ``rng`` with `numpy.random.SeedSequence`.
 """
 
+from __future__ import annotations
+
 from numbers import Integral
 
 import numpy as np
 
+from numepi.annotations import Seed
 from numepi.arguments import shown
 
 __all__ = ["seed_sequence", "stream_key"]
@@ -16,7 +19,7 @@ __all__ = ["seed_sequence", "stream_key"]
 _SEEDS = "give an int of zero or more, a SeedSequence or a numpy Generator"
 
 
-def seed_sequence(rng, name="rng"):
+def seed_sequence(rng: Seed, name: str = "rng") -> np.random.SeedSequence:
     """Return the `numpy.random.SeedSequence` that ``rng`` names, as SPEC 7 would have it.
 
     Parameters
@@ -52,7 +55,7 @@ def seed_sequence(rng, name="rng"):
     return np.random.SeedSequence([int(i) for i in integers.flat] if np.ndim(rng) else int(integers.flat[0]))
 
 
-def stream_key(rng):
+def stream_key(rng: Seed) -> tuple[int, int]:
     """Return the generator's key for ``rng``: two Python integers below 2**32."""
     words = seed_sequence(rng).generate_state(2, np.uint32)
     return int(words[0]), int(words[1])

@@ -4,14 +4,23 @@ A result is data.  What needs simulations or a solver's mathematics it is handed
 it is loaded, so that nothing here depends on how answers are found or judged.
 """
 
+from __future__ import annotations
+
 import warnings
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from numepi.annotations import PathLike, Seed
 from numepi.archive import check_writable, qualified_name, write_archive
 from numepi.property import EmergentProperty
+
+if TYPE_CHECKING:
+    from numepi.circuits.base import Circuit
+    from numepi.flow.families.distribution import FlowDistribution
+    from numepi.inference.assessment.certificate import Certificate
+    from numepi.inference.protocols import Prior
 
 __all__ = ["ARRAYS", "SCALARS", "Result", "Services"]
 
@@ -76,7 +85,7 @@ class Result:
         What `sample_corrected` calls.
     """
 
-    distribution: object
+    distribution: FlowDistribution
     property: EmergentProperty
     success: bool
     status: str
@@ -86,7 +95,7 @@ class Result:
     relative_entropy: float
     statistic_mean: np.ndarray
     statistic_variance: np.ndarray
-    constraint_names: tuple
+    constraint_names: tuple[str, ...]
     constraint_target: np.ndarray
     constraint_tolerance: np.ndarray
     constraint: np.ndarray
@@ -99,16 +108,16 @@ class Result:
     n_raised: int
     failure_reports: tuple
     elapsed: float
-    parameter_names: tuple
-    statistic_names: tuple
-    configuration: dict
-    certificate: object
-    history: dict = field(default_factory=dict)
-    circuit: object = None
-    prior: object = None
-    services: Services = None
+    parameter_names: tuple[str, ...]
+    statistic_names: tuple[str, ...]
+    configuration: dict[str, Any]
+    certificate: Certificate
+    history: dict[str, np.ndarray] = field(default_factory=dict)
+    circuit: Circuit | None = None
+    prior: Prior | None = None
+    services: Services | None = None
 
-    def sample(self, n, rng=0, corrected=False):
+    def sample(self, n: int, rng: Seed = 0, corrected: bool = False) -> np.ndarray:
         """Draw ``n`` parameters (n, D) from the inferred distribution.
 
         With ``corrected`` they come from the exact maximum-entropy solution p* ~ p0 exp(eta . T), eta the certificate's
@@ -127,7 +136,7 @@ class Result:
             return z
         return self.distribution.sample(n, rng=rng)
 
-    def sample_corrected(self, n, rng=0):
+    def sample_corrected(self, n: int, rng: Seed = 0) -> tuple[np.ndarray, float]:
         """Draws (n, D) from p* itself, and the share of proposals that were effective.
 
         Raises
@@ -135,9 +144,11 @@ class Result:
         ValueError
             If the result was loaded without its circuit or its prior.
         """
+        if self.services is None:
+            raise ValueError("corrected samples need simulations: take the result from numepi.infer or numepi.load")
         return self.services.corrected_samples(self, n, rng)
 
-    def save(self, path):
+    def save(self, path: PathLike) -> None:
         """Write the result to ``path`` (`.npz`), atomically and without pickle; `numepi.load` reads it.
 
         User functions of the property are stored by name: `numepi.load` takes them again.
@@ -154,7 +165,7 @@ class Result:
         arrays |= {f"history_{name}": value for name, value in self.history.items()}
         write_archive(path, "result", metadata, arrays)
 
-    def summary(self):
+    def summary(self) -> str:
         """A table for people: constraints with targets, achieved values and standard errors, and the entropy."""
         width = max(len(name) for name in self.constraint_names)
         lines = [f"{'constraint':<{width}}  {'target':>10}  {'achieved':>10}  {'std. error':>10}  {'tolerance':>10}"]

@@ -1,6 +1,12 @@
 """Reading results: puts back together what `Result.save` took apart, with what it needs from the caller."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from numepi import circuits
+from numepi.annotations import PathLike
 from numepi.archive import plain, read_archive
 from numepi.flow import FlowDistribution, flow_from_description
 from numepi.inference.assessment.certificate import Certificate
@@ -8,10 +14,22 @@ from numepi.inference.assessment.services import ASSESSMENT
 from numepi.property import EmergentProperty
 from numepi.result import ARRAYS, SCALARS, Result
 
+if TYPE_CHECKING:
+    from numepi.circuits.base import Circuit
+    from numepi.flow.protocol import Flow
+    from numepi.inference.protocols import Prior
+    from numepi.property.emergent_property import Moment
+
 __all__ = ["load"]
 
 
-def load(path, functions=(), circuit=None, prior=None, flow=None):
+def load(
+    path: PathLike,
+    functions: Sequence[Moment] = (),
+    circuit: Circuit | None = None,
+    prior: Prior | None = None,
+    flow: Flow | None = None,
+) -> Result:
     """Read a result that `Result.save` wrote.
 
     Parameters

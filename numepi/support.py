@@ -15,9 +15,14 @@ none           identity                    u
 With a standard normal u the Gaussian-CDF map is exactly uniform on the box.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import autograd.numpy as anp
 import numpy as np
 from autograd.extend import defvjp, primitive
+from numpy.typing import ArrayLike
 from scipy import special
 
 __all__ = ["BOX_MAPS", "GAUSSIAN_CDF", "LINE", "LOWER", "SIGMOID", "UPPER", "Support"]
@@ -41,7 +46,7 @@ class Support:
         If the shapes differ, D < 1, a bound is NaN, or a lower bound is not below its upper one.
     """
 
-    def __init__(self, lower, upper):
+    def __init__(self, lower: ArrayLike, upper: ArrayLike) -> None:
         self.lower = np.array(lower, dtype=np.float64)
         self.upper = np.array(upper, dtype=np.float64)
         if self.lower.ndim != 1 or self.lower.shape != self.upper.shape:
@@ -62,38 +67,38 @@ class Support:
         self.upper.setflags(write=False)
 
     @property
-    def dim(self):
+    def dim(self) -> int:
         """Number of dimensions D."""
         return len(self.lower)
 
     @property
-    def width(self):
+    def width(self) -> np.ndarray:
         """``upper - lower`` (D,): inf where a side is open."""
         return self.upper - self.lower
 
     @property
-    def volume(self):
+    def volume(self) -> float:
         """Product of the widths: inf unless the support is a box."""
         return float(np.prod(self.width))
 
     @property
-    def log_volume(self):
+    def log_volume(self) -> float:
         """Sum of the log widths, which does not overflow in many dimensions."""
         return float(np.sum(np.log(self.width)))
 
     @property
-    def is_box(self):
+    def is_box(self) -> bool:
         """Whether every side is bounded."""
         return bool(np.isfinite(self.width).all())
 
-    def contains(self, z):
+    def contains(self, z: ArrayLike) -> np.ndarray:
         """Whether each row of ``z`` (n, D) lies in the closed support: (n,) bool, False for NaN."""
         z = np.asarray(z, np.float64)
         if z.ndim != 2 or z.shape[1] != self.dim:
             raise ValueError(f"z has shape {z.shape}: the support expects (n, {self.dim})")
-        return ((z >= self.lower) & (z <= self.upper)).all(axis=1)
+        return np.asarray(((z >= self.lower) & (z <= self.upper)).all(axis=1))
 
-    def kinds(self, box_map="gaussian-cdf"):
+    def kinds(self, box_map: str = "gaussian-cdf") -> np.ndarray:
         """Which of the module's maps each dimension uses: (D,) int8."""
         if box_map not in BOX_MAPS:
             raise ValueError(f"box_map = {box_map!r}: choose one of {sorted(BOX_MAPS)}")
@@ -104,7 +109,7 @@ class Support:
         kinds[has_lower & has_upper] = BOX_MAPS[box_map]
         return kinds
 
-    def edge_distances(self):
+    def edge_distances(self) -> tuple[np.ndarray, ...]:
         """Least distance to the lower and to the upper bound that `to_line` tells from zero: (D,) and (D,).
 
         Half the distance to the next number inside: a sample that rounded to the bound is taken to lie there.
@@ -115,7 +120,7 @@ class Support:
             high = 0.5 * (self.upper - np.nextafter(self.upper, -np.inf))
         return tuple(np.maximum(np.where(np.isfinite(edge), edge, tiny), tiny) for edge in (low, high))
 
-    def from_line(self, u, box_map="gaussian-cdf"):
+    def from_line(self, u: ArrayLike, box_map: str = "gaussian-cdf") -> tuple[np.ndarray, np.ndarray]:
         """Map ``u`` (n, D) to the support.
 
         Returns
@@ -127,7 +132,7 @@ class Support:
         """
         return self._by_kind(u, box_map, self._from_line)
 
-    def to_line(self, z, box_map="gaussian-cdf"):
+    def to_line(self, z: ArrayLike, box_map: str = "gaussian-cdf") -> tuple[np.ndarray, np.ndarray]:
         """Map ``z`` (n, D) of the support to the line: ``u`` (n, D), and log|det dz/du| (n,).
 
         A point on a bound, where u is infinite, is taken to lie half-way to the next number inside it.
@@ -175,14 +180,14 @@ class Support:
         return u, anp.log(high - low) + _log_logistic(u)
 
     @property
-    def description(self):
+    def description(self) -> dict[str, Any]:
         """A JSON-able dict that `from_description` takes; open sides are None."""
         return {
             side: [float(b) if np.isfinite(b) else None for b in getattr(self, side)] for side in ("lower", "upper")
         }
 
     @classmethod
-    def from_description(cls, description):
+    def from_description(cls, description: dict[str, Any]) -> Support:
         """The support that has this `description`."""
         lower = [-np.inf if b is None else b for b in description["lower"]]
         return cls(lower, [np.inf if b is None else b for b in description["upper"]])

@@ -11,7 +11,7 @@ LONGEST = 350  # lines
 # From the ground up: a module imports from its own floor or from those below.  The longest prefix counts.
 # docs/figures/architecture.svg shows them: after a change, python -m docs.draw_architecture.
 FLOORS = (
-    ("arguments",),
+    ("annotations", "arguments"),
     ("differentiation", "random_streams", "archive", "kernels"),
     ("worker_threads", "support", "simulation"),
     ("priors", "property", "flow.transform", "flow.protocol", "flow.passes"),
@@ -49,10 +49,19 @@ def modules():
 MODULES = modules()
 
 
+def names_of_types(tree):
+    """Imports for those who read types only."""
+    guards = [n for n in tree.body if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"]
+    return {node for guard in guards for node in ast.walk(guard)}
+
+
 def imports(name):
     """The modules of the package that this one imports, at its top or within a function."""
-    found = set()
-    for node in ast.walk(ast.parse(MODULES[name].read_text())):
+    found, tree = set(), ast.parse(MODULES[name].read_text())
+    typing = names_of_types(tree)
+    for node in ast.walk(tree):
+        if node in typing:
+            continue
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

@@ -1,8 +1,12 @@
 """Conditional means of samples: a path through a distribution that, unlike a mode path, is defined where it is flat."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from numepi.analysis.directions import column
 
@@ -32,7 +36,13 @@ class ConditionalMean:
     n_effective: np.ndarray
 
 
-def conditional_mean(z, parameter, values, names=None, bandwidth=None):
+def conditional_mean(
+    z: ArrayLike,
+    parameter: str | int,
+    values: ArrayLike,
+    names: Sequence[str] | None = None,
+    bandwidth: float | None = None,
+) -> ConditionalMean:
     """Mean of samples at given values of one parameter, by local linear regression with a Gaussian kernel.
 
     Parameters

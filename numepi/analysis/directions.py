@@ -1,11 +1,16 @@
 """Directions in parameter space: parameters by name, and signs of eigenvectors by a named parameter."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 __all__ = ["column", "orient", "unit"]
 
 
-def column(names, parameter):
+def column(names: Sequence[str], parameter: str | int) -> int:
     """Index of ``parameter`` (a name, or already an index) among ``names``.
 
     Raises
@@ -23,7 +28,7 @@ def column(names, parameter):
     return int(parameter)
 
 
-def orient(vectors, names, sign=None):
+def orient(vectors: np.ndarray, names: Sequence[str], sign: Mapping[str, int] | None = None) -> np.ndarray:
     """Flip unit vectors so that a named parameter has the wanted sign.
 
     Parameters
@@ -49,7 +54,7 @@ def orient(vectors, names, sign=None):
     return vectors * (wanted * _sign(vectors[..., i : i + 1]))
 
 
-def unit(vectors):
+def unit(vectors: ArrayLike) -> np.ndarray:
     """Vectors (..., D) of length 1.
 
     Raises

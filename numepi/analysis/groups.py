@@ -1,11 +1,19 @@
 """Samples grouped by their nearest mode, drawn until every mode has enough (paper: "Sample grouping by mode")."""
 
+from __future__ import annotations
+
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from numepi.annotations import Seed
 from numepi.random_streams import seed_sequence
+
+if TYPE_CHECKING:
+    from numepi.flow.families.distribution import FlowDistribution
 
 __all__ = ["Groups", "group_by_mode", "nearest"]
 
@@ -33,18 +41,20 @@ class Groups:
     seconds: float
 
     @property
-    def seconds_per_sample_per_mode(self):
+    def seconds_per_sample_per_mode(self) -> float:
         """Seconds divided by the samples that each mode has: the paper's measure."""
         return self.seconds / self.z.shape[1]
 
 
-def nearest(z, modes):
+def nearest(z: np.ndarray, modes: np.ndarray) -> np.ndarray:
     """Index (n,) of the mode (m, D) that is nearest to each row of ``z`` (n, D), in the parameters' own units."""
     # |z - m|^2 without the term that all modes share
     return np.argmin(np.sum(modes**2, axis=1) - 2 * (z @ modes.T), axis=1)
 
 
-def group_by_mode(q, modes, per_mode=500, rng=0, max_samples=10_000_000):
+def group_by_mode(
+    q: FlowDistribution, modes: ArrayLike, per_mode: int = 500, rng: Seed = 0, max_samples: int = 10_000_000
+) -> Groups:
     """Draw from ``q`` until ``per_mode`` samples are nearest to each mode.
 
     Parameters
@@ -69,7 +79,7 @@ def group_by_mode(q, modes, per_mode=500, rng=0, max_samples=10_000_000):
         raise ValueError(f"modes has shape {modes.shape}: expected (m, {q.dim})")
     generator = np.random.default_rng(seed_sequence(rng))
     start = time.perf_counter()
-    kept = [[] for _ in modes]
+    kept: list[list[np.ndarray]] = [[] for _ in modes]
     counts = np.zeros(len(modes), int)
     drawn = 0
     while counts.min() < per_mode:

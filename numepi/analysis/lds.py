@@ -1,16 +1,24 @@
 """Linear system: analytic contours of growth and frequency, and the two modes (paper: Figure 1, supplements 1-3)."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+from numpy.typing import ArrayLike
+
+if TYPE_CHECKING:
+    from numepi.property.emergent_property import EmergentProperty
 
 __all__ = ["frequency_contour", "growth_contour", "rotation_share", "share_within"]
 
 
-def growth_contour(growth, a11, tau=1.0):
+def growth_contour(growth: float, a11: ArrayLike, tau: float = 1.0) -> np.ndarray:
     """a22 at which an oscillating system grows at ``growth`` (1/s): Re lambda = (a11 + a22) / (2 tau)."""
     return 2 * tau * growth - np.asarray(a11, float)
 
 
-def frequency_contour(frequency, a12, difference=0.0, tau=1.0):
+def frequency_contour(frequency: float, a12: ArrayLike, difference: float = 0.0, tau: float = 1.0) -> np.ndarray:
     """a21 at which a system rotates at ``frequency`` (rad/s): Im lambda = sqrt(-4 a12 a21 - (a11 - a22)^2) / (2 tau).
 
     Parameters
@@ -24,12 +32,12 @@ def frequency_contour(frequency, a12, difference=0.0, tau=1.0):
     return -((tau * frequency) ** 2 + difference**2 / 4) / np.asarray(a12, float)
 
 
-def rotation_share(z):
+def rotation_share(z: ArrayLike) -> float:
     """Share of the samples ``z`` (n, 4) with a12 > 0: one of the two senses of rotation, half in the exact solution."""
     return float(np.mean(np.asarray(z)[:, 1] > 0))
 
 
-def share_within(f, prop, deviations=2.0):
+def share_within(f: ArrayLike, prop: EmergentProperty, deviations: float = 2.0) -> float:
     """Share of samples whose every statistic ``f`` (n, k) is within so many standard deviations of its target mean."""
     distance = np.abs(np.asarray(f, float) - np.array(prop.mean, float)) / np.sqrt(np.array(prop.variance, float))
     return float(np.mean((distance <= deviations).all(axis=1)))

@@ -9,12 +9,21 @@ The exact maximum-entropy density is p* ~ exp(eta . T(f)); for a mean and a vari
 -J^T Sigma^-1 J where f is near its mean.  So this metric is what a Hessian of an inferred distribution estimates.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from numepi.analysis.directions import orient
+from numepi.annotations import Seed
 from numepi.property.emergent_property import EmergentProperty
+
+if TYPE_CHECKING:
+    from numepi.circuits.base import Circuit
 
 __all__ = ["SimulatorMetric", "alignment", "simulator_metric"]
 
@@ -47,19 +56,26 @@ class SimulatorMetric:
     parameter_names: tuple
 
     @property
-    def arrow_lengths(self):
+    def arrow_lengths(self) -> np.ndarray:
         """1 / sqrt(eigenvalue): how far one may go for one unit of Sigma; inf in the null space."""
         negligible = self.eigenvalues <= _NEGLIGIBLE * self.eigenvalues[..., :1]
         with np.errstate(divide="ignore"):
             return np.where(negligible, np.inf, 1 / np.sqrt(np.maximum(self.eigenvalues, 0)))
 
     @property
-    def n_degenerate(self):
+    def n_degenerate(self) -> np.ndarray:
         """Dimensions of the null space: directions that change no statistic to first order."""
         return np.isinf(self.arrow_lengths).sum(axis=-1)
 
 
-def simulator_metric(circuit, z, covariance, draws=1, rng=0, sign=None):
+def simulator_metric(
+    circuit: Circuit,
+    z: ArrayLike,
+    covariance: EmergentProperty | ArrayLike | str,
+    draws: int = 1,
+    rng: Seed = 0,
+    sign: Mapping[str, int] | None = None,
+) -> SimulatorMetric:
     """J^T Sigma^-1 J of a circuit's statistics at ``z``, with its eigenvectors.
 
     Parameters
@@ -98,13 +114,13 @@ def simulator_metric(circuit, z, covariance, draws=1, rng=0, sign=None):
     eigenvalues, vectors = np.linalg.eigh(0.5 * (matrix + matrix.transpose(0, 2, 1)))
     eigenvalues, vectors = np.maximum(eigenvalues[:, ::-1], 0), vectors[:, :, ::-1].transpose(0, 2, 1)
     vectors = orient(vectors, tuple(circuit.parameter_names), sign)
-    parts = [mean_jacobian, matrix, eigenvalues, vectors]
-    if z.ndim == 1:
-        parts = [part[0] for part in parts]
-    return SimulatorMetric(z, *parts, tuple(circuit.parameter_names))
+    place = 0 if z.ndim == 1 else slice(None)
+    return SimulatorMetric(
+        z, mean_jacobian[place], matrix[place], eigenvalues[place], vectors[place], tuple(circuit.parameter_names)
+    )
 
 
-def alignment(first, second):
+def alignment(first: ArrayLike, second: ArrayLike) -> np.ndarray:
     """|cos| (...,) of the angle between directions (..., D), whose signs mean nothing."""
     cosine = np.sum(np.asarray(first) * second, axis=-1)
     return np.abs(cosine) / (np.linalg.norm(first, axis=-1) * np.linalg.norm(second, axis=-1))

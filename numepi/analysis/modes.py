@@ -5,11 +5,20 @@ it is flat along their level sets; there the mode of a near-exact flow says wher
 circuit prefers (`numepi.analysis.simulator_metric` is what is defined at every point).
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from numepi.analysis.ascent import Slice, gradient_ascent, trust_region
+from numepi.annotations import Seed
+
+if TYPE_CHECKING:
+    from numepi.flow.families.distribution import FlowDistribution
 
 __all__ = ["Mode", "ascend", "mode", "sample_scale", "slice_starts"]
 
@@ -58,8 +67,16 @@ class Mode:
 
 
 def mode(
-    q, fixed=None, start=None, n_starts=16, method="newton", rng=0, steps=500, learning_rate=5e-3, halve_every=100
-):
+    q: FlowDistribution,
+    fixed: Mapping[Any, float] | None = None,
+    start: ArrayLike | None = None,
+    n_starts: int = 16,
+    method: str = "newton",
+    rng: Seed = 0,
+    steps: int = 500,
+    learning_rate: float = 5e-3,
+    halve_every: int = 100,
+) -> Mode:
     """Find the densest point of a fitted flow.
 
     Parameters
@@ -96,12 +113,12 @@ def mode(
     target = Slice(q, fixed or {}, sample_scale(samples))
     starts = slice_starts(target, samples, n_starts) if start is None else np.atleast_2d(np.asarray(start, float))
     if starts.shape[1] != q.dim:
-        raise ValueError(f"start has shape {np.shape(start)}: expected ({q.dim},) or (n, {q.dim})")
+        raise ValueError(f"start has shape {starts.shape}: expected ({q.dim},) or (n, {q.dim})")
     schedule = (steps, learning_rate, halve_every)
     return ascend(target, starts, method, schedule)
 
 
-def ascend(target, starts, method, schedule):
+def ascend(target: Any, starts: np.ndarray, method: str, schedule: Any) -> Any:
     """Climb from ``starts`` (n, D) on a `Slice` and describe where they end, as a `Mode`."""
     if method not in ("newton", "ascent"):
         raise ValueError(f"method = {method!r}: choose 'newton' or 'ascent'")
@@ -132,12 +149,12 @@ def ascend(target, starts, method, schedule):
     )
 
 
-def sample_scale(samples):
+def sample_scale(samples: np.ndarray) -> np.ndarray:
     """Standard deviation (D,) of each parameter, not zero."""
     return np.maximum(samples.std(axis=0), 1e-12 * (1 + np.abs(samples).max(axis=0)))
 
 
-def slice_starts(target, samples, n):
+def slice_starts(target: Any, samples: np.ndarray, n: int) -> np.ndarray:
     """Starts (n, D) on a slice: the densest of the samples nearest to it, then ones far from those chosen."""
     fixed = np.setdiff1d(np.arange(samples.shape[1]), target.free)
     if len(fixed):

@@ -1,12 +1,20 @@
 """Mode paths: how the mode of a slice moves with the parameter that defines the slice, by continuation."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from numepi.analysis.ascent import Slice
 from numepi.analysis.directions import column
 from numepi.analysis.modes import ascend, mode, sample_scale
+from numepi.annotations import Seed
+
+if TYPE_CHECKING:
+    from numepi.flow.families.distribution import FlowDistribution
 
 __all__ = ["ModePath", "mode_path"]
 
@@ -40,7 +48,15 @@ class ModePath:
     below_best: np.ndarray
 
 
-def mode_path(q, parameter, values, start=None, method="newton", n_starts=8, rng=0):
+def mode_path(
+    q: FlowDistribution,
+    parameter: str | int,
+    values: Sequence[float] | np.ndarray,
+    start: np.ndarray | None = None,
+    method: str = "newton",
+    n_starts: int = 8,
+    rng: Seed = 0,
+) -> ModePath:
     """Modes z*(v) of ``q`` with ``parameter`` fixed at each of ``values``, each started from the one before.
 
     Parameters

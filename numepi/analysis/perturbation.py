@@ -1,11 +1,20 @@
 """Perturbations: a circuit's statistics at points displaced along directions in parameter space."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from numepi.analysis.directions import unit
 from numepi.analysis.variants import variant
+from numepi.annotations import Seed
+
+if TYPE_CHECKING:
+    from numepi.circuits.base import Circuit
 
 __all__ = ["Perturbation", "perturb", "with_trials"]
 
@@ -34,12 +43,19 @@ class Perturbation:
     inside: np.ndarray
     statistic_names: tuple
 
-    def along(self, name):
+    def along(self, name: str) -> np.ndarray:
         """Statistics (n, m, k) along one direction."""
         return self.statistics[:, self.names.index(name)]
 
 
-def perturb(circuit, z, directions, deltas, trials=None, rng=0):
+def perturb(
+    circuit: Circuit,
+    z: ArrayLike,
+    directions: Mapping[str, ArrayLike],
+    deltas: ArrayLike,
+    trials: int | None = None,
+    rng: Seed = 0,
+) -> Perturbation:
     """Statistics at ``z + delta * direction`` for every point, direction and delta.
 
     Parameters
@@ -76,7 +92,7 @@ def perturb(circuit, z, directions, deltas, trials=None, rng=0):
     )
 
 
-def with_trials(circuit, trials):
+def with_trials(circuit: Circuit, trials: int | None) -> tuple[Circuit, int]:
     """The circuit with that many trials, and how many draws to average beside: one of the two is changed."""
     if trials is None:
         return circuit, 1

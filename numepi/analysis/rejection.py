@@ -1,12 +1,21 @@
 """Brute force: uniform draws on the support, kept where the statistics are acceptable, with what each one cost."""
 
+from __future__ import annotations
+
 import time
+from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from numepi.annotations import Seed
 from numepi.random_streams import seed_sequence
+
+if TYPE_CHECKING:
+    from numepi.circuits.base import Circuit
 
 __all__ = ["BruteForce", "brute_force"]
 
@@ -32,17 +41,25 @@ class BruteForce:
     complete: bool
 
     @property
-    def acceptance_rate(self):
+    def acceptance_rate(self) -> float:
         """Share of the draws that were accepted."""
         return len(self.z) / self.n_simulations
 
     @property
-    def seconds_per_sample(self):
+    def seconds_per_sample(self) -> float:
         """Cost of an accepted sample in seconds; inf if there is none."""
         return self.seconds / len(self.z) if len(self.z) else np.inf
 
 
-def brute_force(circuit, accept, n, rng=0, batch_size=2000, max_simulations=10_000_000, executor=None):
+def brute_force(
+    circuit: Circuit,
+    accept: Callable[[np.ndarray], np.ndarray],
+    n: int,
+    rng: Seed = 0,
+    batch_size: int = 2000,
+    max_simulations: int = 10_000_000,
+    executor: Executor | None = None,
+) -> BruteForce:
     """Draw parameters uniformly on the circuit's box until ``n`` are accepted.
 
     Parameters

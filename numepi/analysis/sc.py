@@ -1,13 +1,23 @@
 """Superior colliculus: eigenmode directions, silencing, and the task-flip hypothesis (paper: Figures 4 and 5)."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from numepi.analysis.directions import unit
 from numepi.analysis.trends import linear_trends
 from numepi.analysis.variants import variant
+from numepi.annotations import Seed
 from numepi.circuits.sc.connectivity import EIGENMODE_NAMES, eigenvalues, weights
+
+if TYPE_CHECKING:
+    from numepi.analysis.perturbation import Perturbation
+    from numepi.analysis.trends import LinearTrends
+    from numepi.circuits.base import Circuit
 
 __all__ = [
     "RESPONSES", "Silencing", "TaskFlip", "anti_response", "eigenmode_directions", "eigenvalue_trends", "silence",
@@ -19,12 +29,12 @@ _SATURATED = 0.95
 _TASKS = {"pro": 0, "anti": 1}
 
 
-def eigenmode_directions():
+def eigenmode_directions() -> dict[str, np.ndarray]:
     """Unit vectors (4,) in z that raise one eigenvalue of the connectivity alone: all, side, task, diag."""
     return {name: unit(row) for name, row in zip(EIGENMODE_NAMES, weights(np.eye(4)))}
 
 
-def anti_response(moved, direction, threshold=0.03):
+def anti_response(moved: Perturbation, direction: str, threshold: float = 0.03) -> Any:
     """What Anti accuracy does on both sides of each circuit along a direction: an index (n,) into `RESPONSES`.
 
     Parameters
@@ -64,16 +74,16 @@ class Silencing:
     accuracy: np.ndarray
 
     @property
-    def rise(self):
+    def rise(self) -> np.ndarray:
         """Increase of the error (m, n, 2) over the circuit's own without silencing."""
         return self.baseline - self.accuracy
 
     @property
-    def mean_rise(self):
+    def mean_rise(self) -> np.ndarray:
         """Mean increase of the error (m, 2) over the n circuits."""
         return self.rise.mean(axis=1)
 
-    def gamma_at(self, level=0.07, task="anti"):
+    def gamma_at(self, level: float = 0.07, task: str = "anti") -> float:
         """Least strength at which the mean error has risen by ``level``, by linear interpolation; NaN if it never does.
 
         The experiment's rise in Anti error is 7 % (Duan et al. 2021).
@@ -86,13 +96,13 @@ class Silencing:
         share = (level - rise[i - 1]) / (rise[i] - rise[i - 1])
         return float(self.gammas[i - 1] + share * (self.gammas[i] - self.gammas[i - 1]))
 
-    def saturation(self, task="anti"):
+    def saturation(self, task: str = "anti") -> float:
         """Least strength whose mean rise is 95 % of the greatest one."""
         rise = self.mean_rise[:, _TASKS[task]]
         return self.gamma_at(_SATURATED * rise.max(), task)
 
 
-def silence(circuit, z, gammas, window="delay", rng=0):
+def silence(circuit: Circuit, z: ArrayLike, gammas: ArrayLike, window: str = "delay", rng: Seed = 0) -> Silencing:
     """Accuracies of the circuits ``z`` (n, 4) under silencing of each strength in ``gammas`` (m,).
 
     All strengths, and the unsilenced baseline, see the same noise.
@@ -118,7 +128,7 @@ def silence(circuit, z, gammas, window="delay", rng=0):
     return Silencing(gammas, window, baseline, np.array([each.statistics(z, rng=rng) for each in circuits]))
 
 
-def eigenvalue_trends(z, error):
+def eigenvalue_trends(z: ArrayLike, error: ArrayLike) -> LinearTrends:
     """Trends of an error (n,) against the connectivity's eigenvalues at ``z`` (n, 4), as `LinearTrends`."""
     return linear_trends(eigenvalues(z), np.asarray(error)[:, None], EIGENMODE_NAMES, ("error",))
 
@@ -149,7 +159,7 @@ class TaskFlip:
     rms_guessing: float
 
 
-def task_flip(pro, anti_silenced):
+def task_flip(pro: ArrayLike, anti_silenced: ArrayLike) -> TaskFlip:
     """Test the hypothesis that silencing flips the task.
 
     Parameters

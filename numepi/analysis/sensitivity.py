@@ -1,10 +1,18 @@
 """Sensitivity of a fitted flow at a point: eigenpairs of the Hessian of log q (paper: Methods of the STG)."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from numepi.analysis.directions import column, orient
+
+if TYPE_CHECKING:
+    from numepi.flow.families.distribution import FlowDistribution
 
 __all__ = ["Sensitivity", "sensitivity"]
 
@@ -29,18 +37,24 @@ class Sensitivity:
     parameter_names: tuple
 
     @property
-    def arrow_lengths(self):
+    def arrow_lengths(self) -> np.ndarray:
         """1 / sqrt|eigenvalue|, in the parameters' units: one standard deviation where log q is a parabola."""
         with np.errstate(divide="ignore"):
             return 1 / np.sqrt(np.abs(self.eigenvalues))
 
     @property
-    def v1(self):
+    def v1(self) -> np.ndarray:
         """The most sensitive direction, (D,) or (n, D)."""
         return self.vectors[..., 0, :]
 
 
-def sensitivity(q, z, sign=None, n_directions=None, parameters=None):
+def sensitivity(
+    q: FlowDistribution,
+    z: ArrayLike,
+    sign: Mapping[str, int] | None = None,
+    n_directions: int | None = None,
+    parameters: Sequence[str | int] | None = None,
+) -> Sensitivity:
     """Eigenpairs of the Hessian of log q at ``z``.
 
     Parameters

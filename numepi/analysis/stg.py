@@ -1,10 +1,17 @@
 """Stomatogastric subcircuit: the hub's frequency over the plane of its two conductances (paper: Figure 1E, F)."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from numepi.analysis.variants import variant
+from numepi.annotations import Seed
+
+if TYPE_CHECKING:
+    from numepi.circuits.base import Circuit
 
 __all__ = ["FrequencyMap", "frequency_map"]
 
@@ -28,7 +35,7 @@ class FrequencyMap:
     frequency: np.ndarray
 
 
-def frequency_map(circuit, points=60, noise=0.0, rng=0):
+def frequency_map(circuit: Circuit, points: int = 60, noise: float = 0.0, rng: Seed = 0) -> FrequencyMap:
     """The hub's frequency on a grid of ``points`` x ``points`` conductances across the support.
 
     Parameters

@@ -4,9 +4,17 @@ Three short lists: the directions along which the density varies most, the param
 the uniform distribution on the support, and the pairs most strongly coupled.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from numepi.annotations import Seed
+
+if TYPE_CHECKING:
+    from numepi.flow.families.distribution import FlowDistribution
 
 __all__ = ["Summary", "summarise"]
 
@@ -56,7 +64,9 @@ class Summary:
         return "\n".join(lines)
 
 
-def summarise(q, n_samples=4000, n_directions=4, n_pairs=8, rng=0):
+def summarise(
+    q: FlowDistribution, n_samples: int = 4000, n_directions: int = 4, n_pairs: int = 8, rng: Seed = 0
+) -> Summary:
     """Summarise a fitted flow from samples and gradients of log q.
 
     Parameters
@@ -80,7 +90,7 @@ def summarise(q, n_samples=4000, n_directions=4, n_pairs=8, rng=0):
     with np.errstate(divide="ignore", invalid="ignore"):
         shrinkage = np.where(np.isfinite(width), spread / (width / np.sqrt(12)), np.nan)
     ranks = np.argsort(np.argsort(z, axis=0), axis=0)
-    correlation = np.corrcoef(ranks, rowvar=False)
+    correlation = np.atleast_2d(np.corrcoef(ranks, rowvar=False))
     first, second = np.triu_indices(q.dim, 1)
     order = np.argsort(-np.abs(correlation[first, second]))[:n_pairs]
     couplings = [(int(first[p]), int(second[p]), float(correlation[first[p], second[p]])) for p in order]

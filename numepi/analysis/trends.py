@@ -1,8 +1,12 @@
 """Linear trends: slope, correlation and two-tailed p-value of each statistic against each parameter."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special
 
 __all__ = ["LinearTrends", "linear_trends"]
@@ -35,7 +39,12 @@ class LinearTrends:
         return "\n".join(lines)
 
 
-def linear_trends(z, f, parameter_names=None, statistic_names=None):
+def linear_trends(
+    z: ArrayLike,
+    f: ArrayLike,
+    parameter_names: Sequence[str] | None = None,
+    statistic_names: Sequence[str] | None = None,
+) -> LinearTrends:
     """Fit a line to every statistic against every parameter.
 
     Parameters

@@ -1,11 +1,20 @@
 """Primary visual cortex: sums of squares of the noise amplitudes, paradoxical effect, contrast (paper: Figure 3)."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from numepi.analysis.variants import variant
+from numepi.annotations import Seed
+
+if TYPE_CHECKING:
+    from numepi.circuits.v1.circuit import V1
+    from numepi.flow.families.distribution import FlowDistribution
 
 __all__ = [
     "POPULATIONS", "EffectSizes", "SumsTest", "compare_sums", "contrast_response", "effect_sizes", "paradoxical",
@@ -16,7 +25,7 @@ POPULATIONS = ("E", "P", "S", "V")
 PAIRS = ("sigma_E^2 + sigma_P^2", "sigma_S^2 + sigma_V^2")
 
 
-def sums_of_squares(z):
+def sums_of_squares(z: ArrayLike) -> np.ndarray:
     """(n, 2): sigma_E^2 + sigma_P^2 and sigma_S^2 + sigma_V^2 of ``z`` (n, 4)."""
     squares = np.asarray(z, float) ** 2
     return np.stack([squares[:, 0] + squares[:, 1], squares[:, 2] + squares[:, 3]], axis=1)
@@ -41,7 +50,7 @@ class SumsTest:
     means: np.ndarray
 
 
-def compare_sums(low, high):
+def compare_sums(low: ArrayLike, high: ArrayLike) -> Any:
     """Compare the sums of squares of two samples of circuits, (n, 4) each."""
     first, second = sums_of_squares(low), sums_of_squares(high)
     test = stats.ttest_ind(first, second, equal_var=False)
@@ -67,18 +76,20 @@ class EffectSizes:
     n: int
 
     @property
-    def interval(self):
+    def interval(self) -> np.ndarray:
         """Central 95 % of the effects, (2, 2): a row (low, high) for each sum."""
         return np.quantile(self.effect, [0.025, 0.975], axis=0).T
 
     @property
-    def mean_interval(self):
+    def mean_interval(self) -> np.ndarray:
         """95 % confidence interval of the mean effect, (2, 2)."""
         mean, error = self.effect.mean(axis=0), self.effect.std(axis=0, ddof=1) / np.sqrt(len(self.effect))
         return np.stack([mean - 1.96 * error, mean + 1.96 * error], axis=1)
 
 
-def effect_sizes(low, high, n=500, repeats=100, rng=0):
+def effect_sizes(
+    low: FlowDistribution, high: FlowDistribution, n: int = 500, repeats: int = 100, rng: Seed = 0
+) -> EffectSizes:
     """Compare ``repeats`` pairs of samples of ``n`` circuits.
 
     Parameters
@@ -98,7 +109,7 @@ def effect_sizes(low, high, n=500, repeats=100, rng=0):
     return EffectSizes(np.array([t.effect for t in tests]), np.array([t.p for t in tests]), n)
 
 
-def paradoxical(circuit, change=(0.02, 0.02, 0.2, 0.2)):
+def paradoxical(circuit: V1, change: ArrayLike = (0.02, 0.02, 0.2, 0.2)) -> dict[str, float]:
     """Change of each population's own steady rate when its input rises, as a dict in Hz: negative is paradoxical.
 
     ``change`` is the paper's 0.002 (E, P) and 0.02 (S, V), in units ten times larger.
@@ -106,7 +117,7 @@ def paradoxical(circuit, change=(0.02, 0.02, 0.2, 0.2)):
     return dict(zip(POPULATIONS, np.diag(circuit.input_responses(change)).tolist()))
 
 
-def contrast_response(circuit, contrasts):
+def contrast_response(circuit: V1, contrasts: ArrayLike) -> np.ndarray:
     """Steady rates (m, 4) in Hz at each of the ``contrasts`` (m,)."""
     inputs = np.array([variant(circuit, contrast=float(c)).inputs for c in np.atleast_1d(contrasts)])
     return circuit.steady_state(inputs)

@@ -10,13 +10,21 @@ its standard deviation is that of a short window, which misses slow fluctuations
 rectified square itself: the theory is exact only as sigma -> 0.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.linalg import solve_continuous_lyapunov, solve_discrete_lyapunov
+
+if TYPE_CHECKING:
+    from numepi.circuits.v1.circuit import V1
 
 __all__ = ["linear_standard_deviation", "variance_gains"]
 
 
-def variance_gains(circuit, as_simulated=True):
+def variance_gains(circuit: V1, as_simulated: bool = True) -> np.ndarray:
     """Variance of each rate per unit sigma_i^2: g (4, 4), ``g[p, i]`` in Hz^2, population p, noise source i.
 
     Parameters
@@ -56,7 +64,7 @@ def variance_gains(circuit, as_simulated=True):
     return gains
 
 
-def linear_standard_deviation(circuit, z, as_simulated=True):
+def linear_standard_deviation(circuit: V1, z: ArrayLike, as_simulated: bool = True) -> np.ndarray:
     """Standard deviation of each rate, (n, 4) in Hz, at noise amplitudes ``z`` (n, 4), by linear theory."""
     return np.sqrt(np.asarray(z, float) ** 2 @ variance_gains(circuit, as_simulated).T)
 

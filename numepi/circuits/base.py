@@ -5,13 +5,20 @@ nothing to simulate (and `_simulate` where there is activity to show).  Argument
 work; a job runs on whichever device is asked for.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from numepi.annotations import Seed
 from numepi.arguments import check_array, check_choice, check_count, check_mapping, real_array
 from numepi.circuits.definition import Checked, constructor_arguments
 from numepi.random_streams import stream_key
+from numepi.support import Support
 
 __all__ = ["Circuit", "Trajectories"]
 
@@ -62,14 +69,14 @@ class Circuit(metaclass=Checked):
     name: str
     parameter_names: tuple
     statistic_names: tuple
-    support = None
+    support: Support
     noise_names: tuple = ()
     differentiable = True
     sign_symmetries: tuple = ()  # sets of parameters (indices) whose joint change of sign leaves f's distribution alone
     parameter_vectors = 1  # that z joins: more than 1 where statistics depend on their norms and overlaps
 
     @property
-    def settings(self):
+    def settings(self) -> dict[str, Any]:
         """The constructor's arguments: with the class name they define the circuit."""
         return {name: self._argument(name) for name in constructor_arguments(type(self))}
 
@@ -85,7 +92,15 @@ class Circuit(metaclass=Checked):
         changed = [f"{k}={v!r}" for k, v in self.settings.items() if not np.array_equal(v, arguments[k].default)]
         return f"{type(self).__name__}({', '.join(changed)})"
 
-    def statistics(self, z, rng=0, first_index=0, noise=None, precision="float64", device="cpu"):
+    def statistics(
+        self,
+        z: ArrayLike,
+        rng: Seed = 0,
+        first_index: int = 0,
+        noise: Mapping[str, ArrayLike] | None = None,
+        precision: str = "float64",
+        device: str = "cpu",
+    ) -> np.ndarray:
         """Statistics of the activity at each parameter.
 
         Parameters
@@ -118,7 +133,15 @@ class Circuit(metaclass=Checked):
         """
         return self._call(z, rng, first_index, noise, precision, device, with_jacobian=False)[0]
 
-    def statistics_and_jacobian(self, z, rng=0, first_index=0, noise=None, precision="float64", device="cpu"):
+    def statistics_and_jacobian(
+        self,
+        z: ArrayLike,
+        rng: Seed = 0,
+        first_index: int = 0,
+        noise: Mapping[str, ArrayLike] | None = None,
+        precision: str = "float64",
+        device: str = "cpu",
+    ) -> tuple[np.ndarray, np.ndarray]:
         """As `statistics`, with the Jacobian df/dz at fixed noise.
 
         Returns
@@ -138,13 +161,13 @@ class Circuit(metaclass=Checked):
             )
         return self._call(z, rng, first_index, noise, precision, device, with_jacobian=True)
 
-    def simulate(self, z, rng=0, noise=None):
+    def simulate(self, z: ArrayLike, rng: Seed = 0, noise: Mapping[str, ArrayLike] | None = None) -> Trajectories:
         """Trajectories of the activity at each parameter (rows of ``z`` (n, D)), as `Trajectories`."""
         z = self._check_parameters(z)
         noise = self._check_noise(noise, len(z))
         return self._simulate(z, stream_key(rng), noise)
 
-    def paper_settings(self):
+    def paper_settings(self) -> dict[str, Any]:
         """The paper's flow and Algorithm 1 for this circuit: keywords of `numepi.infer` (`numepi.paper`).
 
         Raises

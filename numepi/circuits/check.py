@@ -1,10 +1,18 @@
 """Compare a circuit's Jacobian with finite differences: a tool for whoever writes a circuit."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from numepi.annotations import Seed
 from numepi.random_streams import seed_sequence
+
+if TYPE_CHECKING:
+    from numepi.circuits.base import Circuit
 
 __all__ = ["JacobianCheck", "check_jacobian"]
 
@@ -46,7 +54,9 @@ class JacobianCheck:
         )
 
 
-def check_jacobian(circuit, z, rng=0, step=1e-4, tolerance=1e-4, raise_error=True):
+def check_jacobian(
+    circuit: Circuit, z: ArrayLike, rng: Seed = 0, step: float = 1e-4, tolerance: float = 1e-4, raise_error: bool = True
+) -> JacobianCheck:
     """Compare the Jacobian with fourth-order central differences under common random numbers.
 
     Parameters

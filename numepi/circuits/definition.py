@@ -1,6 +1,9 @@
 """What makes a class a circuit, checked when one has been constructed: a line that says what is wrong and where."""
 
+from __future__ import annotations
+
 import inspect
+from typing import Any
 
 __all__ = ["Checked", "check", "constructor_arguments"]
 
@@ -14,8 +17,16 @@ class Checked(type):
         check(circuit)
         return circuit
 
+    @property
+    def __signature__(cls):
+        """The constructor's, for `help` and `inspect.signature`."""
+        if cls.__init__ is object.__init__:
+            return inspect.Signature()
+        signature = inspect.signature(cls.__init__)
+        return signature.replace(parameters=list(signature.parameters.values())[1:])
 
-def constructor_arguments(circuit_class):
+
+def constructor_arguments(circuit_class: Any) -> dict[str, inspect.Parameter]:
     """The arguments of a class's constructor: a dict of `inspect.Parameter`; empty without a constructor.
 
     Raises
@@ -32,15 +43,16 @@ def constructor_arguments(circuit_class):
     return {argument.name: argument for argument in arguments}
 
 
-def check(circuit):
+def check(circuit: Any) -> None:
     """Raise TypeError or ValueError where names, support, arguments and simulation do not make a circuit."""
     where = type(circuit).__name__
     if not isinstance(getattr(circuit, "name", None), str):
         raise TypeError(f"{where} has no name: give the class a short string")
     parameters, statistics = (_names(where, circuit, kind) for kind in ("parameter_names", "statistic_names"))
-    dim = getattr(circuit.support, "dim", None)
+    support = getattr(circuit, "support", None)
+    dim = getattr(support, "dim", None)
     if dim != len(parameters):
-        has = "no support" if circuit.support is None else f"the support {circuit.support!r}"
+        has = "no support" if support is None else f"the support {support!r}"
         few = ", ".join(parameters[:6])
         raise ValueError(f"{where} has {len(parameters)} parameters ({few}) and {has}: give it as many dimensions")
     circuit.settings  # noqa: B018 raises for an argument that was not kept

@@ -1,11 +1,19 @@
 """A user's own statistics function as a circuit: NumPy in, Jacobian by autograd or given."""
 
+from __future__ import annotations
+
 import inspect
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from numepi.circuits.base import Circuit
 from numepi.differentiation import autograd_errors_named
+
+if TYPE_CHECKING:
+    from numepi.support import Support
 
 __all__ = ["FunctionCircuit"]
 
@@ -47,9 +55,17 @@ class FunctionCircuit(Circuit):
     """
 
     def __init__(
-        self, function, support, parameter_names=None, statistic_names=None, jacobian=None, differentiable=True,
-        sign_symmetries=(), name="function", version="1",
-    ):  # fmt: skip
+        self,
+        function: Callable[..., ArrayLike],
+        support: Support,
+        parameter_names: Sequence[str] | None = None,
+        statistic_names: Sequence[str] | None = None,
+        jacobian: Callable[..., ArrayLike] | None = None,
+        differentiable: bool = True,
+        sign_symmetries: Sequence[Sequence[str]] = (),
+        name: str = "function",
+        version: str = "1",
+    ) -> None:
         for argument, value in (("function", function), ("jacobian", jacobian)):
             if not callable(value) and not (argument == "jacobian" and value is None):
                 raise TypeError(f"{argument} is a {type(value).__name__}: expected a function of z (n, D)")
@@ -68,7 +84,7 @@ class FunctionCircuit(Circuit):
             self.statistic_names = _names("statistic_names", statistic_names, len(statistic_names), "f")
 
     @property
-    def settings(self):
+    def settings(self) -> dict[str, Any]:
         """What defines the circuit, as plain values: functions by their qualified names."""
         return {
             "function": _qualified_name(self.function),

@@ -1,5 +1,7 @@
 """Two-dimensional linear dynamical system: oscillation and growth from four recurrent weights (paper: Figure 1)."""
 
+from __future__ import annotations
+
 import math
 from typing import NamedTuple
 
@@ -93,10 +95,10 @@ class LDS(Circuit):
     statistic_names = ("re_lambda1", "im_lambda1")
     support = Support([-10.0] * 4, [10.0] * 4)
 
-    def __init__(self, tau=1.0):
+    def __init__(self, tau: float = 1.0) -> None:
         self.tau = check_number("tau", tau, above=0)
 
-    def emergent_property(self):
+    def emergent_property(self) -> EmergentProperty:
         """Oscillation near 1 Hz: mean [0, 2 pi], variance [0.25^2, (pi/5)^2] (paper: Figure 1)."""
         return EmergentProperty(mean=[0.0, 2 * np.pi], variance=[0.25**2, (np.pi / 5) ** 2])
 

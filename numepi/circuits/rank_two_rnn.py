@@ -5,6 +5,8 @@ the Gram matrix of B: (W + W^T) / 2 = B K B^T / 2, K exchanging U and V, has the
 4 x 4 matrix L^T K L / 2, where B^T B = L L^T.
 """
 
+from __future__ import annotations
+
 import math
 from typing import NamedTuple
 
@@ -196,7 +198,7 @@ class RankTwoRNN(Circuit):
     noise_names = ("noise",)
     parameter_vectors = 4  # U1, U2, V1, V2
 
-    def __init__(self, n_neurons=10, g=0.01, tau=0.1):
+    def __init__(self, n_neurons: int = 10, g: float = 0.01, tau: float = 0.1) -> None:
         self.n_neurons = check_count("n_neurons", n_neurons, least=2)
         self.g = check_number("g", g, least=0)
         self.tau = check_number("tau", tau, above=0)
@@ -206,13 +208,13 @@ class RankTwoRNN(Circuit):
         )
 
     @property
-    def sign_symmetries(self):
+    def sign_symmetries(self) -> tuple[tuple[int, ...], ...]:  # type: ignore[override]
         """The pairs U_k, V_k, which leave W alone; and each neuron in all four, which changes its basis."""
         n = self.n_neurons
         pairs = [(*range(k * n, (k + 1) * n), *range((2 + k) * n, (3 + k) * n)) for k in range(2)]
         return (*pairs, *(tuple(range(j, 4 * n, n)) for j in range(n)))
 
-    def emergent_property(self):
+    def emergent_property(self) -> EmergentProperty:
         """Stable amplification: mean [0.5, 1.5], variance [0.25^2, 0.25^2] (paper: Figure 2)."""
         return EmergentProperty(mean=[0.5, 1.5], variance=[0.25**2, 0.25**2])
 

@@ -1,5 +1,9 @@
 """The variational family: normalizing flows with a readable definition and compiled passes beside it."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from numepi.flow.families.directional import DirectionalFlow
 from numepi.flow.families.distribution import FlowDistribution
 from numepi.flow.families.elementwise import ElementwiseFlow
@@ -23,7 +27,7 @@ __all__ = [
 _FAMILIES = {f.__name__: f for f in (DirectionalFlow, ElementwiseFlow, RealNVP, SplineFlow, SymmetricFlow)}
 
 
-def flow_from_description(description):
+def flow_from_description(description: dict[str, Any]) -> Flow:
     """The flow that has this ``description`` (a dict, as a flow's attribute of that name gives it).
 
     Raises

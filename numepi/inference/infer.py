@@ -1,10 +1,16 @@
 """`numepi.infer`: check everything, choose the solver, run it once per seed, report the best answer."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from numepi.annotations import PathLike, Seed
 from numepi.archive import plain
 from numepi.arguments import check_callable, check_choice, check_count, check_flag
 from numepi.circuits.base import Circuit
@@ -13,7 +19,7 @@ from numepi.inference.assembly import assemble
 from numepi.inference.augmented_lagrangian.solver import AugmentedLagrangian
 from numepi.inference.dual.solver import Dual
 from numepi.inference.problem import Problem, Stream
-from numepi.inference.protocols import Prior, Solver
+from numepi.inference.protocols import Prior
 from numepi.inference.running.checkpoint import Checkpoint
 from numepi.inference.running.progress import Progress
 from numepi.inference.running.run import Budget, run
@@ -21,32 +27,36 @@ from numepi.property.emergent_property import EmergentProperty
 from numepi.random_streams import seed_sequence
 from numepi.worker_threads import check_executor, one_blas_thread
 
+if TYPE_CHECKING:
+    from numepi.inference.running.run import RunState
+    from numepi.result import Result
+
 __all__ = ["infer"]
 
-SOLVERS: dict[str, type[Solver]] = {"dual": Dual, "augmented-lagrangian": AugmentedLagrangian}
+SOLVERS: dict[str, Any] = {"dual": Dual, "augmented-lagrangian": AugmentedLagrangian}
 
 
 def infer(
-    circuit,
-    prop,
-    rng=0,
-    solver="dual",
-    flow=None,
-    gradient="auto",
-    prior=None,
-    max_simulations=None,
-    max_time=None,
-    n_seeds=1,
-    checkpoint=None,
-    resume=False,
-    progress=True,
-    callback=None,
-    precision="float64",
-    device="cpu",
-    executor=None,
-    on_error="report",
-    **solver_settings,
-):
+    circuit: Circuit,
+    prop: EmergentProperty,
+    rng: Seed = 0,
+    solver: str = "dual",
+    flow: Flow | None = None,
+    gradient: str = "auto",
+    prior: Prior | None = None,
+    max_simulations: int | None = None,
+    max_time: float | None = None,
+    n_seeds: int = 1,
+    checkpoint: PathLike | None = None,
+    resume: bool = False,
+    progress: bool = True,
+    callback: Callable[[RunState], object] | None = None,
+    precision: str = "float64",
+    device: str = "cpu",
+    executor: Executor | None = None,
+    on_error: str = "report",
+    **solver_settings: Any,
+) -> Result:
     """Find the maximum-entropy distribution over a circuit's parameters that has an emergent property.
 
     Parameters

@@ -37,7 +37,7 @@ class Batch:
     valid: np.ndarray
     f: np.ndarray
     T: np.ndarray
-    jacobian: np.ndarray = None
+    jacobian: np.ndarray | None = None
 
 
 class Problem:

@@ -1,15 +1,25 @@
 """Simulated activity of a circuit at a few parameters."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from numepi.plotting.style import COLOURS, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from numepi.circuits.base import Trajectories
 
 __all__ = ["activity"]
 
 _MAX_LINES = 8
 
 
-def activity(trajectories, titles=None, figure=None):
+def activity(trajectories: Trajectories, titles: Sequence[str] | None = None, figure: Figure | None = None) -> Any:
     """Draw trajectories, one row of panels per parameter and one column per task, variables in colours.
 
     Parameters

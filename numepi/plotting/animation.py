@@ -1,9 +1,19 @@
 """An animation of a fit: distribution, entropy and constraints as they change; written as a GIF by Pillow."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
+from numepi.annotations import Seed
 from numepi.plotting.planes import plane
 from numepi.plotting.style import BAND, COLOURS, tidy
+
+if TYPE_CHECKING:
+    from numepi.circuits.base import Circuit
 
 __all__ = ["FitRecorder", "animate_fit"]
 
@@ -28,11 +38,15 @@ class FitRecorder:
         |E[T] - target| in standard errors of the solver's batch.
     """
 
-    def __init__(self, every=20, n_samples=1000, rng=0):
+    def __init__(self, every: int = 20, n_samples: int = 1000, rng: Seed = 0) -> None:
         if every < 1 or n_samples < 1:
             raise ValueError(f"every = {every}, n_samples = {n_samples}: both are positive integers")
         self.every, self.n_samples, self.rng = every, n_samples, rng
-        self.steps, self.entropy, self.samples, self.log_density, self.violation = [], [], [], [], []
+        self.steps: list[int] = []
+        self.entropy: list[float] = []
+        self.samples: list[np.ndarray] = []
+        self.log_density: list[np.ndarray] = []
+        self.violation: list[np.ndarray] = []
         self._calls = 0
 
     def __call__(self, state):
@@ -47,7 +61,15 @@ class FitRecorder:
         self._calls += 1
 
 
-def animate_fit(recorder, path, circuit, parameters=(0, 1), target=None, fps=10, dpi=80):
+def animate_fit(
+    recorder: FitRecorder,
+    path: str | Path,
+    circuit: Circuit,
+    parameters: Sequence[int] = (0, 1),
+    target: float | None = None,
+    fps: int = 10,
+    dpi: int = 80,
+) -> Any:
     """Write the frames of a `FitRecorder` as an animated GIF.
 
     Parameters

@@ -1,15 +1,26 @@
 """Distributions side by side, matrices of trends, and the couplings of many parameters."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from numepi.plotting.style import COLOURS, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from numepi.analysis.summary import Summary
+    from numepi.analysis.trends import LinearTrends
+    from numepi.property.emergent_property import EmergentProperty
 
 __all__ = ["coupling_bars", "histograms", "statistic_clouds", "trend_matrix"]
 
 _SIGNIFICANT = 0.05
 
 
-def histograms(ax, samples, label, bins=40):
+def histograms(ax: Axes, samples: Any, label: str, bins: int = 40) -> Any:
     """Overlaid histograms of named samples on common bins.
 
     Parameters
@@ -28,7 +39,7 @@ def histograms(ax, samples, label, bins=40):
     pooled = np.concatenate([np.asarray(v, float) for v in samples.values()])
     edges = np.linspace(pooled.min(), pooled.max(), bins + 1)
     drawn = [
-        ax.hist(values, edges, density=True, color=COLOURS[i], alpha=0.55, label=name)[2]
+        ax.hist(values, edges.tolist(), density=True, color=COLOURS[i], alpha=0.55, label=name)[2]
         for i, (name, values) in enumerate(samples.items())
     ]
     ax.set(xlabel=label, ylabel="density")
@@ -36,7 +47,7 @@ def histograms(ax, samples, label, bins=40):
     return drawn
 
 
-def statistic_clouds(ax, f, prop, names):
+def statistic_clouds(ax: Axes, f: Any, prop: EmergentProperty, names: Any) -> Any:
     """Two statistics of samples, with the property's targets at one and two standard deviations as ellipses.
 
     Parameters
@@ -55,9 +66,9 @@ def statistic_clouds(ax, f, prop, names):
 
     tidy(ax)
     points = ax.scatter(f[:, 0], f[:, 1], s=4, linewidths=0, color="0.6", rasterized=True)
-    spread = np.sqrt(np.array(prop.variance, float))
+    centre, spread = np.array(prop.mean, float), np.sqrt(np.array(prop.variance, float))
     for k in (1, 2):
-        ellipse = Ellipse(prop.mean, *(2 * k * spread), fill=False, edgecolor=COLOURS[1], linewidth=1.6 / k)
+        ellipse = Ellipse(tuple(centre), *(2 * k * spread), fill=False, edgecolor=COLOURS[1], linewidth=1.6 / k)
         ellipse.set_label(f"target ± {k} s.d.")
         ax.add_patch(ellipse)
     ax.set(xlabel=names[0], ylabel=names[1])
@@ -65,7 +76,7 @@ def statistic_clouds(ax, f, prop, names):
     return points
 
 
-def trend_matrix(ax, trends):
+def trend_matrix(ax: Axes, trends: LinearTrends) -> Any:
     """Correlations of `linear_trends` as a coloured matrix with numbers; insignificant ones (p > 0.05) in brackets.
 
     Parameters
@@ -88,7 +99,7 @@ def trend_matrix(ax, trends):
     return image
 
 
-def coupling_bars(ax, summary):
+def coupling_bars(ax: Axes, summary: Summary) -> Any:
     """The strongest pairs of a `Summary` as bars, with the level that chance reaches.
 
     Parameters

@@ -1,15 +1,34 @@
 """Curves: statistics under perturbation, error under silencing, contrast responses, sizes of activity."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from numepi.plotting.style import BAND, COLOURS, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from numepi.analysis.perturbation import Perturbation
+    from numepi.analysis.sc import Silencing
 
 __all__ = ["contrast_curves", "norm_curves", "perturbation_curves", "silencing_curves", "task_flip_points"]
 
 _MAX_LINES = 40
 
 
-def perturbation_curves(ax, perturbation, direction, statistic=0, labels=None, colours=None):
+def perturbation_curves(
+    ax: Axes,
+    perturbation: Perturbation,
+    direction: str,
+    statistic: int = 0,
+    labels: Sequence[str] | None = None,
+    colours: Sequence[str] | None = None,
+) -> Any:
     """A statistic against the displacement along one direction, a line for each point.
 
     Parameters
@@ -36,7 +55,7 @@ def perturbation_curves(ax, perturbation, direction, statistic=0, labels=None, c
     return lines
 
 
-def silencing_curves(ax, silencing, level=0.07):
+def silencing_curves(ax: Axes, silencing: Silencing, level: float = 0.07) -> Any:
     """Mean error rise of both tasks against the strength of silencing, with the spread over circuits.
 
     Parameters
@@ -73,7 +92,9 @@ def silencing_curves(ax, silencing, level=0.07):
     return lines
 
 
-def task_flip_points(ax, pro, anti_silenced, colour=None, size=5):
+def task_flip_points(
+    ax: Axes, pro: ArrayLike, anti_silenced: ArrayLike, colour: str | None = None, size: float = 5
+) -> Any:
     """Anti accuracy under silencing against Pro accuracy without, and the line p_A = 1 - p_P of a flipped task.
 
     Parameters
@@ -88,7 +109,7 @@ def task_flip_points(ax, pro, anti_silenced, colour=None, size=5):
     PathCollection
     """
     tidy(ax)
-    style = {"color": COLOURS[0]} if colour is None else {"c": colour, "cmap": "plasma"}
+    style: dict[str, Any] = {"color": COLOURS[0]} if colour is None else {"c": colour, "cmap": "plasma"}
     points = ax.scatter(pro, anti_silenced, s=size, linewidths=0, rasterized=True, **style)
     line = np.array([0.5, 1.0])
     ax.plot(line, 1 - line, color="black", linewidth=1.2, label="1 − Pro accuracy")
@@ -98,7 +119,9 @@ def task_flip_points(ax, pro, anti_silenced, colour=None, size=5):
     return points
 
 
-def contrast_curves(ax, contrasts, rates, names=("E", "P", "S", "V")):
+def contrast_curves(
+    ax: Axes, contrasts: ArrayLike, rates: np.ndarray, names: Sequence[str] = ("E", "P", "S", "V")
+) -> Any:
     """Steady rates against contrast, a line for each population.
 
     Parameters
@@ -120,7 +143,13 @@ def contrast_curves(ax, contrasts, rates, names=("E", "P", "S", "V")):
     return lines
 
 
-def norm_curves(ax, time, norms, classes=None, class_names=None):
+def norm_curves(
+    ax: Axes,
+    time: ArrayLike,
+    norms: np.ndarray,
+    classes: ArrayLike | None = None,
+    class_names: Sequence[str] | None = None,
+) -> Any:
     """|x(t)| of networks, coloured by class; at most 40 lines.
 
     Parameters

@@ -1,14 +1,29 @@
 """Analytic contours of the LDS: where its real and imaginary statistics are constant (Figure 1, supplement 2)."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from numepi.plotting.planes import plane
 from numepi.plotting.style import COLOURS, tidy
 
+if TYPE_CHECKING:
+    from numepi.circuits.lds import LDS
+    from numepi.property.emergent_property import EmergentProperty
+
 __all__ = ["lds_contours"]
 
 
-def lds_contours(z=None, log_density=None, circuit=None, prop=None, axes=None):
+def lds_contours(
+    z: ArrayLike | None = None,
+    log_density: ArrayLike | None = None,
+    circuit: LDS | None = None,
+    prop: EmergentProperty | None = None,
+    axes: Any = None,
+) -> Any:
     """Contours of growth rate and frequency over (a11, a22) and over (a12, a21), with samples on top.
 
     While the eigenvalues are complex growth depends on a11 + a22 alone, and with a11 = a22 frequency on a12 a21 alone;
@@ -47,7 +62,7 @@ def lds_contours(z=None, log_density=None, circuit=None, prop=None, axes=None):
         value = circuit.statistics(points.reshape(-1, 4))[:, statistic].reshape(x.shape)
         if z is not None:
             plane(ax, z, log_density, (i, j))
-        mean, variance = prop.mean[statistic], prop.variance[statistic]
+        mean, variance = prop.mean[statistic], prop.variance[statistic]  # type: ignore[index] # a tuple by now
         if mean is not None:
             steps, widths = ([0], [2]) if variance is None else (np.arange(-2, 3), [0.7, 1, 2, 1, 0.7])
             levels = mean + np.sqrt(variance or 1.0) * np.array(steps)

@@ -1,15 +1,34 @@
 """Pair plot: every two parameters of samples, coloured by log-density, with the marginals on the diagonal."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from numepi.plotting.style import COLOURS, DENSITY_MAP, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from numepi.support import Support
 
 __all__ = ["pairs"]
 
 _MAX_PANELS = 12
 
 
-def pairs(z, log_density=None, names=None, support=None, modes=None, parameters=None, figure=None):
+def pairs(
+    z: ArrayLike,
+    log_density: ArrayLike | None = None,
+    names: Sequence[str] | None = None,
+    support: Support | None = None,
+    modes: ArrayLike | None = None,
+    parameters: Sequence[str | int] | None = None,
+    figure: Figure | None = None,
+) -> Any:
     """Draw samples in pairs of parameters (the paper's Figures 1D, 4B and 5C).
 
     Parameters

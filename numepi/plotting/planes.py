@@ -1,13 +1,34 @@
 """Two parameters at a time: samples by density, sensitivity arrows, mode paths, frequency contours."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from numepi.plotting.style import COLOURS, DENSITY_MAP, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from numepi.analysis.paths import ModePath
+    from numepi.analysis.sensitivity import Sensitivity
+    from numepi.analysis.stg import FrequencyMap
 
 __all__ = ["arrows", "frequency_contours", "mode_points", "plane"]
 
 
-def plane(ax, z, log_density=None, parameters=(0, 1), names=None, size=4, colour="0.6"):
+def plane(
+    ax: Axes,
+    z: ArrayLike,
+    log_density: ArrayLike | None = None,
+    parameters: Sequence[int] = (0, 1),
+    names: Sequence[str] | None = None,
+    size: float = 4,
+    colour: str = "0.6",
+) -> Any:
     """Scatter two parameters of samples, coloured by log-density, the densest on top.
 
     Parameters
@@ -44,7 +65,15 @@ def plane(ax, z, log_density=None, parameters=(0, 1), names=None, size=4, colour
     return points
 
 
-def arrows(ax, sensitivity, parameters=(0, 1), directions=(0,), scale=1.0, colour="black", labels=None):
+def arrows(
+    ax: Axes,
+    sensitivity: Sensitivity,
+    parameters: Sequence[int] = (0, 1),
+    directions: Sequence[int] = (0,),
+    scale: float = 1.0,
+    colour: str = "black",
+    labels: Sequence[str] | None = None,
+) -> Any:
     """Draw sensitivity directions from their points, each 1/sqrt|eigenvalue| times ``scale`` long.
 
     Parameters
@@ -80,7 +109,7 @@ def arrows(ax, sensitivity, parameters=(0, 1), directions=(0,), scale=1.0, colou
     return drawn
 
 
-def mode_points(ax, path, parameters=(0, 1), colour_map="plasma"):
+def mode_points(ax: Axes, path: ModePath, parameters: Sequence[int] = (0, 1), colour_map: str = "plasma") -> Any:
     """Mark the modes of a path, coloured by the path's parameter, and join them.
 
     Parameters
@@ -101,7 +130,7 @@ def mode_points(ax, path, parameters=(0, 1), colour_map="plasma"):
     )
 
 
-def frequency_contours(ax, plane_map, target=0.55, deviation=0.025):
+def frequency_contours(ax: Axes, plane_map: FrequencyMap, target: float = 0.55, deviation: float = 0.025) -> Any:
     """Contours of the hub's frequency at its target and one and two standard deviations from it.
 
     Parameters

@@ -1,15 +1,24 @@
 """Traces of an optimisation: entropy, constraints with their targets, multipliers and penalty."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from numepi.plotting.style import BAND, COLOURS, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from numepi.result import Result
 
 __all__ = ["traces"]
 
 _MAX_POINTS = 150
 
 
-def traces(result, figure=None):
+def traces(result: Result, figure: Figure | None = None) -> Any:
     """Draw how a result was reached.
 
     Parameters

@@ -1,6 +1,11 @@
 """The two kinds of priors: independent parameters, and a correlated normal."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from numepi.priors.prior import Prior
 from numepi.support import Support
@@ -19,7 +24,7 @@ class IndependentPrior(Prior):
         Families of `numepi.priors.marginals` and `numepi.priors.frozen.Frozen`, whose columns follow each other.
     """
 
-    def __init__(self, parts):
+    def __init__(self, parts: Any) -> None:
         self.parts = tuple(parts)
         lower = np.concatenate([part.lower for part in self.parts])
         self.support = Support(lower, np.concatenate([part.upper for part in self.parts]))
@@ -27,15 +32,15 @@ class IndependentPrior(Prior):
         self._columns = [slice(end - part.size, end) for end, part in zip(ends, self.parts)]
 
     @property
-    def description(self):
+    def description(self) -> dict[str, Any]:  # type: ignore[override]
         """A JSON-able dict."""
         return {"prior": "independent", "parts": [part.description for part in self.parts]}
 
-    def log_prob(self, z):
+    def log_prob(self, z: ArrayLike) -> np.ndarray:
         """See `Prior`."""
         return self._inside(z, lambda part, x: part.log_density(x).sum(axis=1), -np.inf, 1)
 
-    def gradient(self, z):
+    def gradient(self, z: ArrayLike) -> np.ndarray:
         """See `Prior`."""
         return self._inside(z, lambda part, x: part.derivative(x), np.nan, None)
 
@@ -67,7 +72,7 @@ class IndependentPrior(Prior):
 class NormalPrior(Prior):
     """Normal of ``mean`` (D,) and ``covariance`` (D, D)."""
 
-    def __init__(self, mean, covariance):
+    def __init__(self, mean: np.ndarray, covariance: np.ndarray) -> None:
         self.mean, self.covariance = mean, covariance
         self.support = Support(np.full(len(mean), -np.inf), np.full(len(mean), np.inf))
         self._root = np.linalg.cholesky(covariance)
@@ -75,16 +80,16 @@ class NormalPrior(Prior):
         self._log_norm = np.log(np.diag(self._root)).sum() + len(mean) * _LOG_SQRT_2PI
 
     @property
-    def description(self):
+    def description(self) -> dict[str, Any]:  # type: ignore[override]
         """A JSON-able dict."""
         return {"prior": "normal", "mean": self.mean.tolist(), "covariance": self.covariance.tolist()}
 
-    def log_prob(self, z):
+    def log_prob(self, z: ArrayLike) -> np.ndarray:
         """See `Prior`."""
         whitened = np.linalg.solve(self._root, (self._rows(z) - self.mean).T)
         return -0.5 * np.sum(whitened**2, axis=0) - self._log_norm
 
-    def gradient(self, z):
+    def gradient(self, z: ArrayLike) -> np.ndarray:
         """See `Prior`."""
         return (self.mean - self._rows(z)) @ self._precision
 

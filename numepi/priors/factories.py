@@ -1,6 +1,11 @@
 """The priors by name."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from numepi.arguments import check_array, check_number, real_array
 from numepi.priors import marginals
@@ -10,7 +15,7 @@ from numepi.priors.frozen import Frozen, is_frozen
 __all__ = ["beta", "independent", "log_uniform", "multivariate_normal", "normal", "truncated_normal", "uniform"]
 
 
-def uniform(lower, upper):
+def uniform(lower: ArrayLike, upper: ArrayLike) -> IndependentPrior:
     """Uniform on [lower, upper], numbers or arrays (D,), both finite.
 
     It is what an inference without a prior assumes on a box, but normalised, and may cover a part of the support only.
@@ -19,19 +24,21 @@ def uniform(lower, upper):
     return IndependentPrior([marginals.Uniform(**_ordered(columns))])
 
 
-def log_uniform(lower, upper):
+def log_uniform(lower: ArrayLike, upper: ArrayLike) -> IndependentPrior:
     """Uniform in log z, density proportional to 1 / z, on [lower, upper], 0 < lower: for a scale that spans decades."""
     columns = _positive(_columns(lower=lower, upper=upper), "lower")
     return IndependentPrior([marginals.LogUniform(**_ordered(columns))])
 
 
-def normal(mean, standard_deviation):
+def normal(mean: ArrayLike, standard_deviation: ArrayLike) -> IndependentPrior:
     """Normal of ``mean`` and ``standard_deviation``, numbers or arrays (D,), independent of each other."""
     columns = _positive(_columns(mean=mean, standard_deviation=standard_deviation), "standard_deviation")
     return IndependentPrior([marginals.Normal(**columns)])
 
 
-def truncated_normal(mean, standard_deviation, lower, upper):
+def truncated_normal(
+    mean: ArrayLike, standard_deviation: ArrayLike, lower: ArrayLike, upper: ArrayLike
+) -> IndependentPrior:
     """A normal cut to [lower, upper], of which a side may be open (-inf, inf).
 
     ``mean`` and ``standard_deviation`` are those before the cut, and the mean may lie outside: unlike
@@ -41,13 +48,13 @@ def truncated_normal(mean, standard_deviation, lower, upper):
     return IndependentPrior([marginals.TruncatedNormal(**_ordered(_positive(columns, "standard_deviation")))])
 
 
-def beta(a, b, lower=0.0, upper=1.0):
+def beta(a: ArrayLike, b: ArrayLike, lower: ArrayLike = 0.0, upper: ArrayLike = 1.0) -> IndependentPrior:
     """Beta distribution of shapes ``a`` and ``b`` (above 0), stretched to [lower, upper]."""
     columns = _columns(a=a, b=b, lower=lower, upper=upper)
     return IndependentPrior([marginals.Beta(**_ordered(_positive(_positive(columns, "a"), "b")))])
 
 
-def independent(distributions):
+def independent(distributions: Any) -> IndependentPrior:
     """One distribution for each parameter, in the circuit's order.
 
     Parameters
@@ -65,7 +72,7 @@ def independent(distributions):
     """
     if is_frozen(distributions) or isinstance(distributions, IndependentPrior) or np.ndim(distributions) == 0:
         distributions = [distributions]
-    parts = []
+    parts: list[Any] = []
     for i, each in enumerate(distributions):
         if isinstance(each, IndependentPrior):
             parts += each.parts
@@ -81,7 +88,7 @@ def independent(distributions):
     return IndependentPrior(parts)
 
 
-def multivariate_normal(mean, covariance):
+def multivariate_normal(mean: ArrayLike, covariance: ArrayLike) -> NormalPrior:
     """Normal of ``mean`` (D,) and ``covariance`` (D, D), symmetric and positive definite."""
     mean = np.atleast_1d(check_array("mean", mean, None))
     mean = check_array("mean", mean, ("D",))

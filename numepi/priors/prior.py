@@ -1,7 +1,13 @@
 """What every prior of numepi offers: density, gradient, samples, support; and the same on a smaller support."""
 
-import numpy as np
+from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from numepi.annotations import Seed
 from numepi.random_streams import seed_sequence
 from numepi.support import Support
 
@@ -29,28 +35,28 @@ class Prior:
     """
 
     support: Support
-    description: dict
+    description: dict[str, Any]
 
     @property
-    def dim(self):
+    def dim(self) -> int:
         """Number of parameters D."""
         return self.support.dim
 
-    def log_prob(self, z):
+    def log_prob(self, z: ArrayLike) -> np.ndarray:
         """Log p0 (n,) at ``z`` (n, D): normalised; -inf outside of the support, NaN where z is NaN."""
         raise NotImplementedError
 
-    def gradient(self, z):
+    def gradient(self, z: ArrayLike) -> np.ndarray:
         """d log p0 / dz (n, D) at ``z`` (n, D); NaN outside of the support."""
         raise NotImplementedError
 
-    def sample(self, n, rng=0):
+    def sample(self, n: int, rng: Seed = 0) -> np.ndarray:
         """``n`` independent draws (n, D); the same ``rng`` (int, SeedSequence, Generator) gives the same draws."""
         if isinstance(n, bool) or n != int(n) or n < 0:
             raise ValueError(f"n = {n}: give a number of samples, zero or more")
         return self._draw(int(n), np.random.default_rng(seed_sequence(rng)))
 
-    def restricted_to(self, support):
+    def restricted_to(self, support: Support) -> Any:
         """The prior given that z lies in ``support``, as a `RestrictedPrior`.
 
         Raises
@@ -87,7 +93,7 @@ class RestrictedPrior(Prior):
         262,144 draws, with its standard error.
     """
 
-    def __init__(self, prior, support):
+    def __init__(self, prior: Any, support: Support) -> None:
         if support.dim != prior.dim:
             raise ValueError(f"the prior has {prior.dim} parameters and the support {support.dim}: give one each")
         self.prior, self.support = prior, support
@@ -102,13 +108,13 @@ class RestrictedPrior(Prior):
         if not self.mass > 0:
             raise ValueError(f"the prior has no mass on the support {support}: move one of the two, or widen the prior")
 
-    def log_prob(self, z):
+    def log_prob(self, z: ArrayLike) -> np.ndarray:
         """Log p0 - log mass (n,), -inf outside of the support."""
         z = self._rows(z)
         log_p = self.prior.log_prob(z) - np.log(self.mass)
         return np.where(self.support.contains(z) | np.isnan(log_p), log_p, -np.inf)
 
-    def gradient(self, z):
+    def gradient(self, z: ArrayLike) -> np.ndarray:
         """As the prior's; NaN outside of the support."""
         z = self._rows(z)
         return np.where(self.support.contains(z)[:, None], self.prior.gradient(z), np.nan)

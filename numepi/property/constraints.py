@@ -1,7 +1,11 @@
 """The constraints of an emergent property on a circuit's statistics: T, its derivatives, targets and scales."""
 
+from __future__ import annotations
+
 import warnings
+from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +33,7 @@ class Constraints:
         variance, 0.1 of the scale for the others.
     """
 
-    def __init__(self, prop, statistic_names):
+    def __init__(self, prop: Any, statistic_names: Sequence[str]) -> None:
         self.prop = prop
         self.statistic_names = statistic_names
         if len(prop.mean) != len(statistic_names):
@@ -40,7 +44,10 @@ class Constraints:
         self._centre = np.array([0.0 if m is None else m for m in prop.mean])
         names, target, scale, powers = [], [], [], []
         for name, power, value, size in self._monomials():
-            names.append(name), powers.append(power), target.append(value), scale.append(size)
+            names.append(name)
+            powers.append(power)
+            target.append(value)
+            scale.append(size)
         self._powers = np.array(powers, dtype=int).reshape(len(names), len(statistic_names))
         self._factors = [np.repeat(np.arange(len(power)), power).tolist() for power in self._powers]
         # A mean is a constraint on f itself, every other monomial on f - mean.
@@ -105,7 +112,7 @@ class Constraints:
             raise ValueError(f"{argument} of {name!r} needs its mean target: moments are centred on it")
         return index
 
-    def sufficient_statistics(self, f):
+    def sufficient_statistics(self, f: np.ndarray) -> np.ndarray:
         """T of statistics ``f`` (n, k): (n, m)."""
         f = self._check(f)
         centred = f - self._centre
@@ -118,7 +125,7 @@ class Constraints:
         extra = [_user_values(moment, f) for moment in self.prop.functions]
         return np.column_stack([values, *extra]) if extra else values
 
-    def derivative(self, f):
+    def derivative(self, f: np.ndarray) -> np.ndarray:
         """dT/df at statistics ``f`` (n, k): (n, m, k)."""
         f = self._check(f)
         centred = f - self._centre
@@ -132,7 +139,7 @@ class Constraints:
             out[:, row] = _user_derivative(moment, f)
         return out
 
-    def pullback(self, f, jacobian, weights):
+    def pullback(self, f: np.ndarray, jacobian: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Gradient in z of sum_i weights_i T_i(f(z)) for one sample per row.
 
         ``f`` (n, k), ``jacobian`` df/dz (n, k, D), ``weights`` (m,) or (n, m); returns (n, D).
@@ -141,7 +148,7 @@ class Constraints:
         in_f = np.einsum("nm,nmk->nk", weights, self.derivative(f))
         return np.einsum("nk,nkd->nd", in_f, jacobian)
 
-    def recentred(self, offset):
+    def recentred(self, offset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Products of two statistics about the present means mu + ``offset`` (k,), as a linear map of T - mu_opt.
 
         Far from the targets a variance about the target mean says little but how far the mean is; about the present
@@ -163,7 +170,7 @@ class Constraints:
                 matrix[row, mean] -= offset[other]
         return matrix, excess
 
-    def gaussian_multipliers(self):
+    def gaussian_multipliers(self) -> np.ndarray:
         """Natural parameters (m,) of independent normals about the target means: -1 / (2 variance), else 0."""
         multipliers = np.zeros(len(self))
         multipliers[self._is_variance] = -0.5 / self.target[self._is_variance]
@@ -175,7 +182,7 @@ class Constraints:
             raise ValueError(f"statistics have shape {f.shape}: expected (n, {len(self.statistic_names)})")
         return f
 
-    def warn_if_badly_conditioned(self):
+    def warn_if_badly_conditioned(self) -> None:
         """Warn, naming the constraints, when their scales differ so much that one step size cannot serve them all."""
         low, high = int(np.argmin(self.scale)), int(np.argmax(self.scale))
         if self.scale[high] > _SCALE_RATIO_WARNING * self.scale[low]:

@@ -5,7 +5,11 @@ section 1.1): means (T = f), variances about the target mean (T = (f - mu)^2), c
 the user gives.  `numepi.property.constraints` has T itself.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -32,10 +36,10 @@ class Moment:
     """
 
     name: str
-    function: callable
+    function: Callable[..., Any]
     target: float
-    jacobian: callable = None
-    scale: float = None
+    jacobian: Callable[..., Any] | None = None
+    scale: float | None = None
 
 
 @dataclass(frozen=True)
@@ -67,11 +71,11 @@ class EmergentProperty:
     >>> prop = EmergentProperty(mean=[0, 6.283], variance=[0.0625, 0.395])
     """
 
-    mean: tuple
-    variance: tuple = None
-    covariance: dict = field(default_factory=dict)
-    moments: dict = field(default_factory=dict)
-    functions: tuple = ()
+    mean: Sequence[float | None]
+    variance: Sequence[float | None] | None = None
+    covariance: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    moments: Mapping[tuple[str, int], float] = field(default_factory=dict)
+    functions: Sequence[Moment] = ()
 
     def __post_init__(self):
         mean = _targets(self.mean, "mean")
@@ -99,7 +103,7 @@ class EmergentProperty:
             if not isinstance(power, (int, float, np.number)) or power < 3 or power % 1 != 0:
                 raise ValueError(f"moments[{name!r}, {power}]: powers are integers from 3 (use variance for 2)")
 
-    def constraints(self, statistic_names):
+    def constraints(self, statistic_names: Sequence[str]) -> Constraints:
         """The property as `Constraints` on the statistics of these names, in this order.
 
         Raises
@@ -110,18 +114,18 @@ class EmergentProperty:
         """
         return Constraints(self, tuple(statistic_names))
 
-    def description(self):
+    def description(self) -> dict[str, Any]:
         """A dict of plain numbers and strings; user functions appear by name only."""
         return {
             "mean": list(self.mean),
-            "variance": list(self.variance),
+            "variance": list(self.variance or ()),
             "covariance": [[*names, value] for names, value in self.covariance.items()],
             "moments": [[name, int(power), value] for (name, power), value in self.moments.items()],
             "functions": [[m.name, float(m.target), m.scale] for m in self.functions],
         }
 
     @classmethod
-    def from_description(cls, description, functions=()):
+    def from_description(cls, description: dict[str, Any], functions: Sequence[Moment] = ()) -> EmergentProperty:
         """Rebuild the property; ``functions`` are the `Moment` objects that the description names."""
         named = {m.name: m for m in functions}
         missing = [name for name, *_ in description["functions"] if name not in named]

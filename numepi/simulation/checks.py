@@ -135,7 +135,7 @@ class _Stage(NamedTuple):
     name: str
     function: Callable
     arguments: tuple
-    count: str
+    counted: str
     expected: int
     pair: bool
 
@@ -209,14 +209,14 @@ def _check_stage(stage, real):
     of_pair = " first" if stage.pair else ""
     if not isinstance(returned, types.BaseTuple):
         raise _Fault(
-            f"{stage.name} returns {_described(returned)}{of_pair}: expected a tuple of {stage.count} = "
+            f"{stage.name} returns {_described(returned)}{of_pair}: expected a tuple of {stage.counted} = "
             f"{stage.expected}; one number is written (x,)"
         )
     if stage.pair and not isinstance(linearisation, types.BaseTuple):
         what = _described(linearisation)
         raise _Fault(f"{stage.name} returns {what} as its linearisation: expected a tuple; one number is written (x,)")
     if len(returned) != stage.expected:
-        raise _Fault(f"{stage.name} returns {len(returned)} numbers{of_pair}: {stage.count} is {stage.expected}")
+        raise _Fault(f"{stage.name} returns {len(returned)} numbers{of_pair}: {stage.counted} is {stage.expected}")
     for place, item in enumerate(returned):
         if types.unliteral(item) != real:
             raise _Fault(

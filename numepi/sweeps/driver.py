@@ -1,10 +1,14 @@
 """`numepi.sweep`: hand the tasks to an executor, and keep the index of what comes back."""
 
+from __future__ import annotations
+
 import sys
-from concurrent.futures import BrokenExecutor, CancelledError, as_completed
+from collections.abc import Iterable
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, as_completed
 from contextlib import nullcontext
 from pathlib import Path
 
+from numepi.annotations import PathLike, Seed
 from numepi.archive import check_writable
 from numepi.random_streams import seed_sequence
 from numepi.sweeps.index import IndexFile, SweepIndex, load_sweep
@@ -18,7 +22,15 @@ _LOST = {"status": "lost", "message": "its worker died: run the sweep again with
 _SAME = ("circuit", "circuit_settings", "property", "settings", "seed")
 
 
-def sweep(tasks, executor=None, out="sweep", rng=0, resume=False, threads=None, progress=True):
+def sweep(
+    tasks: Iterable[Task],
+    executor: Executor | None = None,
+    out: PathLike = "sweep",
+    rng: Seed = 0,
+    resume: bool = False,
+    threads: int | None = None,
+    progress: bool = True,
+) -> SweepIndex:
     """Run many inferences, in this process or on an executor; the same bits come from any of them.
 
     Parameters

@@ -1,14 +1,22 @@
 """The index of a sweep: one row for each task, in one file, read without opening any result."""
 
+from __future__ import annotations
+
 import json
 import os
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from numepi.annotations import PathLike
 from numepi.storage import load
+
+if TYPE_CHECKING:
+    from numepi.result import Result
 
 __all__ = ["IndexFile", "SweepIndex", "load_sweep"]
 
@@ -30,7 +38,7 @@ class SweepIndex:
     ``"interrupted"``, ``"error"`` (the run raised: see ``message``) or ``"lost"`` (its worker died).
     """
 
-    def __init__(self, directory, rows):
+    def __init__(self, directory: PathLike, rows: Sequence[dict[str, Any]]) -> None:
         self.directory = Path(directory)
         self.rows = rows
 
@@ -41,16 +49,16 @@ class SweepIndex:
         return self.rows[position]
 
     @property
-    def missing(self):
+    def missing(self) -> SweepIndex:
         """The rows without a result, as an index."""
         return SweepIndex(self.directory, [row for row in self.rows if row["path"] is None])
 
-    def where(self, **values):
+    def where(self, **values: Any) -> SweepIndex:
         """The rows that have these values, as an index: of a column, a label, a setting or a circuit's setting."""
         rows = [row for row in self.rows if all(_value(row, k) == v for k, v in values.items())]
         return SweepIndex(self.directory, rows)
 
-    def column(self, name):
+    def column(self, name: str) -> np.ndarray:
         """One column, label or setting of all rows: an array of floats for numbers (NaN: none), else of objects."""
         values = [_value(row, name) for row in self.rows]
         if name in _NUMBERS:
@@ -59,7 +67,7 @@ class SweepIndex:
         out[:] = values
         return out
 
-    def best(self, **values):
+    def best(self, **values: Any) -> dict[str, Any]:
         """The row of greatest entropy among the runs that met their constraints: the paper's choice.
 
         With keywords, among those that `where` selects.  A prior's runs compare by entropy relative to it.
@@ -76,7 +84,7 @@ class SweepIndex:
             raise ValueError(f"none of {len(rows)} runs met its constraints ({found or 'nothing matches'})")
         return min(met, key=lambda row: row["relative_entropy"])
 
-    def result(self, row, **arguments):
+    def result(self, row: Mapping[str, Any], **arguments: Any) -> Result:
         """Load the result of a row; ``arguments`` are those of `numepi.load`."""
         if row["path"] is None:
             raise ValueError(f"run {row['run']} has no result: it is {row['status']} ({row['message']})")
@@ -94,7 +102,7 @@ class SweepIndex:
         return f"<numepi sweep in {self.directory}: {len(self) - len(self.missing)} of {len(self)} runs done>"
 
 
-def load_sweep(directory):
+def load_sweep(directory: PathLike) -> SweepIndex:
     """The `SweepIndex` of the sweep in ``directory``, also while it runs.
 
     Raises

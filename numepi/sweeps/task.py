@@ -1,11 +1,14 @@
 """One run of a sweep: what to infer, with which settings and seed, and the row that describes it."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from numepi.annotations import Seed
 from numepi.archive import plain
 from numepi.circuits.base import Circuit
 from numepi.property.emergent_property import EmergentProperty
@@ -43,7 +46,7 @@ class Task:
     circuit: Circuit
     prop: EmergentProperty
     settings: dict = field(default_factory=dict)
-    seed: object = None
+    seed: Seed | None = None
     labels: dict = field(default_factory=dict)
 
     def __post_init__(self):
@@ -57,7 +60,7 @@ class Task:
         if taken:
             raise ValueError(f"labels of a task hold {taken}, which are columns of the index: choose other names")
 
-    def seed_at(self, root, position):
+    def seed_at(self, root: np.random.SeedSequence, position: int) -> np.random.SeedSequence:
         """The task's seed in a sweep of seed ``root``: its own, else the child of its position."""
         if self.seed is not None:
             return seed_sequence(self.seed)

@@ -1,6 +1,7 @@
 """A class that does not make a circuit is refused when a circuit is made of it, in a line that names what and where."""
 
 import dataclasses
+import inspect
 from typing import NamedTuple
 
 import numpy as np
@@ -76,6 +77,7 @@ class V1Values(ne.circuits.V1):
 def test_classes_that_make_circuits():
     assert Row(2.0).settings == {"rate": 2.0} and repr(Row()) == "Row()"
     assert Plain().settings == {} and repr(Plain()) == "Plain()"
+    assert str(inspect.signature(Row)) == "(rate=1.0)" and str(inspect.signature(Plain)) == "()"
     assert repr(Taller(3.0)) == "Taller(height=3.0)"
     np.testing.assert_array_equal(Taller(3.0).statistics([[0.5, 0.1]]), [[1.5]])
 

@@ -1,5 +1,7 @@
 """Superior colliculus: rapid switching between a Pro and an Anti task (paper: Figures 4 and 5)."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from numepi.arguments import check_choice, check_count, check_number
@@ -68,24 +70,24 @@ class SC(Circuit):
 
     def __init__(
         self,
-        trials=200,
-        decision_slope=100.0,
-        silencing=0.0,
-        window="delay",
-        stimulus="left",
-        dt=0.024,
-        tau=0.09,
-        offset=0.05,
-        width=0.5,
-        noise=0.2,
-        start_mean=0.1,
-        start_noise=0.005,
-        constant_input=0.75,
-        pro_input=0.5,
-        rule_input=0.6,
-        choice_input=0.25,
-        light_input=0.5,
-    ):
+        trials: int = 200,
+        decision_slope: float = 100.0,
+        silencing: float = 0.0,
+        window: str = "delay",
+        stimulus: str = "left",
+        dt: float = 0.024,
+        tau: float = 0.09,
+        offset: float = 0.05,
+        width: float = 0.5,
+        noise: float = 0.2,
+        start_mean: float = 0.1,
+        start_noise: float = 0.005,
+        constant_input: float = 0.75,
+        pro_input: float = 0.5,
+        rule_input: float = 0.6,
+        choice_input: float = 0.25,
+        light_input: float = 0.5,
+    ) -> None:
         self.trials = check_count("trials", trials)
         self.decision_slope = check_number("decision_slope", decision_slope, above=0)
         self.silencing = check_number("silencing", silencing, least=0, most=1)
@@ -104,12 +106,12 @@ class SC(Circuit):
         self.choice_input = check_number("choice_input", choice_input)
         self.light_input = check_number("light_input", light_input)
 
-    def emergent_property(self):
+    def emergent_property(self) -> EmergentProperty:
         """Both tasks at 75 % with variance 0.075^2 over parameters and trials (paper: Figure 4)."""
         return EmergentProperty(mean=[0.75, 0.75], variance=[0.075**2, 0.075**2])
 
     @property
-    def time(self):
+    def time(self) -> np.ndarray:
         """Sample times in seconds."""
         return np.arange(-(-_microseconds(_DURATION) // _microseconds(self.dt))) * self.dt
 

@@ -4,7 +4,10 @@ The four-fold symmetry gives every W the same eigenvectors, the columns of `EIGE
 diag; the weights are linear in the eigenvalues, z = A lambda (science: section 4.5; paper: Figure 4).
 """
 
+from __future__ import annotations
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 __all__ = ["EIGENMODES", "EIGENMODE_NAMES", "eigenvalues", "matrix", "weights"]
 
@@ -15,18 +18,18 @@ EIGENMODES.setflags(write=False)
 _SIGNS = np.array([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]])
 
 
-def matrix(z):
+def matrix(z: ArrayLike) -> np.ndarray:
     """Connectivity W of z = (sW, vW, hW, dW): (..., 4) to (..., 4, 4); rows receive, in the order LP, LA, RP, RA."""
     s, v, h, d = np.moveaxis(np.asarray(z, np.float64), -1, 0)
     rows = [[s, v, h, d], [v, s, d, h], [h, d, s, v], [d, h, v, s]]
     return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
 
 
-def eigenvalues(z):
+def eigenvalues(z: ArrayLike) -> np.ndarray:
     """Eigenvalues (all, side, task, diag) of z = (sW, vW, hW, dW): (..., 4) to (..., 4)."""
     return np.asarray(z, np.float64) @ _SIGNS.T
 
 
-def weights(eigenvalues):
+def weights(eigenvalues: ArrayLike) -> np.ndarray:
     """Weights z = A lambda of the eigenvalues (all, side, task, diag): (..., 4) to (..., 4)."""
     return np.asarray(eigenvalues, np.float64) @ _SIGNS.T / 4

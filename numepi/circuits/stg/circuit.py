@@ -1,5 +1,7 @@
 """Stomatogastric subcircuit: frequency of the hub neuron between a fast and a slow pair (paper: Figure 1)."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from numepi.arguments import check_count, check_number
@@ -52,7 +54,14 @@ class STG(Circuit):
     support = Support([4.0, 0.01], [8.0, 4.0])
     noise_names = ("noise",)
 
-    def __init__(self, steps=300, dt=0.025, softmax_slope=100.0, noise=1e-12, physiology=None):
+    def __init__(
+        self,
+        steps: int = 300,
+        dt: float = 0.025,
+        softmax_slope: float = 100.0,
+        noise: float = 1e-12,
+        physiology: STGPhysiology | None = None,
+    ) -> None:
         self.steps = check_count("steps", steps)
         if self.steps < _DROPPED + _WINDOW:
             raise ValueError(f"steps = {steps}: the spectrum needs at least {_DROPPED + _WINDOW}")
@@ -61,7 +70,7 @@ class STG(Circuit):
         self.noise = check_number("noise", noise, least=0)
         self.physiology = None if physiology is None else STGPhysiology(*physiology)
 
-    def emergent_property(self):
+    def emergent_property(self) -> EmergentProperty:
         """Intermediate hub frequency: mean 0.55 Hz, variance 0.025^2 Hz^2 (paper: Figure 1)."""
         return EmergentProperty(mean=[0.55], variance=[0.025**2])
 

@@ -1,8 +1,11 @@
 """Primary visual cortex: noise-driven variability of a stochastic stabilised supralinear network (paper: Figure 3)."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from numepi.arguments import check_array, check_count, check_number
 from numepi.circuits.base import Circuit, Trajectories
@@ -73,18 +76,18 @@ class V1(Circuit):
 
     def __init__(
         self,
-        contrast=0.0,
-        trials=100,
-        steps=200,
-        dt=5e-4,
-        tau=1e-3,
-        tau_noise=5e-3,
-        observe_from=0.075,
-        start_range=(10.0, 25.0),
-        weights=WEIGHTS,
-        baseline_input=BASELINE_INPUT,
-        contrast_input=CONTRAST_INPUT,
-    ):
+        contrast: float = 0.0,
+        trials: int = 100,
+        steps: int = 200,
+        dt: float = 5e-4,
+        tau: float = 1e-3,
+        tau_noise: float = 5e-3,
+        observe_from: float = 0.075,
+        start_range: ArrayLike = (10.0, 25.0),
+        weights: ArrayLike = WEIGHTS,
+        baseline_input: ArrayLike = BASELINE_INPUT,
+        contrast_input: ArrayLike = CONTRAST_INPUT,
+    ) -> None:
         self.contrast = check_number("contrast", contrast, least=0)
         self.trials = check_count("trials", trials)
         self.steps = check_count("steps", steps)
@@ -105,20 +108,20 @@ class V1(Circuit):
             )
 
     @property
-    def time(self):
+    def time(self) -> np.ndarray:
         """Sample times in seconds, (steps + 1,)."""
         return np.arange(self.steps + 1) * self.dt
 
     @property
-    def inputs(self):
+    def inputs(self) -> np.ndarray:
         """h = h_b + contrast h_c, (4,)."""
         return np.array(self.baseline_input) + self.contrast * np.array(self.contrast_input)
 
-    def emergent_property(self, mean=5.0):
+    def emergent_property(self, mean: float = 5.0) -> EmergentProperty:
         """Standard deviation of the excitatory rate: mean 5 or 10 Hz, variance 1 Hz^2 (paper: Figure 3)."""
         return EmergentProperty(mean=[check_number("mean", mean, above=0)], variance=[1.0])
 
-    def steady_state(self, inputs=None):
+    def steady_state(self, inputs: ArrayLike | None = None) -> np.ndarray:
         """Rates at which the noise-free circuit rests.
 
         Parameters
@@ -145,7 +148,7 @@ class V1(Circuit):
                 rates = rates + 0.2 * change
         return np.where(at_rest.all(axis=-1, keepdims=True), rates, np.nan)
 
-    def input_responses(self, change=(0.02, 0.02, 0.2, 0.2)):
+    def input_responses(self, change: ArrayLike = (0.02, 0.02, 0.2, 0.2)) -> np.ndarray:
         """Change of each steady rate when the input to one population rises.
 
         A negative diagonal element is the paradoxical effect: the rate of a population falls when its input rises.
@@ -163,7 +166,7 @@ class V1(Circuit):
         change = np.array(_tuples("change", change, (4,)))
         return (self.steady_state(self.inputs + np.diag(change)) - self.steady_state()).T
 
-    def input_step(self, change, duration=0.05):
+    def input_step(self, change: ArrayLike, duration: float = 0.05) -> Trajectories:
         """Noise-free rates after the input steps up from rest at time 0.
 
         Parameters

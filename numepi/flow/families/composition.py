@@ -4,14 +4,23 @@ The chain ends with the map to the support.  `sample` and `log_prob` run the com
 primitives; `sample_definition` and `log_prob_definition` are the same maps written in `autograd.numpy`.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
 import autograd.numpy as anp
 import numpy as np
 from autograd.tracer import isbox
 
+from numepi.annotations import Seed
 from numepi.flow.passes import primitives
 from numepi.flow.passes.batches import chunks
 from numepi.flow.passes.chain import LOG_SQRT_2PI, ForwardPass, InversePass
 from numepi.random_streams import seed_sequence
+
+if TYPE_CHECKING:
+    from numepi.support import Support
 
 __all__ = ["ComposedFlow"]
 
@@ -30,7 +39,7 @@ class ComposedFlow:
     precision : "float64" or "float32"
     """
 
-    def __init__(self, support, transforms, precision):
+    def __init__(self, support: Support, transforms: Sequence[Any], precision: str) -> None:
         self.support = support
         self.dim = support.dim
         self.transforms = transforms
@@ -40,12 +49,12 @@ class ComposedFlow:
         self._slices = [slice(int(end) - t.n_parameters, int(end)) for end, t in zip(ends, transforms)]
         self._tape_bytes = 8 * (self.dim + sum(t.tape_size for t in transforms))
 
-    def initial_parameters(self, rng=0):
+    def initial_parameters(self, rng: Seed = 0) -> np.ndarray:
         """Parameters (n_parameters,) of the identity: the base, mapped to the support; hidden weights are random."""
         generator = np.random.default_rng(seed_sequence(rng))
         return np.concatenate([t.initial_parameters(generator) for t in self.transforms])
 
-    def absorb_affine(self, theta, log_scale, shift):
+    def absorb_affine(self, theta: np.ndarray, log_scale: np.ndarray, shift: np.ndarray) -> None:
         """Write x -> x exp(log_scale) + shift, (D,) each, before the support map into theta of an identity flow.
 
         Raises
@@ -62,7 +71,7 @@ class ComposedFlow:
                 "stages or more, or post_affine=True (needed for scales beyond exp(4 per stage))"
             )
 
-    def layout(self):
+    def layout(self) -> list[tuple[str, tuple[int, ...], int]]:
         """What theta holds: list of (name, shape, offset)."""
         rows = []
         for number, (transform, part) in enumerate(zip(self.transforms, self._slices)):
@@ -72,7 +81,7 @@ class ComposedFlow:
                 offset += int(np.prod(shape))
         return rows
 
-    def sample(self, theta, base):
+    def sample(self, theta: np.ndarray, base: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Push base normals through the flow.
 
         Parameters
@@ -97,7 +106,9 @@ class ComposedFlow:
             return primitives.sample(self, theta, base, [])
         return _read_samples(self._forward(*self._check(theta, base, "base")))
 
-    def sample_with_pullback(self, theta, base):
+    def sample_with_pullback(
+        self, theta: np.ndarray, base: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, Callable[[np.ndarray, np.ndarray], np.ndarray]]:
         """As `sample`, with the pullback of both outputs.
 
         Returns
@@ -110,7 +121,9 @@ class ComposedFlow:
         z, log_q, pull = self._sample_and_pull(theta, base)
         return z, log_q, lambda grad_z, grad_log_q: pull(grad_z, grad_log_q, False)[0]
 
-    def sample_with_full_pullback(self, theta, base):
+    def sample_with_full_pullback(
+        self, theta: np.ndarray, base: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]]:
         """As `sample_with_pullback`, and the pullback gives the gradients in theta and in base (n, D)."""
         z, log_q, pull = self._sample_and_pull(theta, base)
 
@@ -134,13 +147,15 @@ class ComposedFlow:
 
         return z, log_q, pull
 
-    def log_prob(self, theta, z):
+    def log_prob(self, theta: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Log q(z) (n,) at ``z`` (n, D): -inf outside of the support, NaN where z is NaN."""
         if isbox(theta) or isbox(z):
             return primitives.log_prob(self, theta, z, [])
         return _read_densities(self._inverse(*self._check(theta, z, "z")))
 
-    def log_prob_with_pullback(self, theta, z):
+    def log_prob_with_pullback(
+        self, theta: np.ndarray, z: np.ndarray
+    ) -> tuple[np.ndarray, Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]]:
         """As `log_prob`, with its pullback.
 
         Returns
@@ -162,12 +177,12 @@ class ComposedFlow:
 
         return log_q, pullback
 
-    def log_prob_gradient(self, theta, z):
+    def log_prob_gradient(self, theta: np.ndarray, z: np.ndarray) -> np.ndarray:
         """d log q / dz (n, D) at ``z`` (n, D); NaN in rows outside of the support."""
         batch, weight = self._inverse(*self._check(theta, z, "z")), np.ones(len(z))
         return np.concatenate([chunk.run().pull(weight[chunk.rows], None, 0) for chunk in batch])
 
-    def log_prob_hessian_product(self, theta, z, v):
+    def log_prob_hessian_product(self, theta: np.ndarray, z: np.ndarray, v: np.ndarray) -> np.ndarray:
         """d^2 log q / dz^2 times ``v`` (n, D), row by row, at ``z`` (n, D): forward over reverse; NaN outside."""
         theta, z = self._check(theta, z, "z")
         v = np.asarray(v, np.float64)
@@ -175,7 +190,7 @@ class ComposedFlow:
             raise ValueError(f"v has shape {v.shape}: expected that of z, {z.shape}")
         return np.concatenate([chunk.run().hessian_product(v[chunk.rows]) for chunk in self._inverse(theta, z)])
 
-    def sample_definition(self, theta, base):
+    def sample_definition(self, theta: Any, base: Any) -> tuple[Any, Any]:
         """`sample` in plain `autograd.numpy`: the readable definition."""
         x = base
         log_q = anp.sum(-0.5 * x * x - LOG_SQRT_2PI, axis=1)
@@ -184,7 +199,7 @@ class ComposedFlow:
             log_q = log_q - log_det
         return x, log_q
 
-    def log_prob_definition(self, theta, z):
+    def log_prob_definition(self, theta: Any, z: Any) -> Any:
         """`log_prob` in plain `autograd.numpy`, for z inside the support."""
         x, log_q = z, 0.0
         for transform, part in zip(self.transforms[::-1], self._slices[::-1]):

@@ -1,5 +1,10 @@
 """What flows made of couplings share: stages with permutations between them, then the map to the support."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from numepi.flow.elementwise.affine import ElementwiseAffine
@@ -31,7 +36,7 @@ class CouplingFlow(ComposedFlow):
         If a number is out of its range or a name is unknown.
     """
 
-    def __init__(self, support, settings, make_coupling):
+    def __init__(self, support: Support, settings: dict[str, Any], make_coupling: Callable[..., Any]) -> None:
         self.settings = settings
         stages, precision = settings["stages"], settings["precision"]
         coupling = make_coupling()
@@ -68,7 +73,7 @@ class CouplingFlow(ComposedFlow):
         }
 
     @property
-    def description(self):
+    def description(self) -> dict[str, Any]:
         """A JSON-able dict that `numepi.flow.flow_from_description` takes."""
         return {"family": type(self).__name__, "support": self.support.description, **self.settings}
 

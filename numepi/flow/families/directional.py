@@ -1,10 +1,18 @@
 """Directional flow: for parameters that are a few vectors over the same units, as in low-rank networks."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from numepi.flow.couplings.directional.stack import DirectionStack
 from numepi.flow.elementwise.sinh_arcsinh import SinhArcsinh
 from numepi.flow.elementwise.support import SupportMap
 from numepi.flow.families.composition import ComposedFlow
 from numepi.flow.families.coupling import CouplingFlow
+
+if TYPE_CHECKING:
+    from numepi.support import Support
 
 __all__ = ["DirectionalFlow"]
 
@@ -46,14 +54,14 @@ class DirectionalFlow(CouplingFlow):
 
     def __init__(
         self,
-        support,
-        vectors,
-        stages=8,
-        hidden=(32, 32),
-        anchors=0,
-        box_map="gaussian-cdf",
-        precision="float64",
-    ):
+        support: Support,
+        vectors: int,
+        stages: int = 8,
+        hidden: Sequence[int] = (32, 32),
+        anchors: int = 0,
+        box_map: str = "gaussian-cdf",
+        precision: str = "float64",
+    ) -> None:
         settings = self.check_settings(support, stages, hidden, True, box_map, 0, precision)
         del settings["seed"], settings["post_affine"]  # no permutations, and always
         if vectors != int(vectors) or vectors < 2 or support.dim % vectors:

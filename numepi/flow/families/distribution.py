@@ -1,8 +1,19 @@
 """A flow with its parameters fixed: a distribution to sample and to interrogate."""
 
-import numpy as np
+from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from numepi.annotations import Seed
 from numepi.random_streams import seed_sequence
+
+if TYPE_CHECKING:
+    from numepi.flow.protocol import Flow
+    from numepi.support import Support
 
 __all__ = ["FlowDistribution"]
 
@@ -22,7 +33,7 @@ class FlowDistribution:
         What the coordinates of z are called; z1, z2, ... by default.
     """
 
-    def __init__(self, flow, theta, parameter_names=None):
+    def __init__(self, flow: Flow, theta: ArrayLike, parameter_names: Sequence[str] | None = None) -> None:
         theta = np.array(theta, dtype=np.float64)
         if theta.shape != (flow.n_parameters,):
             raise ValueError(f"theta has shape {theta.shape}: this flow expects ({flow.n_parameters},)")
@@ -37,39 +48,39 @@ class FlowDistribution:
         self.parameter_names = tuple(parameter_names)
 
     @property
-    def dim(self):
+    def dim(self) -> int:
         """Number of dimensions D."""
         return self.flow.dim
 
     @property
-    def support(self):
+    def support(self) -> Support:
         """Where the samples live."""
         return self.flow.support
 
-    def sample(self, n, rng=0):
+    def sample(self, n: int, rng: Seed = 0) -> np.ndarray:
         """``n`` independent samples (n, D); the same ``rng`` (int, SeedSequence, Generator) gives the same samples."""
         return self.sample_with_log_prob(n, rng)[0]
 
-    def sample_with_log_prob(self, n, rng=0):
+    def sample_with_log_prob(self, n: int, rng: Seed = 0) -> tuple[np.ndarray, np.ndarray]:
         """Samples (n, D) and their log density (n,), which comes free with them."""
         if n != int(n) or n < 0:
             raise ValueError(f"n = {n}: give a number of samples, zero or more")
         base = np.random.default_rng(seed_sequence(rng)).standard_normal((int(n), self.dim))
         return self.flow.sample(self.theta, base)
 
-    def log_prob(self, z):
+    def log_prob(self, z: ArrayLike) -> np.ndarray:
         """Log q (n,) at ``z`` (n, D)."""
-        return self.flow.log_prob(self.theta, z)
+        return self.flow.log_prob(self.theta, np.asarray(z, np.float64))
 
-    def gradient(self, z):
+    def gradient(self, z: ArrayLike) -> np.ndarray:
         """d log q / dz (n, D) at ``z`` (n, D)."""
-        return self.flow.log_prob_gradient(self.theta, z)
+        return self.flow.log_prob_gradient(self.theta, np.asarray(z, np.float64))
 
-    def hessian_vector_product(self, z, v):
+    def hessian_vector_product(self, z: ArrayLike, v: ArrayLike) -> np.ndarray:
         """d^2 log q / dz^2 times ``v`` (n, D) at ``z`` (n, D), row by row, without forming the matrices."""
-        return self.flow.log_prob_hessian_product(self.theta, z, v)
+        return self.flow.log_prob_hessian_product(self.theta, np.asarray(z, np.float64), np.asarray(v, np.float64))
 
-    def hessian(self, z):
+    def hessian(self, z: ArrayLike) -> np.ndarray:
         """d^2 log q / dz^2 (n, D, D) at ``z`` (n, D), exact and symmetric."""
         z = np.asarray(z, np.float64)
         if z.ndim != 2 or z.shape[1] != self.dim:

@@ -1,5 +1,9 @@
 """Flow of coordinates that do not depend on each other: the family for one parameter."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from numepi.flow.couplings.spline.elementwise import ElementwiseSpline
 from numepi.flow.elementwise.support import SupportMap
 from numepi.flow.families.composition import ComposedFlow
@@ -35,7 +39,14 @@ class ElementwiseFlow(ComposedFlow):
         If a number is out of its range or a name is unknown.
     """
 
-    def __init__(self, support, stages=2, bins=16, box_map="gaussian-cdf", precision="float64"):
+    def __init__(
+        self,
+        support: Support,
+        stages: int = 2,
+        bins: int = 16,
+        box_map: str = "gaussian-cdf",
+        precision: str = "float64",
+    ) -> None:
         if not isinstance(support, Support):
             raise TypeError(f"support must be a numepi.Support, got {type(support).__name__}")
         if stages != int(stages) or stages < 1:
@@ -49,7 +60,7 @@ class ElementwiseFlow(ComposedFlow):
         super().__init__(support, [*splines, SupportMap(support, box_map, precision)], precision)
 
     @property
-    def description(self):
+    def description(self) -> dict[str, Any]:
         """A JSON-able dict that `numepi.flow.flow_from_description` takes."""
         return {"family": type(self).__name__, "support": self.support.description, **self.settings}
 

@@ -1,16 +1,25 @@
 """Parameters that make a flow start as a Gaussian on its support (Algorithm 1, step 1)."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import autograd.numpy as anp
 import numpy as np
 from autograd import value_and_grad
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize
+
+from numepi.annotations import Seed
 
 __all__ = ["fit_gaussian"]
 
 _NODES = 64
 
 
-def fit_gaussian(flow, mean=None, standard_deviation=None, rng=0):
+def fit_gaussian(
+    flow: Any, mean: ArrayLike | None = None, standard_deviation: ArrayLike | None = None, rng: Seed = 0
+) -> np.ndarray:
     """Parameters theta (n_parameters,) for which q is close to N(mean, diag(standard_deviation^2)) on the support.
 
     Before the support map the flow is an element-wise x exp(a) + b, with the a and b that maximise the evidence lower

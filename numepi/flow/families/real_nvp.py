@@ -1,7 +1,15 @@
 """Real NVP: the flow of the paper, affine couplings with fixed permutations between them."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from numepi.flow.couplings.affine.coupling import AffineCoupling
 from numepi.flow.families.coupling import CouplingFlow
+
+if TYPE_CHECKING:
+    from numepi.support import Support
 
 __all__ = ["RealNVP"]
 
@@ -36,13 +44,13 @@ class RealNVP(CouplingFlow):
 
     def __init__(
         self,
-        support,
-        stages=3,
-        hidden=(50, 50),
-        post_affine=False,
-        box_map="gaussian-cdf",
-        seed=0,
-        precision="float64",
-    ):
+        support: Support,
+        stages: int = 3,
+        hidden: Sequence[int] = (50, 50),
+        post_affine: bool = False,
+        box_map: str = "gaussian-cdf",
+        seed: int = 0,
+        precision: str = "float64",
+    ) -> None:
         settings = self.check_settings(support, stages, hidden, post_affine, box_map, seed, precision)
         super().__init__(support, settings, lambda: AffineCoupling(support.dim, settings["hidden"], precision))

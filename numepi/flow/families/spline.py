@@ -1,7 +1,15 @@
 """Neural spline flow: couplings of monotone rational-quadratic splines, with fixed permutations between them."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from numepi.flow.couplings.spline.coupling import SplineCoupling
 from numepi.flow.families.coupling import CouplingFlow
+
+if TYPE_CHECKING:
+    from numepi.support import Support
 
 __all__ = ["SplineFlow"]
 
@@ -40,16 +48,16 @@ class SplineFlow(CouplingFlow):
 
     def __init__(
         self,
-        support,
-        stages=6,
-        hidden=(32, 32),
-        bins=8,
-        moved=None,
-        post_affine=False,
-        box_map="gaussian-cdf",
-        seed=0,
-        precision="float64",
-    ):
+        support: Support,
+        stages: int = 6,
+        hidden: Sequence[int] = (32, 32),
+        bins: int = 8,
+        moved: int | None = None,
+        post_affine: bool = False,
+        box_map: str = "gaussian-cdf",
+        seed: int = 0,
+        precision: str = "float64",
+    ) -> None:
         settings = self.check_settings(support, stages, hidden, post_affine, box_map, seed, precision)
         if bins != int(bins) or not 2 <= bins <= 100:
             raise ValueError(f"bins = {bins}: choose from 2 to 100")

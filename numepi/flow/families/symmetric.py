@@ -1,11 +1,17 @@
 """Symmetric flow: a density that does not change under given changes of sign, as the exact solution does not."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import autograd.numpy as anp
 import numpy as np
 from autograd.extend import defvjp, primitive
 from autograd.tracer import getval, isbox
 from scipy import special
 
+from numepi.annotations import Seed
 from numepi.flow.families.real_nvp import RealNVP
 from numepi.flow.families.spline import SplineFlow
 from numepi.flow.passes import primitives
@@ -52,7 +58,13 @@ class SymmetricFlow:
         unknown.
     """
 
-    def __init__(self, support, sign_symmetries, half_family="SplineFlow", **settings):
+    def __init__(
+        self,
+        support: Support,
+        sign_symmetries: Sequence[Sequence[int]],
+        half_family: str = "SplineFlow",
+        **settings: Any,
+    ) -> None:
         if half_family not in _FAMILIES:
             raise ValueError(f"half_family = {half_family!r}: choose one of {sorted(_FAMILIES)}")
         self.sign_symmetries = tuple(tuple(int(i) for i in each) for each in sign_symmetries)
@@ -64,15 +76,15 @@ class SymmetricFlow:
         self.n_parameters, self.precision = self.half.n_parameters, self.half.precision
         self._log_images = len(self._pivots) * np.log(2)
 
-    def initial_parameters(self, rng=0):
+    def initial_parameters(self, rng: Seed = 0) -> np.ndarray:
         """Parameters (n_parameters,) of the identity: the base, mapped to the support; hidden weights are random."""
         return self.half.initial_parameters(rng)
 
-    def layout(self):
+    def layout(self) -> list[tuple[str, tuple[int, ...], int]]:
         """What theta holds: list of (name, shape, offset)."""
         return self.half.layout()
 
-    def sample(self, theta, base):
+    def sample(self, theta: np.ndarray, base: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Push base normals (n, D) through the flow: z (n, D) and log q (n,)."""
         if isbox(theta) or isbox(base):
             return primitives.sample(self, theta, base, [])
@@ -80,13 +92,17 @@ class SymmetricFlow:
         z, log_q = self.half.sample(theta, folded)
         return signs * z, log_q - self._log_images
 
-    def sample_with_pullback(self, theta, base):
+    def sample_with_pullback(
+        self, theta: np.ndarray, base: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, Callable[[np.ndarray, np.ndarray], np.ndarray]]:
         """As `sample`, with the pullback (grad_z, grad_log_q) -> gradient in theta."""
         signs, folded, _ = self._fold_base(base)
         z, log_q, pull = self.half.sample_with_pullback(theta, folded)
         return signs * z, log_q - self._log_images, lambda grad_z, grad_log_q: pull(signs * grad_z, grad_log_q)
 
-    def sample_with_full_pullback(self, theta, base):
+    def sample_with_full_pullback(
+        self, theta: np.ndarray, base: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]]:
         """As `sample_with_pullback`, and the pullback gives the gradients in theta and in base (n, D)."""
         signs, folded, slope = self._fold_base(base)
         z, log_q, pull = self.half.sample_with_full_pullback(theta, folded)
@@ -97,13 +113,15 @@ class SymmetricFlow:
 
         return signs * z, log_q - self._log_images, pullback
 
-    def log_prob(self, theta, z):
+    def log_prob(self, theta: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Log q(z) (n,) at ``z`` (n, D): -inf outside of the support, NaN where z is NaN."""
         if isbox(theta) or isbox(z):
             return primitives.log_prob(self, theta, z, [])
         return self.half.log_prob(theta, self._signs(z) * z) - self._log_images
 
-    def log_prob_with_pullback(self, theta, z):
+    def log_prob_with_pullback(
+        self, theta: np.ndarray, z: np.ndarray
+    ) -> tuple[np.ndarray, Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]]:
         """As `log_prob`, with the pullback grad_log_q -> gradients in theta and in z (n, D)."""
         signs = self._signs(z)
         log_q, pull = self.half.log_prob_with_pullback(theta, signs * z)
@@ -114,24 +132,24 @@ class SymmetricFlow:
 
         return log_q - self._log_images, pullback
 
-    def log_prob_gradient(self, theta, z):
+    def log_prob_gradient(self, theta: np.ndarray, z: np.ndarray) -> np.ndarray:
         """d log q / dz (n, D) at ``z`` (n, D); NaN in rows outside of the support."""
         signs = self._signs(z)
         return signs * self.half.log_prob_gradient(theta, signs * z)
 
-    def log_prob_hessian_product(self, theta, z, v):
+    def log_prob_hessian_product(self, theta: np.ndarray, z: np.ndarray, v: np.ndarray) -> np.ndarray:
         """d^2 log q / dz^2 times ``v`` (n, D), row by row, at ``z`` (n, D); NaN outside."""
         signs = self._signs(z)
         return signs * self.half.log_prob_hessian_product(theta, signs * z, signs * v)
 
-    def sample_definition(self, theta, base):
+    def sample_definition(self, theta: Any, base: Any) -> tuple[Any, Any]:
         """`sample` in plain `autograd.numpy`: the readable definition."""
         signs, is_pivot = self._signs(base), np.isin(np.arange(self.dim), self._pivots)
         folded = anp.where(is_pivot, _folded_normal(anp.where(is_pivot, anp.abs(base), 1.0)), base)
         z, log_q = self.half.sample_definition(theta, folded)
         return signs * z, log_q - self._log_images
 
-    def log_prob_definition(self, theta, z):
+    def log_prob_definition(self, theta: Any, z: Any) -> Any:
         """`log_prob` in plain `autograd.numpy`, for z inside the support."""
         return self.half.log_prob_definition(theta, self._signs(z) * z) - self._log_images
 
@@ -153,7 +171,7 @@ class SymmetricFlow:
         return signs, folded, slope
 
     @property
-    def description(self):
+    def description(self) -> dict[str, Any]:
         """A JSON-able dict that `numepi.flow.flow_from_description` takes."""
         return {
             "family": type(self).__name__,

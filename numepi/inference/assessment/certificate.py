@@ -5,13 +5,20 @@ KL(q || p_eta) = E_q[log q - log p0 - eta . T] + log Z(eta).  Both need log Z, w
 from a mixture of the flow and of where it started: the start's share finds modes that the flow has lost.
 """
 
+from __future__ import annotations
+
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from numepi.inference.dual_problem import effective_sample_size, minimise_dual, normalised_weights
 from numepi.inference.noise import averaged_statistics, correct_for_noise
 from numepi.inference.problem import Stream
+
+if TYPE_CHECKING:
+    from numepi.flow.protocol import Flow
 
 __all__ = ["Certificate", "certify", "pareto_k"]
 
@@ -61,17 +68,17 @@ class Certificate:
     replicates: int
 
     @property
-    def reliable(self):
+    def reliable(self) -> bool:
         """Whether the diagnostics allow the estimates to be trusted: a heavy tail matters unless most samples count."""
         light = self.pareto_k < _RELIABLE_PARETO_K or self.ess > _PLENTY * self.n
         return self.optimal and light and self.ess > _RELIABLE_ESS
 
-    def description(self):
+    def description(self) -> dict[str, Any]:
         """A dict of plain numbers."""
         return asdict(self) | {"multipliers": list(self.multipliers)}
 
     @classmethod
-    def from_description(cls, description):
+    def from_description(cls, description: dict[str, Any]) -> Certificate:
         """The certificate that has this `description`."""
         return cls(**(description | {"multipliers": tuple(description["multipliers"])}))
 
@@ -85,7 +92,15 @@ class Certificate:
         )
 
 
-def certify(problem, flow, theta, theta_start, n=20_000, replicates=1, multipliers=None):
+def certify(
+    problem: Any,
+    flow: Flow,
+    theta: np.ndarray,
+    theta_start: np.ndarray,
+    n: int = 20_000,
+    replicates: int = 1,
+    multipliers: ArrayLike | None = None,
+) -> Certificate:
     """Estimate the `Certificate` of the flow at ``theta`` from ``n`` fresh parameters.
 
     Parameters
@@ -170,7 +185,7 @@ def _assemble(log_weights, log_ratio, valid, own, step, multipliers, replicates)
     )
 
 
-def pareto_k(weights):
+def pareto_k(weights: np.ndarray) -> float:
     """Shape of a generalised Pareto distribution fitted to the largest weights (Zhang & Stephens 2009).
 
     The tail is the min(n / 5, 3 sqrt(n)) largest weights, as Vehtari et al. (2024) take it.

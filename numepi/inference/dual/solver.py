@@ -7,7 +7,9 @@ goes on with a descent along the gradients of T (`numepi.inference.dual.descent`
 the rounds where the flow follows its target now.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -52,7 +54,7 @@ class FlowSample:
 
     z: np.ndarray
     log_q: np.ndarray
-    pullback: callable
+    pullback: Callable[..., Any]
     batch: object
     violation: np.ndarray
 

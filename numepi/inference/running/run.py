@@ -1,9 +1,12 @@
 """The loop around a solver: budgets, checkpoints, progress, callbacks and a clean stop on Ctrl-C."""
 
+from __future__ import annotations
+
 import signal
 import threading
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +20,8 @@ __all__ = ["Budget", "Outcome", "RunState", "run"]
 class Budget:
     """What a run may spend on fitting; None is no limit."""
 
-    max_simulations: int = None
-    max_time: float = None
+    max_simulations: int | None = None
+    max_time: float | None = None
 
     def __post_init__(self):
         if self.max_simulations is not None:
@@ -70,10 +73,10 @@ class RunState:
     n_simulations: int
     elapsed: float
     remaining: float
-    solver: object
+    solver: Any  # a Solver
 
     @property
-    def distribution(self):
+    def distribution(self) -> FlowDistribution:
         """The current flow as a distribution."""
         return FlowDistribution(self.solver.flow, self.solver.theta, self.solver.problem.circuit.parameter_names)
 
