@@ -48,6 +48,7 @@ def stored_fit(monkeypatch):
     monkeypatch.setattr(numepi.inference, "infer", lambda *arguments, **settings: result)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: page.name)
 def test_blocks_run_and_print_what_the_page_shows(page, request, tmp_path, monkeypatch):
     request.getfixturevalue("stored_fit" if page.name in STORED_FIT else "infer_once")

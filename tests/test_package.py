@@ -41,6 +41,7 @@ def test_list_and_info(capsys):
         assert word in out
 
 
+@pytest.mark.slow
 def test_quick_run_saves_result_and_figures(tmp_path, capsys):
     assert main(["run", "lds", "--quick", "--seed", "2", "--out", str(tmp_path)]) == 0
     out = capsys.readouterr().out

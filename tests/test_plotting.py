@@ -159,6 +159,7 @@ def test_coupling_bars_name_the_pairs(ax):
     assert [label.get_text() for label in ax.get_yticklabels()] == ["b, c", "a, c"]
 
 
+@pytest.mark.slow
 def test_a_fit_is_recorded_and_animated_without_external_programs(tmp_path):
     from PIL import Image
 

@@ -81,6 +81,7 @@ def reference(tmp_path_factory):
     return ne.sweep(tasks(), out=tmp_path_factory.mktemp("reference"), rng=5, progress=False)
 
 
+@pytest.mark.slow
 def test_a_process_pool_gives_the_bits_of_this_process(reference, tmp_path):
     with SPAWN() as pool:
         index = ne.sweep(tasks(), pool, out=tmp_path, rng=5, progress=False)
@@ -98,6 +99,7 @@ def test_a_sweep_is_infer_with_spawned_seeds(reference):
     assert alone.distribution.theta.tobytes() == bits(reference)[3]
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_nothing(reference, tmp_path):
     circuits = [LDS] * 8
     circuits[2] = Interrupted(str(tmp_path / "marker"), signal.SIGKILL)
@@ -107,6 +109,7 @@ def test_a_killed_worker_loses_nothing(reference, tmp_path):
     assert bits(index) == bits(reference)
 
 
+@pytest.mark.slow
 def test_a_broken_pool_is_reported_and_resuming_does_what_is_missing(reference, tmp_path):
     batch = tasks()
     batch[3] = ne.Task(Interrupted(str(tmp_path / "marker"), signal.SIGKILL), PROPERTY, TINY)

@@ -43,6 +43,7 @@ def test_a_mode_on_a_bound_is_named_and_is_the_best_point_of_the_support(half_ga
     assert found.at_bound == ("a",) and found.is_maximum
 
 
+@pytest.mark.slow
 def test_newton_climbs_a_flow_at_least_as_high_as_the_papers_schedule(nvp):
     start = nvp.sample(4, rng=5)
     newton = mode(nvp, start=start)
@@ -61,6 +62,7 @@ def test_the_papers_schedule_is_plain_ascent_with_a_halving_rate(gaussian):
     assert not found.is_maximum
 
 
+@pytest.mark.slow
 def test_a_spline_flow_whose_slope_has_kinks_has_a_maximum():
     import numepi as ne
     from numepi.flow import FlowDistribution

@@ -1,6 +1,7 @@
 """Classes of rank-2 networks and the size of their activity."""
 
 import numpy as np
+import pytest
 
 import numepi as ne
 from numepi.analysis import rnn
@@ -12,6 +13,7 @@ def test_classes_follow_the_definition():
     assert rnn.class_shares(f) == {"stable amplified": 0.5, "stable monotonic": 0.25, "unstable": 0.25}
 
 
+@pytest.mark.slow
 def test_activity_does_what_its_class_says(rng):
     circuit = ne.circuits.RankTwoRNN(10, g=0.0)
     z = rng.uniform(-1, 1, (400, 40)) * rng.uniform(0.2, 0.8, (400, 1))

@@ -1,11 +1,13 @@
 """The hub's frequency over the conductance plane."""
 
 import numpy as np
+import pytest
 
 import numepi as ne
 from numepi.analysis import stg
 
 
+@pytest.mark.slow
 def test_the_map_holds_the_frequency_of_each_grid_point():
     circuit = ne.circuits.STG()
     plane = stg.frequency_map(circuit, points=7)

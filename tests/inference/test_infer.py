@@ -123,6 +123,7 @@ print("done")
 """
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_bits(lds, tmp_path):
     path = tmp_path / "run.npz"
     settings = QUICK | {"iterations_per_epoch": 2000}

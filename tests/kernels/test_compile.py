@@ -80,6 +80,7 @@ def test_what_changed_is_compiled_anew(run, changes, answer):
     assert run(**changes) == (answer, 0)
 
 
+@pytest.mark.slow
 def test_a_renamed_class_or_damaged_file_is_compiled_anew(run, tmp_path):
     run()
     (index,) = (tmp_path / "cache").rglob("*.nbi")

@@ -214,6 +214,7 @@ def test_a_summary_sees_every_observed_step(toy):
     np.testing.assert_allclose(jacobian[:, [0, 2], 0], by_a, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "simulator, constants", [(SC_SIMULATOR, SCConstants), (V1_SIMULATOR, V1Constants)], ids=["sc", "v1"]
 )

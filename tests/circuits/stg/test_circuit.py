@@ -105,6 +105,7 @@ def test_same_bits_in_another_process(stg, rng):
     assert answer.stdout.split() == [x.hex() for x in stg.statistics(z, rng=9)[:, 0].tolist()]
 
 
+@pytest.mark.slow
 def test_float32_is_close(stg, rng):
     z = draw(rng, 40)[0]
     single = stg.statistics_and_jacobian(z, rng=6, precision="float32")

@@ -42,6 +42,7 @@ def test_description_round_trip():
         np.testing.assert_array_equal(ours, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("precision", "tolerance"), [("float64", 1e-11), ("float32", 2e-4)])
 def test_initial_flow_is_uniform_on_a_box(precision, tolerance):
     flow = DirectionalFlow(BOX, vectors=3, hidden=(6, 5), precision=precision)
@@ -61,6 +62,7 @@ def bent(request):
     return flow, theta, 0.7 * rng.standard_normal((100, dim))
 
 
+@pytest.mark.slow
 def test_both_passes_equal_their_definitions_in_value_and_gradient(bent):
     flow, theta, base = bent
     z, log_q, pullback = flow.sample_with_pullback(theta, base)
@@ -79,6 +81,7 @@ def test_both_passes_equal_their_definitions_in_value_and_gradient(bent):
         np.testing.assert_allclose(ours, expected, rtol=1e-7, atol=1e-9 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 def test_hessian_is_the_derivative_of_the_gradient(bent):
     flow, theta, base = bent
     q = FlowDistribution(flow, theta)
@@ -92,6 +95,7 @@ def test_hessian_is_the_derivative_of_the_gradient(bent):
     np.testing.assert_allclose(hessian, expected, atol=1e-5 * np.abs(hessian).max())
 
 
+@pytest.mark.slow
 def test_single_precision_follows_double(bent):
     flow, theta, base = bent
     single = flow_from_description(flow.description | {"precision": "float32"})

@@ -26,6 +26,7 @@ def descending(**settings):
     return solver
 
 
+@pytest.mark.slow
 def test_descent_reaches_a_known_solution_without_any_round():
     solver = descending()
     while solver.descended is None:

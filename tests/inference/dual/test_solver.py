@@ -57,6 +57,7 @@ def test_both_modes_of_a_symmetric_problem_are_held():
     assert np.mean(result.sample(4000)[:, 0] > 0) == pytest.approx(0.5, abs=0.08)
 
 
+@pytest.mark.slow
 def test_declared_symmetries_are_exact_in_the_answer():
     """Eight modes at (+-1, +-1, +-1), of which the flow learns one; the balance of the others is that of coins."""
     circuit = ne.circuits.FunctionCircuit(
@@ -180,6 +181,7 @@ def test_bad_settings_are_refused(gaussian_property, settings, message):
 OPEN = ne.Support([-np.inf, -np.inf], [np.inf, np.inf])
 
 
+@pytest.mark.slow
 def test_an_unbounded_support_is_crossed_to_a_target_far_from_the_start():
     # The start is N(0, I), the answer N((10, 0), diag(4, 1)); no uniform distribution on the plane leads there.
     circuit = ne.circuits.FunctionCircuit(lambda z: z, OPEN, statistic_names=("x", "y"))

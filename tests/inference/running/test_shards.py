@@ -60,6 +60,7 @@ def test_parts_have_the_bits_of_the_batch(n):
     assert sum(pool.sizes) == 2 * n and max(pool.sizes) <= 40
 
 
+@pytest.mark.slow
 def test_a_run_on_an_executor_has_the_same_bits():
     alone = ne.infer(Noisy(), PROPERTY, rng=4, progress=False, **TINY)
     with Counting() as pool:

@@ -73,6 +73,7 @@ def run(coupling, theta, x, inverse):
     return from_blocks(y, len(x)), vector_from_blocks(log_q, len(x)), tape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("precision", "tolerance"), [("float64", 1e-12), ("float32", 1e-4)])
 def test_compiled_passes_invert_each_other(precision, tolerance):
     rng = np.random.default_rng(4)
