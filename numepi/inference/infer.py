@@ -184,10 +184,6 @@ def _check(circuit, prop, solver, flow, prior, precision, solver_settings):
     if not isinstance(circuit, Circuit):
         raise TypeError(f"circuit is a {type(circuit).__name__}: wrap a function in numepi.circuits.FunctionCircuit")
     dim = len(circuit.parameter_names)
-    if getattr(circuit.support, "dim", None) != dim:
-        raise ValueError(
-            f"the circuit has {dim} parameters and the support {circuit.support}: give it {dim} dimensions"
-        )
     if prior is not None and (isinstance(prior, type) or not isinstance(prior, Prior)):
         raise TypeError(f"prior is a {type(prior).__name__}: it needs the methods log_prob(z) and gradient(z)")
     if flow is None:
