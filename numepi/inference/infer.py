@@ -184,11 +184,11 @@ def _check(circuit, prop, solver, flow, prior, precision, solver_settings):
     if not isinstance(circuit, Circuit):
         raise TypeError(f"circuit is a {type(circuit).__name__}: wrap a function in numepi.circuits.FunctionCircuit")
     dim = len(circuit.parameter_names)
-    if prior is not None and (isinstance(prior, type) or not isinstance(prior, Prior)):
+    if prior is not None and _lacking(prior, Prior):
         raise TypeError(f"prior is a {type(prior).__name__}: it needs the methods log_prob(z) and gradient(z)")
     if flow is None:
         flow = SOLVERS[solver].default_flow(circuit, precision, prior)
-    elif isinstance(flow, type) or not isinstance(flow, Flow):
+    elif _lacking(flow, Flow):
         raise TypeError(f"flow is a {type(flow).__name__}: give a flow such as numepi.RealNVP(circuit.support)")
     elif flow.dim != dim:
         raise ValueError(f"flow has dimension {flow.dim}: the circuit has {dim} parameters")
@@ -201,6 +201,15 @@ def _check(circuit, prop, solver, flow, prior, precision, solver_settings):
     if unknown:
         raise TypeError(f"unknown settings {unknown} for solver {solver!r}: choose from {', '.join(known)}")
     return flow, settings_type(**solver_settings)
+
+
+def _lacking(value, protocol):
+    """Whether an object (a class is none) lacks a member of a protocol.
+
+    Unlike isinstance, from Python 3.12 on, it sees the members that an object hands on.
+    """
+    members = {name for name in (*vars(protocol), *protocol.__annotations__) if not name.startswith("_")}
+    return isinstance(value, type) or not all(hasattr(value, name) for name in members)
 
 
 def _check_statistics(problem):
