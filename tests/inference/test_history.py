@@ -1,6 +1,7 @@
 """What a run reports of itself: the traces' values against what is known, steps done, epochs shown to the user."""
 
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -149,3 +150,19 @@ def test_the_reader_is_shown_epochs_from_one(paper, dual):
     assert epochs[0] == 1 and set(np.diff(epochs)) == {0, 1}
     rounds = len(result.history["entropy"]) - DUAL["refine_steps"]  # an entry a round, and one a step of the refinement
     assert epochs[-1] == rounds + 1
+
+
+def test_the_reader_is_told_which_seed_of_how_many_or_else_which_circuit(monkeypatch):
+    labels = []
+
+    class Labelled(Progress):
+        def __init__(self, enabled, label):
+            labels.append((enabled, label))
+            super().__init__(enabled, label, Line())
+
+    monkeypatch.setattr(sys.modules["numepi.inference.infer"], "Progress", Labelled)
+    lds = ne.circuits.LDS()
+    quick = {"final_rounds": 1, "round_size": 500, "fit_steps": 5, "refine_steps": 5, "max_simulations": 1}
+    ne.infer(lds, lds.emergent_property(), n_seeds=2, progress=False, **quick)
+    ne.infer(lds, lds.emergent_property(), **quick)
+    assert labels == [(False, "seed 1/2"), (False, "seed 2/2"), (True, "lds")]
