@@ -152,6 +152,7 @@ def test_the_reader_is_shown_epochs_from_one(paper, dual):
     assert epochs[-1] == rounds + 1
 
 
+@pytest.mark.slow
 def test_the_reader_is_told_which_seed_of_how_many_or_else_which_circuit(monkeypatch):
     labels = []
 
