@@ -192,7 +192,7 @@ class WrongShape(ne.circuits.Circuit):
         ({"resume": True}, ValueError, "resume = True needs a checkpoint"),
         ({"checkpoint": "/nowhere/at/all.npz"}, ValueError, "checkpoint = .*does not exist"),
         ({"prior": 3}, TypeError, "prior is a int: it needs the methods"),
-        ({"flow": 3}, TypeError, "flow is a int without description, dim, initial_parameters, .*Flow describes"),
+        ({"flow": 3}, TypeError, "flow is a int: give a flow such as"),
         ({"precision": "half"}, ValueError, "precision"),
         ({"rng": "x"}, TypeError, "rng = 'x': give an int"),
     ],
