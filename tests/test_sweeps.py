@@ -233,7 +233,7 @@ def test_threads_are_set_back():
 
 
 def test_wrong_arguments_are_named():
-    with pytest.raises(TypeError, match="executor is a int"):
+    with pytest.raises(TypeError, match="executor = 4: give a concurrent"):
         ne.sweep(tasks(1), executor=4)
     with pytest.raises(TypeError, match="circuit of a task is a str"):
         ne.sweep([("lds", PROPERTY)])

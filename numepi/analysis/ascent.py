@@ -7,6 +7,7 @@ only and so serves any dimension; and the paper's plain gradient ascent with a h
 import numpy as np
 
 from numepi.analysis.directions import column
+from numepi.arguments import check_mapping, check_number, shown
 
 __all__ = ["Slice", "gradient_ascent", "trust_region"]
 
@@ -25,7 +26,13 @@ class Slice:
 
     def __init__(self, q, fixed, scale):
         self.q = q
-        columns = {column(q.parameter_names, name): float(value) for name, value in fixed.items()}
+        fixed = check_mapping("fixed", fixed, "give a dict of parameters and values")
+        columns = {
+            column(q.parameter_names, name, "fixed"): check_number(f"fixed[{name!r}]", value)
+            for name, value in fixed.items()
+        }
+        if len(columns) < len(fixed):
+            raise ValueError(f"fixed = {shown(fixed)} names a parameter twice: give each once")
         lower, upper = q.support.lower, q.support.upper
         for i, value in columns.items():
             if not lower[i] < value < upper[i]:

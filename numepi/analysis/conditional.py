@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from numepi.analysis.directions import column
+from numepi.analysis.subjects import samples_of
+from numepi.arguments import check_array, check_names, check_number
 
 __all__ = ["ConditionalMean", "conditional_mean"]
 
@@ -65,10 +67,16 @@ def conditional_mean(
     ValueError
         If fewer than ten samples lie near a value.
     """
-    z, values = np.asarray(z, np.float64), np.atleast_1d(np.asarray(values, np.float64))
-    names = tuple(f"z{i + 1}" for i in range(z.shape[1])) if names is None else tuple(names)
+    z, values = samples_of("z", z, "D"), check_array("values", np.atleast_1d(values), ("m",))
+    if len(values) == 0:
+        raise ValueError("values is empty: give one value or more")
+    names = tuple(f"z{i + 1}" for i in range(z.shape[1])) if names is None else check_names("names", names, z.shape[1])
     i = column(names, parameter)
-    bandwidth = z[:, i].std() * len(z) ** -0.2 if bandwidth is None else bandwidth
+    if bandwidth is None:
+        bandwidth = z[:, i].std() * len(z) ** -0.2
+        if bandwidth == 0:
+            raise ValueError(f"{names[i]} is the same in all rows of z: there is nothing to condition on")
+    bandwidth = check_number("bandwidth", bandwidth, above=0)
     away = z[:, i] - values[:, None]
     weights = np.exp(-0.5 * (away / bandwidth) ** 2)
     n_effective = weights.sum(axis=1) ** 2 / np.maximum(np.sum(weights**2, axis=1), np.finfo(float).tiny)

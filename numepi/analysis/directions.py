@@ -7,25 +7,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from numepi.arguments import check_indices, real_array, shown
+
 __all__ = ["column", "orient", "unit"]
 
 
-def column(names: Sequence[str], parameter: str | int) -> int:
-    """Index of ``parameter`` (a name, or already an index) among ``names``.
-
-    Raises
-    ------
-    ValueError
-        For a name or an index that does not exist.
-    """
-    if isinstance(parameter, str):
-        if parameter not in names:
-            shown = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
-            raise ValueError(f"parameter {parameter!r} is unknown: choose from {shown}")
-        return names.index(parameter)
-    if not 0 <= parameter < len(names):
-        raise ValueError(f"parameter index {parameter} is out of range: there are {len(names)} parameters")
-    return int(parameter)
+def column(names: Sequence[str], parameter: str | int, argument: str = "parameter") -> int:
+    """Index of ``parameter`` (a name, or already an index) among ``names``; messages call it ``argument``."""
+    if isinstance(parameter, (list, tuple, np.ndarray)) and np.ndim(parameter):
+        raise TypeError(f"{argument} = {shown(parameter)}: give one name or index")
+    return check_indices(argument, parameter, names)
 
 
 def orient(vectors: np.ndarray, names: Sequence[str], sign: Mapping[str, int] | None = None) -> np.ndarray:
@@ -48,9 +39,9 @@ def orient(vectors: np.ndarray, names: Sequence[str], sign: Mapping[str, int] | 
     if not isinstance(sign, dict) or len(sign) != 1:
         raise ValueError(f"sign = {sign!r}: give one parameter and its sign, such as {{{names[0]!r}: 1}}")
     ((parameter, wanted),) = sign.items()
-    if wanted not in (1, -1):
+    if isinstance(wanted, (bool, str)) or np.ndim(wanted) or wanted not in (1, -1):
         raise ValueError(f"sign = {sign!r}: the sign is 1 or -1")
-    i = column(names, parameter)
+    i = column(names, parameter, "sign")
     return vectors * (wanted * _sign(vectors[..., i : i + 1]))
 
 
@@ -62,7 +53,7 @@ def unit(vectors: ArrayLike) -> np.ndarray:
     ValueError
         If one has length zero or is not finite.
     """
-    vectors = np.asarray(vectors, np.float64)
+    vectors = real_array("a direction", vectors)
     norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
     if not (np.isfinite(norms).all() and (norms > 0).all()):
         raise ValueError("a direction has length zero or is not finite: give vectors that point somewhere")

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from numepi.analysis.subjects import distribution_of
 from numepi.annotations import Seed
+from numepi.arguments import check_count, check_points
 from numepi.random_streams import seed_sequence
 
 if TYPE_CHECKING:
@@ -74,9 +76,10 @@ def group_by_mode(
     RuntimeError
         If a mode is still short of samples after ``max_samples``.
     """
-    modes = np.atleast_2d(np.asarray(modes, np.float64))
-    if modes.shape[1] != q.dim:
-        raise ValueError(f"modes has shape {modes.shape}: expected (m, {q.dim})")
+    q = distribution_of(q)
+    modes, _ = check_points("modes", modes, q.dim)
+    check_count("per_mode", per_mode)
+    check_count("max_samples", max_samples)
     generator = np.random.default_rng(seed_sequence(rng))
     start = time.perf_counter()
     kept: list[list[np.ndarray]] = [[] for _ in modes]

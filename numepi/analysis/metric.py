@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from numepi.analysis.directions import orient
+from numepi.analysis.directions import orient, unit
+from numepi.analysis.subjects import circuit_of
 from numepi.annotations import Seed
+from numepi.arguments import check_count, check_points, real_array
 from numepi.property.emergent_property import EmergentProperty
 
 if TYPE_CHECKING:
@@ -101,29 +103,35 @@ def simulator_metric(
         If the covariance is not finite, symmetric and positive definite, or a statistic or derivative is not finite at
         one of the points.
     """
-    z = np.asarray(z, np.float64)
-    points = np.atleast_2d(z)
+    circuit_of(circuit)
+    points, single = check_points("z", z, circuit.support.dim)
     n, k = len(points), len(circuit.statistic_names)
-    if draws < 1 or (isinstance(covariance, str) and draws <= k):
-        raise ValueError(f"draws = {draws}: give one or more, and more than {k} for the noise's covariance")
+    check_count("draws", draws)
+    sigma = _given_covariance(covariance, circuit.statistic_names)
+    if sigma is None and draws <= k:
+        raise ValueError(f"draws = {draws}: the noise's covariance needs more than {k}")
+    names = tuple(circuit.parameter_names)
+    orient(np.ones((1, len(names))), names, sign)  # checks it before any work
     f, jacobian = circuit.statistics_and_jacobian(np.repeat(points, draws, axis=0), rng=rng)
     _check_simulated(f, jacobian, draws)
     mean_jacobian = jacobian.reshape(n, draws, k, -1).mean(axis=1)
-    sigma = _covariance(covariance, f.reshape(n, draws, k), circuit.statistic_names)
+    sigma = _noise_covariance(f.reshape(n, draws, k)) if sigma is None else sigma
     matrix = mean_jacobian.transpose(0, 2, 1) @ np.linalg.solve(sigma, mean_jacobian)
     eigenvalues, vectors = np.linalg.eigh(0.5 * (matrix + matrix.transpose(0, 2, 1)))
     eigenvalues, vectors = np.maximum(eigenvalues[:, ::-1], 0), vectors[:, :, ::-1].transpose(0, 2, 1)
-    vectors = orient(vectors, tuple(circuit.parameter_names), sign)
-    place = 0 if z.ndim == 1 else slice(None)
+    vectors = orient(vectors, names, sign)
+    place = 0 if single else slice(None)
     return SimulatorMetric(
-        z, mean_jacobian[place], matrix[place], eigenvalues[place], vectors[place], tuple(circuit.parameter_names)
+        points[place], mean_jacobian[place], matrix[place], eigenvalues[place], vectors[place], names
     )
 
 
 def alignment(first: ArrayLike, second: ArrayLike) -> np.ndarray:
     """|cos| (...,) of the angle between directions (..., D), whose signs mean nothing."""
-    cosine = np.sum(np.asarray(first) * second, axis=-1)
-    return np.abs(cosine) / (np.linalg.norm(first, axis=-1) * np.linalg.norm(second, axis=-1))
+    first, second = unit(first), unit(second)
+    if first.shape[-1:] != second.shape[-1:]:
+        raise ValueError(f"first has shape {first.shape} and second {second.shape}: expected (..., D) both")
+    return np.abs(np.sum(first * second, axis=-1))
 
 
 def _check_simulated(f, jacobian, draws):
@@ -135,22 +143,27 @@ def _check_simulated(f, jacobian, draws):
         )
 
 
-def _covariance(covariance, f, names):
-    """Sigma (n, k, k), or (1, k, k) where it is the same at every point."""
-    k = f.shape[2]
+def _noise_covariance(f):
+    """Sigma (n, k, k) of the draws ``f`` (n, draws, k) at each point."""
+    deviation = f - f.mean(axis=1, keepdims=True)
+    sigma = deviation.transpose(0, 2, 1) @ deviation / (f.shape[1] - 1)
+    if np.any(np.linalg.det(sigma) <= 0):
+        raise ValueError("covariance = 'noise', but a statistic has none: give an array or an EmergentProperty")
+    return sigma
+
+
+def _given_covariance(covariance, names):
+    """Sigma (1, k, k), the same at every point; None for that of the noise."""
+    k = len(names)
     if isinstance(covariance, str):
         if covariance != "noise":
             raise ValueError(f"covariance = {covariance!r}: give 'noise', an array or an EmergentProperty")
-        deviation = f - f.mean(axis=1, keepdims=True)
-        sigma = deviation.transpose(0, 2, 1) @ deviation / (f.shape[1] - 1)
-        if np.any(np.linalg.det(sigma) <= 0):
-            raise ValueError("covariance = 'noise', but a statistic has none: give an array or an EmergentProperty")
-        return sigma
+        return None
     if isinstance(covariance, EmergentProperty):
         covariance = covariance.variance
         if any(v is None for v in covariance):
             raise ValueError(f"the property leaves a variance of {names} free: give the variances as an array")
-    sigma = np.asarray(covariance, np.float64)
+    sigma = real_array("covariance", covariance)
     if sigma.shape not in ((k,), (k, k)):
         raise ValueError(f"covariance has shape {sigma.shape}: expected ({k},) or ({k}, {k})")
     if not np.isfinite(sigma).all():

@@ -15,12 +15,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from numepi.analysis.ascent import Slice, gradient_ascent, trust_region
+from numepi.analysis.subjects import distribution_of
 from numepi.annotations import Seed
+from numepi.arguments import check_choice, check_count, check_number, check_points, shown
 
 if TYPE_CHECKING:
     from numepi.flow.families.distribution import FlowDistribution
 
-__all__ = ["Mode", "ascend", "mode", "sample_scale", "slice_starts"]
+__all__ = ["METHODS", "Mode", "ascend", "mode", "sample_scale", "slice_starts", "starts_inside"]
+
+METHODS = ("newton", "ascent")
 
 _SAMPLES = 2000
 _PROBE = 0.01  # standard deviations
@@ -109,19 +113,23 @@ def mode(
     -----
     Paper: Methods, "Mode identification with EPI" and "Hessian sensitivity vectors".
     """
+    q = distribution_of(q)
+    check_choice("method", method, METHODS)
+    for name, value in (("n_starts", n_starts), ("steps", steps), ("halve_every", halve_every)):
+        check_count(name, value)
+    check_number("learning_rate", learning_rate, above=0)
+    if start is not None:
+        start = starts_inside("start", start, q)
+    Slice(q, fixed or {}, np.ones(q.dim))  # checks ``fixed`` before any draw
     samples = q.sample(_SAMPLES, rng=rng)
     target = Slice(q, fixed or {}, sample_scale(samples))
-    starts = slice_starts(target, samples, n_starts) if start is None else np.atleast_2d(np.asarray(start, float))
-    if starts.shape[1] != q.dim:
-        raise ValueError(f"start has shape {starts.shape}: expected ({q.dim},) or (n, {q.dim})")
+    starts = slice_starts(target, samples, n_starts) if start is None else start
     schedule = (steps, learning_rate, halve_every)
     return ascend(target, starts, method, schedule)
 
 
 def ascend(target: Any, starts: np.ndarray, method: str, schedule: Any) -> Any:
     """Climb from ``starts`` (n, D) on a `Slice` and describe where they end, as a `Mode`."""
-    if method not in ("newton", "ascent"):
-        raise ValueError(f"method = {method!r}: choose 'newton' or 'ascent'")
     y = target.to_line(starts)
     y = trust_region(target, y) if method == "newton" else gradient_ascent(target, y, *schedule)
     value = target.value(y)
@@ -147,6 +155,16 @@ def ascend(target: Any, starts: np.ndarray, method: str, schedule: Any) -> Any:
         others_log_prob=value[chosen[1:]],
         parameter_names=tuple(target.q.parameter_names),
     )
+
+
+def starts_inside(name, value, q):
+    """One start or several of ``q`` as an array (n, D), checked to lie inside the support."""
+    starts, _ = check_points(name, value, q.dim)
+    inside = ((starts > q.support.lower) & (starts < q.support.upper)).all(axis=1)
+    if not inside.all():
+        row = starts[np.argmin(inside)]
+        raise ValueError(f"{name} = {shown(row)} is not inside the support {q.support!r}: start there")
+    return starts
 
 
 def sample_scale(samples: np.ndarray) -> np.ndarray:

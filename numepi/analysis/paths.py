@@ -10,8 +10,10 @@ import numpy as np
 
 from numepi.analysis.ascent import Slice
 from numepi.analysis.directions import column
-from numepi.analysis.modes import ascend, mode, sample_scale
+from numepi.analysis.modes import METHODS, ascend, mode, sample_scale, starts_inside
+from numepi.analysis.subjects import distribution_of
 from numepi.annotations import Seed
+from numepi.arguments import check_array, check_choice, check_count, shown
 
 if TYPE_CHECKING:
     from numepi.flow.families.distribution import FlowDistribution
@@ -78,10 +80,19 @@ def mode_path(
     -------
     ModePath
     """
-    values = np.asarray(values, np.float64)
-    if values.ndim != 1 or len(values) == 0:
-        raise ValueError(f"values has shape {values.shape}: give one value or more, in order")
+    q = distribution_of(q)
+    check_choice("method", method, METHODS)
+    check_count("n_starts", n_starts)
     i = column(q.parameter_names, parameter)
+    values = check_array("values", values, ("m",))
+    low, high = q.support.lower[i], q.support.upper[i]
+    if len(values) == 0 or not ((values > low) & (values < high)).all():
+        raise ValueError(f"values = {shown(values)}: give one or more inside the support ({low}, {high}), in order")
+    if start is not None:
+        starts = starts_inside("start", start, q)
+        if len(starts) > 1:
+            raise ValueError(f"start has shape {np.shape(start)}: expected ({q.dim},)")
+        start = starts[0]
     samples = q.sample(_PAPER_SAMPLES, rng=rng)
     scale = sample_scale(samples)
     if start is None and method == "ascent":

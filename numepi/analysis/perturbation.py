@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from numepi.analysis.directions import unit
+from numepi.analysis.directions import column, unit
+from numepi.analysis.subjects import circuit_of
 from numepi.analysis.variants import variant
 from numepi.annotations import Seed
+from numepi.arguments import check_array, check_count, check_mapping, check_points, real_array
 
 if TYPE_CHECKING:
     from numepi.circuits.base import Circuit
@@ -45,7 +47,7 @@ class Perturbation:
 
     def along(self, name: str) -> np.ndarray:
         """Statistics (n, m, k) along one direction."""
-        return self.statistics[:, self.names.index(name)]
+        return self.statistics[:, column(self.names, name, "direction")]
 
 
 def perturb(
@@ -74,9 +76,13 @@ def perturb(
     -------
     Perturbation
     """
-    z = np.atleast_2d(np.asarray(z, np.float64))
-    deltas = np.atleast_1d(np.asarray(deltas, np.float64))
-    vectors = np.stack([np.broadcast_to(unit(v), z.shape) for v in directions.values()], axis=1)
+    circuit_of(circuit)
+    z, _ = check_points("z", z, circuit.support.dim)
+    deltas = check_array("deltas", np.atleast_1d(deltas), ("m",))
+    directions = check_mapping("directions", directions, "give a dict of names and vectors")
+    if len(directions) == 0 or len(deltas) == 0:
+        raise ValueError("directions or deltas is empty: give one or more of each")
+    vectors = np.stack([_direction(name, v, z) for name, v in directions.items()], axis=1)
     points = z[:, None, None, :] + deltas[:, None] * vectors[:, :, None, :]
     circuit, draws = with_trials(circuit, trials)
     flat = points.reshape(-1, z.shape[1])
@@ -92,12 +98,19 @@ def perturb(
     )
 
 
+def _direction(name, vector, z):
+    """A unit vector for each row of ``z`` (n, D)."""
+    vector = real_array(f"directions[{name!r}]", vector)
+    if vector.shape not in (z.shape[1:], z.shape):
+        raise ValueError(f"directions[{name!r}] has shape {vector.shape}: expected ({z.shape[1]},) or {z.shape}")
+    return np.broadcast_to(unit(vector), z.shape)
+
+
 def with_trials(circuit: Circuit, trials: int | None) -> tuple[Circuit, int]:
     """The circuit with that many trials, and how many draws to average beside: one of the two is changed."""
     if trials is None:
         return circuit, 1
-    if trials != int(trials) or trials < 1:
-        raise ValueError(f"trials = {trials}: give a positive integer")
+    trials = check_count("trials", trials)
     if "trials" in circuit.settings:
-        return variant(circuit, trials=int(trials)), 1
-    return circuit, int(trials)
+        return variant(circuit, trials=trials), 1
+    return circuit, trials

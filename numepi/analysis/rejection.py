@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from numepi.analysis.subjects import circuit_of
 from numepi.annotations import Seed
+from numepi.arguments import check_callable, check_count
 from numepi.random_streams import seed_sequence
+from numepi.worker_threads import check_executor
 
 if TYPE_CHECKING:
     from numepi.circuits.base import Circuit
@@ -67,7 +70,7 @@ def brute_force(
     circuit : Circuit
         Its support must be a box.
     accept : callable
-        ``accept(f)`` with (batch, k) gives (batch,) bool; failed simulations (NaN) are never accepted.
+        ``accept(f)`` with (batch, k) gives (batch,) bool, True to accept; failed simulations (NaN) never are.
     n : int
     rng : int, SeedSequence or Generator
         The accepted set depends on it alone, not on the executor.
@@ -79,6 +82,11 @@ def brute_force(
     -------
     BruteForce
     """
+    circuit_of(circuit)
+    check_callable("accept", accept, "a function of statistics (n, k)")
+    for name, value in (("n", n), ("batch_size", batch_size), ("max_simulations", max_simulations)):
+        check_count(name, value)
+    check_executor("executor", executor)
     if not circuit.support.is_box:
         raise ValueError(f"the support {circuit.support!r} is not a box: uniform draws need bounds on all sides")
     root = seed_sequence(rng)
@@ -94,13 +102,21 @@ def brute_force(
             if found >= n:
                 break
             kept = np.isfinite(f).all(axis=1)
-            kept[kept] = np.asarray(accept(f[kept]), bool)
+            kept[kept] = _accepted(accept, f[kept])
             parts.append((z[kept], f[kept]))
             found += int(kept.sum())
             drawn += size
         batch += len(sizes)
     z, f = (np.concatenate(part) for part in zip(*parts))
     return BruteForce(z, f, drawn, time.perf_counter() - start, found >= n)
+
+
+def _accepted(accept, f):
+    """Which rows of ``f`` (n, k) the user's function accepts, as (n,) bool."""
+    answer = np.asarray(accept(f))
+    if answer.dtype != bool or answer.shape != (len(f),):
+        raise TypeError(f"accept returned {answer.dtype} of shape {answer.shape}: expected bool of shape ({len(f)},)")
+    return answer
 
 
 def _draw(circuit, root, batch, size):

@@ -9,10 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from numepi.analysis.directions import unit
+from numepi.analysis.perturbation import Perturbation
+from numepi.analysis.subjects import circuit_of, samples_of
 from numepi.analysis.trends import linear_trends
 from numepi.analysis.variants import variant
 from numepi.annotations import Seed
+from numepi.arguments import check_array, check_choice, check_instance, check_number, check_points, shown
+from numepi.circuits.sc.circuit import SC
 from numepi.circuits.sc.connectivity import EIGENMODE_NAMES, eigenvalues, weights
+from numepi.random_streams import seed_sequence
 
 if TYPE_CHECKING:
     from numepi.analysis.perturbation import Perturbation
@@ -45,6 +50,12 @@ def anti_response(moved: Perturbation, direction: str, threshold: float = 0.03) 
     threshold : float
         It falls (rises) both ways where both changes are beyond it; else it follows Pro accuracy or opposes it.
     """
+    check_instance("moved", moved, Perturbation, "give what perturb() returns")
+    check_number("threshold", threshold, least=0)
+    if moved.statistics.shape[-1] != 2 or len(moved.deltas) < 3:
+        raise ValueError(
+            f"moved has statistics of shape {moved.statistics.shape}: three deltas or more, of an SC circuit"
+        )
     accuracy = moved.along(direction)[:, [0, len(moved.deltas) // 2, -1]]
     down, up = (accuracy[:, side, 1] - accuracy[:, 1, 1] for side in (0, 2))
     with_pro = (up - down) * (accuracy[:, 2, 0] - accuracy[:, 0, 0]) > 0
@@ -88,7 +99,8 @@ class Silencing:
 
         The experiment's rise in Anti error is 7 % (Duan et al. 2021).
         """
-        rise = self.mean_rise[:, _TASKS[task]]
+        check_number("level", level)
+        rise = self.mean_rise[:, _TASKS[check_choice("task", task, tuple(_TASKS))]]
         above = np.flatnonzero(rise >= level)
         if len(above) == 0 or above[0] == 0:
             return float("nan") if len(above) == 0 else float(self.gammas[0])
@@ -98,7 +110,7 @@ class Silencing:
 
     def saturation(self, task: str = "anti") -> float:
         """Least strength whose mean rise is 95 % of the greatest one."""
-        rise = self.mean_rise[:, _TASKS[task]]
+        rise = self.mean_rise[:, _TASKS[check_choice("task", task, tuple(_TASKS))]]
         return self.gamma_at(_SATURATED * rise.max(), task)
 
 
@@ -121,16 +133,22 @@ def silence(circuit: Circuit, z: ArrayLike, gammas: ArrayLike, window: str = "de
     -------
     Silencing
     """
-    gammas = np.atleast_1d(np.asarray(gammas, np.float64))
-    rng = np.random.SeedSequence(int(rng.integers(2**63))) if isinstance(rng, np.random.Generator) else rng
-    baseline = variant(circuit, silencing=0.0).statistics(z, rng=rng)
+    circuit_of(circuit, SC)
+    z, _ = check_points("z", z, 4)
+    gammas = check_array("gammas", np.atleast_1d(gammas), ("m",))
+    if len(gammas) == 0 or not ((gammas >= 0) & (gammas <= 1)).all():
+        raise ValueError(f"gammas = {shown(gammas)}: give one or more strengths in [0, 1]")
     circuits = [variant(circuit, silencing=float(gamma), window=window) for gamma in gammas]
+    rng = seed_sequence(rng)
+    baseline = variant(circuit, silencing=0.0).statistics(z, rng=rng)
     return Silencing(gammas, window, baseline, np.array([each.statistics(z, rng=rng) for each in circuits]))
 
 
 def eigenvalue_trends(z: ArrayLike, error: ArrayLike) -> LinearTrends:
     """Trends of an error (n,) against the connectivity's eigenvalues at ``z`` (n, 4), as `LinearTrends`."""
-    return linear_trends(eigenvalues(z), np.asarray(error)[:, None], EIGENMODE_NAMES, ("error",))
+    z = samples_of("z", z, 4)
+    error = check_array("error", error, (len(z),), finite=False)
+    return linear_trends(eigenvalues(z), error[:, None], EIGENMODE_NAMES, ("error",))
 
 
 @dataclass(frozen=True)
@@ -173,7 +191,10 @@ def task_flip(pro: ArrayLike, anti_silenced: ArrayLike) -> TaskFlip:
     -------
     TaskFlip
     """
-    pro, anti = np.asarray(pro, float), np.asarray(anti_silenced, float)
+    pro = check_array("pro", pro, ("n",))
+    anti = check_array("anti_silenced", anti_silenced, pro.shape)
+    if len(pro) < 2 or np.ptp(pro) == 0:
+        raise ValueError(f"pro = {shown(pro)}: a correlation needs two circuits or more, of different accuracy")
     covariance = np.cov(pro, anti)
     return TaskFlip(
         correlation=float(np.corrcoef(pro, anti)[0, 1]),

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from numepi.analysis.directions import column, orient
+from numepi.analysis.directions import orient
+from numepi.analysis.subjects import distribution_of
+from numepi.arguments import check_count, check_indices, check_points
 
 if TYPE_CHECKING:
     from numepi.flow.families.distribution import FlowDistribution
@@ -80,10 +82,9 @@ def sensitivity(
     ValueError
         If ``z`` has the wrong shape, lies outside of the support, or ``n_directions`` is out of range.
     """
-    z = np.asarray(z, np.float64)
-    points = np.atleast_2d(z)
-    if points.ndim != 2 or points.shape[1] != q.dim:
-        raise ValueError(f"z has shape {z.shape}: expected ({q.dim},) or (n, {q.dim})")
+    q = distribution_of(q)
+    points, single = check_points("z", z, q.dim)
+    orient(np.ones((1, q.dim)), q.parameter_names, sign)  # checks it before any work
     outside = ~np.isfinite(q.log_prob(points))
     if outside.any():
         raise ValueError(f"z[{np.flatnonzero(outside)[0]}] has no density: give points inside the support")
@@ -92,19 +93,18 @@ def sensitivity(
     if n_directions is None:
         eigenvalues, vectors = _block(q, points, range(q.dim) if parameters is None else parameters)
     else:
-        if not 1 <= n_directions < q.dim:
-            raise ValueError(f"n_directions = {n_directions}: choose from 1 to {q.dim - 1}")
+        check_count("n_directions", n_directions, most=q.dim - 1)
         pairs = [_lanczos(q, point, n_directions) for point in points]
         eigenvalues, vectors = (np.array(part) for part in zip(*pairs))
     vectors = orient(vectors, q.parameter_names, sign)
-    if z.ndim == 1:
-        eigenvalues, vectors = eigenvalues[0], vectors[0]
-    return Sensitivity(z, eigenvalues, vectors, tuple(q.parameter_names))
+    if single:
+        points, eigenvalues, vectors = points[0], eigenvalues[0], vectors[0]
+    return Sensitivity(points, eigenvalues, vectors, tuple(q.parameter_names))
 
 
 def _block(q, points, parameters):
     """Eigenpairs of the Hessian's rows and columns of ``parameters``, in the coordinates of all."""
-    chosen = [column(q.parameter_names, p) for p in parameters]
+    chosen = list(check_indices("parameters", tuple(parameters), q.parameter_names))
     eigenvalues, inner = np.linalg.eigh(q.hessian(points)[:, chosen][:, :, chosen])
     vectors = np.zeros((len(points), len(chosen), q.dim))
     vectors[:, :, chosen] = inner.transpose(0, 2, 1)

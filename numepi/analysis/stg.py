@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from numepi.analysis.subjects import circuit_of
 from numepi.analysis.variants import variant
 from numepi.annotations import Seed
+from numepi.arguments import check_count
+from numepi.circuits.stg.circuit import STG
 
 if TYPE_CHECKING:
     from numepi.circuits.base import Circuit
@@ -51,6 +54,8 @@ def frequency_map(circuit: Circuit, points: int = 60, noise: float = 0.0, rng: S
     -------
     FrequencyMap
     """
+    circuit_of(circuit, STG)
+    check_count("points", points, least=2)
     lower, upper = circuit.support.lower, circuit.support.upper
     g_el, g_synA = (np.linspace(lower[i], upper[i], points) for i in range(2))
     z = np.stack(np.meshgrid(g_el, g_synA), axis=-1).reshape(-1, 2)

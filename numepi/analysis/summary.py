@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from numepi.analysis.subjects import distribution_of
 from numepi.annotations import Seed
+from numepi.arguments import check_count
 
 if TYPE_CHECKING:
     from numepi.flow.families.distribution import FlowDistribution
@@ -79,6 +81,10 @@ def summarise(
     -------
     Summary
     """
+    q = distribution_of(q)
+    check_count("n_samples", n_samples, least=10)
+    check_count("n_directions", n_directions)
+    check_count("n_pairs", n_pairs, least=0)
     z = q.sample(n_samples, rng=rng)
     spread = z.std(axis=0)
     gradient = q.gradient(z) * spread

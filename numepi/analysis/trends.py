@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from numepi.arguments import check_names, real_array
+
 __all__ = ["LinearTrends", "linear_trends"]
 
 
@@ -58,20 +60,22 @@ def linear_trends(
     -------
     LinearTrends
     """
-    z, f = np.asarray(z, np.float64), np.asarray(f, np.float64)
+    z, f = real_array("z", z), real_array("f", f)
     if z.ndim != 2 or f.ndim != 2 or len(z) != len(f):
         raise ValueError(f"z has shape {z.shape} and f {f.shape}: expected (n, D) and (n, k)")
+    parameter_names = [f"z{j + 1}" for j in range(z.shape[1])] if parameter_names is None else parameter_names
+    statistic_names = [f"f{i + 1}" for i in range(f.shape[1])] if statistic_names is None else statistic_names
+    parameter_names = check_names("parameter_names", parameter_names, z.shape[1])
+    statistic_names = check_names("statistic_names", statistic_names, f.shape[1])
     kept = np.isfinite(f).all(axis=1) & np.isfinite(z).all(axis=1)
-    z, f = z[kept] - z[kept].mean(axis=0), f[kept] - f[kept].mean(axis=0)
-    n = len(z)
+    n = int(kept.sum())
     if n < 3:
         raise ValueError(f"{n} rows are finite: a trend needs three")
+    z, f = z[kept] - z[kept].mean(axis=0), f[kept] - f[kept].mean(axis=0)
     square, f_square, product = np.sum(z * z, axis=0), np.sum(f * f, axis=0), f.T @ z
     with np.errstate(divide="ignore", invalid="ignore"):
         r = np.clip(product / np.sqrt(f_square[:, None] * square), -1.0, 1.0)
         # P(|t| > ...) as an incomplete beta function, which keeps its digits where r is near 1
         p = special.betainc((n - 2) / 2, 0.5, 1 - r**2)
         slope = product / square
-    parameter_names = [f"z{j + 1}" for j in range(z.shape[1])] if parameter_names is None else parameter_names
-    statistic_names = [f"f{i + 1}" for i in range(f.shape[1])] if statistic_names is None else statistic_names
-    return LinearTrends(slope, r, p, tuple(parameter_names), tuple(statistic_names))
+    return LinearTrends(slope, r, p, parameter_names, statistic_names)

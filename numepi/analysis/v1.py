@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from numepi.analysis.subjects import circuit_of, samples_of
 from numepi.analysis.variants import variant
 from numepi.annotations import Seed
+from numepi.arguments import check_array, check_count
+from numepi.circuits.v1.circuit import V1
+from numepi.random_streams import seed_sequence
 
 if TYPE_CHECKING:
-    from numepi.circuits.v1.circuit import V1
     from numepi.flow.families.distribution import FlowDistribution
 
 __all__ = [
@@ -27,7 +30,7 @@ PAIRS = ("sigma_E^2 + sigma_P^2", "sigma_S^2 + sigma_V^2")
 
 def sums_of_squares(z: ArrayLike) -> np.ndarray:
     """(n, 2): sigma_E^2 + sigma_P^2 and sigma_S^2 + sigma_V^2 of ``z`` (n, 4)."""
-    squares = np.asarray(z, float) ** 2
+    squares = samples_of("z", z, 4) ** 2
     return np.stack([squares[:, 0] + squares[:, 1], squares[:, 2] + squares[:, 3]], axis=1)
 
 
@@ -52,7 +55,7 @@ class SumsTest:
 
 def compare_sums(low: ArrayLike, high: ArrayLike) -> Any:
     """Compare the sums of squares of two samples of circuits, (n, 4) each."""
-    first, second = sums_of_squares(low), sums_of_squares(high)
+    first, second = (sums_of_squares(samples_of(name, z, 4, least=2)) for name, z in (("low", low), ("high", high)))
     test = stats.ttest_ind(first, second, equal_var=False)
     pooled = np.sqrt(0.5 * (first.var(axis=0, ddof=1) + second.var(axis=0, ddof=1)))
     means = np.array([first.mean(axis=0), second.mean(axis=0)])
@@ -103,7 +106,12 @@ def effect_sizes(
     -------
     EffectSizes
     """
-    generator = np.random.default_rng(rng)
+    check_count("n", n, least=2)
+    check_count("repeats", repeats, least=2)
+    for name, d in (("low", low), ("high", high)):
+        if isinstance(d, type) or not callable(getattr(d, "sample", None)):
+            raise TypeError(f"{name} is a {type(d).__name__}: give a result, or its distribution")
+    generator = np.random.default_rng(seed_sequence(rng))
     first, second = (d.sample(n * repeats, rng=generator).reshape(repeats, n, -1) for d in (low, high))
     tests = [compare_sums(a, b) for a, b in zip(first, second)]
     return EffectSizes(np.array([t.effect for t in tests]), np.array([t.p for t in tests]), n)
@@ -114,10 +122,15 @@ def paradoxical(circuit: V1, change: ArrayLike = (0.02, 0.02, 0.2, 0.2)) -> dict
 
     ``change`` is the paper's 0.002 (E, P) and 0.02 (S, V), in units ten times larger.
     """
+    circuit_of(circuit, V1)
     return dict(zip(POPULATIONS, np.diag(circuit.input_responses(change)).tolist()))
 
 
 def contrast_response(circuit: V1, contrasts: ArrayLike) -> np.ndarray:
     """Steady rates (m, 4) in Hz at each of the ``contrasts`` (m,)."""
-    inputs = np.array([variant(circuit, contrast=float(c)).inputs for c in np.atleast_1d(contrasts)])
+    circuit_of(circuit, V1)
+    if np.size(contrasts) == 0:
+        raise ValueError("contrasts is empty: give one or more")
+    contrasts = check_array("contrasts", np.atleast_1d(contrasts), ("m",))
+    inputs = np.array([variant(circuit, contrast=float(c)).inputs for c in contrasts])
     return circuit.steady_state(inputs)

@@ -12,14 +12,13 @@ rectified square itself: the theory is exact only as sigma -> 0.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import solve_continuous_lyapunov, solve_discrete_lyapunov
 
-if TYPE_CHECKING:
-    from numepi.circuits.v1.circuit import V1
+from numepi.analysis.subjects import circuit_of, samples_of
+from numepi.arguments import check_flag
+from numepi.circuits.v1.circuit import V1
 
 __all__ = ["linear_standard_deviation", "variance_gains"]
 
@@ -38,6 +37,8 @@ def variance_gains(circuit: V1, as_simulated: bool = True) -> np.ndarray:
     ValueError
         If the circuit has no stable steady state.
     """
+    circuit_of(circuit, V1)
+    check_flag("as_simulated", as_simulated)
     rest = circuit.steady_state()
     weights = np.array(circuit.weights)
     gain = 2 * np.maximum(weights @ rest + circuit.inputs, 0.0)
@@ -66,7 +67,7 @@ def variance_gains(circuit: V1, as_simulated: bool = True) -> np.ndarray:
 
 def linear_standard_deviation(circuit: V1, z: ArrayLike, as_simulated: bool = True) -> np.ndarray:
     """Standard deviation of each rate, (n, 4) in Hz, at noise amplitudes ``z`` (n, 4), by linear theory."""
-    return np.sqrt(np.asarray(z, float) ** 2 @ variance_gains(circuit, as_simulated).T)
+    return np.sqrt(samples_of("z", z, 4) ** 2 @ variance_gains(circuit, as_simulated).T)
 
 
 def _windowed(covariance, step, samples):

@@ -22,7 +22,7 @@ from contextlib import suppress
 from types import CodeType, FunctionType, ModuleType
 
 import numpy as np
-from numba import njit, types
+from numba import config, njit, types
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.dispatcher import Dispatcher
 from numba.core.registry import CPUDispatcher
@@ -40,12 +40,21 @@ class _Inner(CPUDispatcher):
 
     def __call__(self, *arguments):
         if not hasattr(self, "_outer"):
-            self._outer = njit(self.py_func, **_COMMON)
+            self._outer = _compiled(self.py_func, **_COMMON)
         return self._outer(*arguments)
 
 
+def _compiled(function, **options):
+    """Numba's dispatcher of ``function``, even under ``NUMBA_DISABLE_JIT``: kernels call what exists compiled only."""
+    disabled, config.DISABLE_JIT = config.DISABLE_JIT, 0
+    try:
+        return njit(function, **options)
+    finally:
+        config.DISABLE_JIT = disabled
+
+
 def _inner(function, **options):
-    dispatcher = njit(function, **options)
+    dispatcher = _compiled(function, **options)
     dispatcher.__class__ = _Inner  # numba has no public way to choose the class
     return dispatcher
 
@@ -62,12 +71,12 @@ def kernel(function, name=None):
     """
     if name is not None:
         function.__name__ = function.__qualname__ = name
-    return _cached(njit(function, **_COMMON))
+    return _cached(_compiled(function, **_COMMON))
 
 
 def vector_kernel(function):
     """As `kernel`, and sums may be re-associated so that reductions vectorise."""
-    return _cached(njit(function, **(_COMMON | {"fastmath": {"contract", "reassoc", "nsz"}})))
+    return _cached(_compiled(function, **(_COMMON | {"fastmath": {"contract", "reassoc", "nsz"}})))
 
 
 def block_function(function):

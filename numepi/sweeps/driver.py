@@ -6,15 +6,17 @@ import sys
 from collections.abc import Iterable
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, as_completed
 from contextlib import nullcontext
+from dataclasses import fields
 from pathlib import Path
 
 from numepi.annotations import PathLike, Seed
 from numepi.archive import check_writable
+from numepi.arguments import check_count, check_flag, check_path, shown
 from numepi.random_streams import seed_sequence
 from numepi.sweeps.index import IndexFile, SweepIndex, load_sweep
 from numepi.sweeps.task import OUTCOME, Task, pending_row
 from numepi.sweeps.worker import read_outcome, run_task
-from numepi.worker_threads import workers_beside
+from numepi.worker_threads import check_executor, workers_beside
 
 __all__ = ["sweep"]
 
@@ -68,11 +70,14 @@ def sweep(
     KeyboardInterrupt
         On Ctrl-C, with the index written.
     """
-    tasks = [task if isinstance(task, Task) else Task(*task) for task in tasks]
-    if not (executor is None or hasattr(executor, "submit") or callable(executor)):
-        raise TypeError(f"executor is a {type(executor).__name__}: expected a concurrent.futures.Executor")
-    if threads is not None and (not isinstance(threads, int) or threads < 1):
-        raise ValueError(f"threads = {threads!r}: the number of threads is a positive integer")
+    tasks = _as_tasks(tasks)
+    if not (isinstance(executor, type) or (callable(executor) and not hasattr(executor, "submit"))):
+        check_executor("executor", executor, "a concurrent.futures.Executor, or a function that makes one")
+    if threads is not None:
+        check_count("threads", threads)
+    for name, value in (("resume", resume), ("progress", progress)):
+        check_flag(name, value)
+    out = check_path("out", out)
     root = seed_sequence(rng)
     seeds = [task.seed_at(root, position) for position, task in enumerate(tasks)]
     rows = [pending_row(task, seed, position) for position, (task, seed) in enumerate(zip(tasks, seeds))]
@@ -85,7 +90,7 @@ def sweep(
     try:
         for done, (position, outcome) in enumerate(_outcomes(executor, calls), start=1):
             file.update(position, {"message": None} | outcome)
-            if progress:
+            if progress and sys.stderr is not None:
                 row = index[position]
                 print(f"sweep: {done}/{len(calls)}: run {position} ({row['circuit']}) {row['status']}", file=sys.stderr)
             if executor is None and outcome["status"] == "interrupted":
@@ -95,9 +100,24 @@ def sweep(
     return index
 
 
+def _as_tasks(tasks):
+    if isinstance(tasks, (Task, str)) or not isinstance(tasks, Iterable):
+        raise TypeError(f"tasks = {shown(tasks)}: give a sequence of numepi.Task")
+    tasks = list(tasks)
+    for i, task in enumerate(tasks):
+        if not isinstance(task, (Task, tuple)):
+            raise TypeError(f"tasks[{i}] is a {type(task).__name__}: give a numepi.Task, or a tuple of its arguments")
+        if isinstance(task, tuple) and not 2 <= len(task) <= len(fields(Task)):
+            raise TypeError(f"tasks[{i}] is a tuple of {len(task)}: give circuit, property and what else a Task takes")
+    return [task if isinstance(task, Task) else Task(*task) for task in tasks]
+
+
 def _open(directory, rows, resume):
     """The index to start from: ``rows``, with what a sweep in ``directory`` has found of them."""
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"out = {str(directory)!r}: the directory cannot be made ({error}); name another") from error
     check_writable(directory / "index.json", "out")
     try:
         stored = load_sweep(directory).rows

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from numepi.annotations import PathLike
+from numepi.archive import replacing
+from numepi.arguments import check_path, shown
 from numepi.storage import load
+from numepi.sweeps.task import COLUMNS, OUTCOME
 
 if TYPE_CHECKING:
     from numepi.result import Result
@@ -86,6 +87,8 @@ class SweepIndex:
 
     def result(self, row: Mapping[str, Any], **arguments: Any) -> Result:
         """Load the result of a row; ``arguments`` are those of `numepi.load`."""
+        if not isinstance(row, dict) or "path" not in row:
+            raise TypeError(f"row = {shown(row)}: give a row of the index, such as index[0] or index.best()")
         if row["path"] is None:
             raise ValueError(f"run {row['run']} has no result: it is {row['status']} ({row['message']})")
         return load(self.directory / row["path"], **arguments)
@@ -111,14 +114,16 @@ def load_sweep(directory: PathLike) -> SweepIndex:
     ValueError
         If the index is not one, or was written by a newer numepi.
     """
-    path = Path(directory) / _NAME
+    path = Path(check_path("directory", directory)) / _NAME
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist: {directory} holds no sweep")
     try:
         content = json.loads(path.read_text())
-        schema, rows = content["numepi_sweep"], content["rows"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is not the index of a numepi sweep ({error})") from error
+        schema, rows = int(content["numepi_sweep"]), list(content["rows"])
+        if any({*COLUMNS, *OUTCOME} - set(row) for row in rows):
+            raise ValueError("a row lacks columns")
+    except Exception as error:  # as in `numepi.archive.read_archive`
+        raise ValueError(f"{path} is not the index of a numepi sweep ({type(error).__name__}: {error})") from error
     if schema > _SCHEMA:
         raise ValueError(f"{path} was written by a newer numepi: upgrade to read it")
     return SweepIndex(directory, rows)
@@ -140,13 +145,8 @@ class IndexFile:
     def save(self):
         """Write the file."""
         content = json.dumps({"numepi_sweep": _SCHEMA, "rows": self.index.rows}, indent=0, allow_nan=False)
-        directory = self.index.directory
-        with tempfile.NamedTemporaryFile("w", prefix=f".{_NAME}.", dir=directory, delete=False) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, directory / _NAME)
+        with replacing(self.index.directory / _NAME) as file:
+            file.write(content.encode())
         self._last = time.monotonic()
 
 

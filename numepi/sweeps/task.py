@@ -10,15 +10,16 @@ import numpy as np
 
 from numepi.annotations import Seed
 from numepi.archive import plain
+from numepi.arguments import check_mapping, check_text
 from numepi.circuits.base import Circuit
 from numepi.property.emergent_property import EmergentProperty
 from numepi.random_streams import seed_sequence
 
-__all__ = ["OUTCOME", "Task", "pending_row"]
+__all__ = ["COLUMNS", "OUTCOME", "Task", "pending_row"]
 
 # What the sweep itself decides.
 _RESERVED = ("rng", "n_seeds", "checkpoint", "resume", "progress", "callback", "executor")
-_NAMES = ("run", "digest", "circuit", "circuit_settings", "property", "settings", "seed", "labels")
+COLUMNS = ("run", "digest", "circuit", "circuit_settings", "property", "settings", "seed", "labels")
 OUTCOME = (
     "status", "message", "success", "entropy", "entropy_stderr", "relative_entropy", "kl", "kl_stderr", "reliable",
     "n_simulations", "elapsed", "path",
@@ -52,11 +53,17 @@ class Task:
     def __post_init__(self):
         for name, value, kind in (("circuit", self.circuit, Circuit), ("prop", self.prop, EmergentProperty)):
             if not isinstance(value, kind):
-                raise TypeError(f"{name} of a task is a {type(value).__name__}: expected a numepi {kind.__name__}")
+                raise TypeError(f"{name} of a task is a {type(value).__name__}: give a numepi {kind.__name__}")
+        for name in ("settings", "labels"):
+            check_mapping(f"{name} of a task", getattr(self, name), "give a dict of names and values")
+            for key in getattr(self, name):
+                check_text(f"a key of a task's {name}", key)
+        if self.seed is not None and not isinstance(self.seed, np.random.Generator):
+            seed_sequence(self.seed, "seed of a task")
         reserved = sorted(set(self.settings) & set(_RESERVED))
         if reserved:
             raise ValueError(f"settings of a task hold {reserved}, which the sweep sets: give each seed its own task")
-        taken = sorted(set(self.labels) & set(_NAMES + OUTCOME))
+        taken = sorted(set(self.labels) & set(COLUMNS + OUTCOME))
         if taken:
             raise ValueError(f"labels of a task hold {taken}, which are columns of the index: choose other names")
 

@@ -36,7 +36,7 @@ def test_the_covariance_of_the_noise_is_estimated_where_asked(rng):
     expected = matrix.T @ np.linalg.solve(noise, matrix)
     # covariances of 20,000 draws have a relative error of 1 %: 6 % is six of them
     np.testing.assert_allclose(found.matrix, expected, atol=0.06 * np.abs(expected).max())
-    with pytest.raises(ValueError, match="more than 2 for the noise's covariance"):
+    with pytest.raises(ValueError, match="the noise's covariance needs more than 2"):
         simulator_metric(circuit, np.zeros(3), "noise", draws=2)
 
 

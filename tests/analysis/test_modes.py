@@ -80,7 +80,7 @@ def test_errors_name_the_parameter_and_the_remedy(gaussian, half_gaussian):
         mode(half_gaussian, fixed={"a": 1.0})
     with pytest.raises(ValueError, match="leave one free"):
         mode(gaussian, fixed={"a": 1, "b": 1, "c": 1})
-    with pytest.raises(ValueError, match="choose 'newton' or 'ascent'"):
+    with pytest.raises(ValueError, match="choose from 'newton', 'ascent'"):
         mode(gaussian, method="adam")
     with pytest.raises(ValueError, match=r"start has shape \(2,\)"):
         mode(gaussian, start=np.zeros(2))

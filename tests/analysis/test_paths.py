@@ -34,5 +34,5 @@ def test_the_papers_schedule_starts_at_the_nearest_sample_and_ends_near_the_path
 
 
 def test_values_must_be_a_list(gaussian):
-    with pytest.raises(ValueError, match="give one value or more"):
+    with pytest.raises(ValueError, match="give one or more inside the support"):
         mode_path(gaussian, "a", [])

@@ -56,5 +56,5 @@ def test_errors(gaussian, half_gaussian):
         sensitivity(gaussian, np.zeros(3), sign="a")
     with pytest.raises(ValueError, match="the sign is 1 or -1"):
         sensitivity(gaussian, np.zeros(3), sign={"a": 0})
-    with pytest.raises(ValueError, match="choose from 1 to 2"):
+    with pytest.raises(ValueError, match="give a whole number from 1 to 2"):
         sensitivity(gaussian, np.zeros(3), n_directions=3)

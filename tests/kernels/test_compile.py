@@ -160,3 +160,13 @@ def test_a_name_tells_apart_the_kernels_of_one_factory():
 
     names = {Path(make(power)._cache._cache_file._index_path).name for power in (2, 3)}
     assert len(names) == 2
+
+
+def test_kernels_are_compiled_where_numba_is_told_not_to():
+    circuit = "ne.circuits.RankTwoRNN(n_neurons=3)"
+    code = f"import numepi as ne; print({circuit}.statistics_and_jacobian([[0.3] * 12])[1].sum())"
+    runs = [
+        subprocess.run([sys.executable, "-c", code], env=os.environ | extra, check=True, capture_output=True, text=True)
+        for extra in ({}, {"NUMBA_DISABLE_JIT": "1"})
+    ]
+    assert runs[0].stdout == runs[1].stdout != ""

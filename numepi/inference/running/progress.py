@@ -12,10 +12,10 @@ class Progress:
     """Prints epoch, iteration, entropy, worst constraint in standard errors, and the time left."""
 
     def __init__(self, enabled, label, stream=None):
-        self.enabled = enabled
         self.label = label
         self.stream = sys.stderr if stream is None else stream
-        self.terminal = self.stream.isatty()
+        self.enabled = enabled and self.stream is not None  # programs without a console have no standard error
+        self.terminal = self.enabled and self.stream.isatty()
         self.interval = 0.2 if self.terminal else 10.0
         self._last = time.monotonic()
         self._open = False

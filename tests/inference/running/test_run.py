@@ -65,3 +65,8 @@ def test_ctrl_c_in_a_run_within_a_callback_stops_both(handler):
     outer = quick(callback=callback)
     assert (inner[0].status, outer.status) == ("interrupted", "interrupted")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_program_without_standard_error_can_run(monkeypatch):
+    monkeypatch.setattr("sys.stderr", None)
+    assert quick(progress=True).n_simulations > 0
