@@ -26,7 +26,8 @@ FLOORS = (
     ("inference.assembly",),
     ("inference.infer",),
     ("storage",),
-    ("analysis", "plotting", "interop", "sweeps"),
+    ("analysis", "interop", "sweeps"),
+    ("plotting",),
     ("__main__",),
 )
 # A circuit hands out the paper's settings, which know circuits and flows.

@@ -60,7 +60,7 @@ def test_samples_without_densities_are_drawn_plain(rng):
     _, axes = ne.plotting.pairs(z, names=("a", "b", "c", "d"), parameters=("a", 3))
     assert axes.shape == (2, 2) and axes[1, 0].get_ylabel() == "d"
     ne.plotting.lds_contours(z)
-    with pytest.raises(ValueError, match="parameters names 'e': choose from a, b, c, d"):
+    with pytest.raises(ValueError, match="'e' is unknown: choose from a, b, c, d"):
         ne.plotting.pairs(z, names=("a", "b", "c", "d"), parameters=("e",))
     with pytest.raises(ValueError, match="names has 1 entries: z has 4 columns"):
         ne.plotting.pairs(z, names=("a",))

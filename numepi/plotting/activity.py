@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from numepi.arguments import check_instance, check_text, real_array
+from numepi.circuits.base import Trajectories
+from numepi.plotting.checks import figure_of
 from numepi.plotting.style import COLOURS, tidy
 
 if TYPE_CHECKING:
@@ -34,16 +37,24 @@ def activity(trajectories: Trajectories, titles: Sequence[str] | None = None, fi
     -------
     figure, axes : Figure, ndarray (n, tasks) of Axes
     """
-    import matplotlib.pyplot as plt
-
-    values = trajectories.values
+    check_instance("trajectories", trajectories, Trajectories, "give what the circuit's simulate() returns")
+    values = real_array("trajectories.values", trajectories.values)
     if values.ndim not in (3, 4, 5):
         raise ValueError(f"trajectories.values has shape {values.shape}: expected 3, 4 or 5 axes")
+    if values.size == 0 or len(trajectories.time) != values.shape[-2] or len(trajectories.names) != values.shape[-1]:
+        raise ValueError(
+            f"trajectories.values has shape {values.shape} beside {len(trajectories.time)} times and "
+            f"{len(trajectories.names)} names: expected (n, ..., T, v), n >= 1"
+        )
+    if titles is not None:
+        titles = [check_text(f"titles[{i}]", each) for i, each in enumerate(titles)]
+        if len(titles) != len(values):
+            raise ValueError(f"titles has {len(titles)} entries: there are {len(values)} parameters")
     shape = (1,) * (5 - values.ndim)
     values = values.reshape(values.shape[0], *shape, *values.shape[1:])
     n, tasks = values.shape[:2]
     shown = min(values.shape[-1], len(COLOURS))
-    figure = plt.figure(figsize=(3.6 * tasks + 1, 1.8 * n), layout="constrained") if figure is None else figure
+    figure = figure_of(figure, figsize=(3.6 * tasks + 1, 1.8 * n), layout="constrained")
     axes = figure.subplots(n, tasks, squeeze=False, sharex=True, sharey=True)
     for row in range(n):
         for task in range(tasks):

@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from numepi.annotations import Seed
+from numepi.archive import check_writable
+from numepi.arguments import check_count, check_instance, check_number
+from numepi.circuits.base import Circuit
+from numepi.plotting.checks import pair_of
 from numepi.plotting.planes import plane
 from numepi.plotting.style import BAND, COLOURS, tidy
+from numepi.random_streams import seed_sequence
 
 if TYPE_CHECKING:
     from numepi.circuits.base import Circuit
@@ -39,8 +44,9 @@ class FitRecorder:
     """
 
     def __init__(self, every: int = 20, n_samples: int = 1000, rng: Seed = 0) -> None:
-        if every < 1 or n_samples < 1:
-            raise ValueError(f"every = {every}, n_samples = {n_samples}: both are positive integers")
+        check_count("every", every)
+        check_count("n_samples", n_samples)
+        rng = seed_sequence(rng)
         self.every, self.n_samples, self.rng = every, n_samples, rng
         self.steps: list[int] = []
         self.entropy: list[float] = []
@@ -92,13 +98,22 @@ def animate_fit(
     import matplotlib.pyplot as plt
     from matplotlib.animation import FuncAnimation, PillowWriter
 
+    check_instance("recorder", recorder, FitRecorder, "give the FitRecorder that was the callback of infer")
+    check_instance("circuit", circuit, Circuit, "give the circuit of the fit")
+    i, j = pair_of(parameters, circuit.parameter_names)
+    check_writable(path, "path")
+    check_number("fps", fps, above=0)
+    check_number("dpi", dpi, above=0)
+    if target is not None:
+        check_number("target", target)
     if len(recorder.steps) < 2:
         raise ValueError(f"the recorder holds {len(recorder.steps)} frames: an animation needs two")
-    i, j = parameters
+    if recorder.samples[0].shape[1] != len(circuit.parameter_names):
+        raise ValueError(f"circuit has {len(circuit.parameter_names)} parameters: give the circuit of the fit")
     figure = plt.figure(figsize=(8, 3.8), layout="constrained")
     axes = figure.subplot_mosaic("se;sv", width_ratios=(1.1, 1))
     cloud, entropy, violation = axes["s"], tidy(axes["e"]), tidy(axes["v"])
-    points = plane(cloud, recorder.samples[-1], recorder.log_density[-1], parameters, circuit.parameter_names)
+    points = plane(cloud, recorder.samples[-1], recorder.log_density[-1], (i, j), circuit.parameter_names)
     points.set_clim(np.quantile(np.concatenate(recorder.log_density), [0.02, 0.99]))
     cloud.set(xlim=_limits(recorder, circuit, i), ylim=_limits(recorder, circuit, j))
     steps = np.array(recorder.steps)

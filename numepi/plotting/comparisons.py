@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from numepi.analysis.summary import Summary
+from numepi.analysis.trends import LinearTrends
+from numepi.arguments import check_array, check_count, check_instance, check_mapping, check_names, check_text
+from numepi.plotting.checks import axes_of, drawable
 from numepi.plotting.style import COLOURS, tidy
+from numepi.property.emergent_property import EmergentProperty
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,9 +40,16 @@ def histograms(ax: Axes, samples: Any, label: str, bins: int = 40) -> Any:
     -------
     list of containers
     """
-    tidy(ax)
-    pooled = np.concatenate([np.asarray(v, float) for v in samples.values()])
-    edges = np.linspace(pooled.min(), pooled.max(), bins + 1)
+    samples = check_mapping("samples", samples, "give a dict of names and arrays (n,)")
+    check_count("bins", bins)
+    check_text("label", label)
+    if not 1 <= len(samples) <= len(COLOURS):
+        raise ValueError(f"samples has {len(samples)} entries: give 1 to {len(COLOURS)} arrays")
+    samples = {name: _finite(f"samples[{name!r}]", values) for name, values in samples.items()}
+    tidy(axes_of(ax))
+    pooled = np.concatenate(list(samples.values()))
+    low, high = pooled.min(), pooled.max()
+    edges = np.linspace(low, high, bins + 1) if high > low else np.linspace(low - 0.5, high + 0.5, bins + 1)
     drawn = [
         ax.hist(values, edges.tolist(), density=True, color=COLOURS[i], alpha=0.55, label=name)[2]
         for i, (name, values) in enumerate(samples.items())
@@ -45,6 +57,13 @@ def histograms(ax: Axes, samples: Any, label: str, bins: int = 40) -> Any:
     ax.set(xlabel=label, ylabel="density")
     ax.legend(fontsize=8, frameon=False)
     return drawn
+
+
+def _finite(name, values):
+    values = check_array(name, values, ("n",), finite=False)
+    if not np.isfinite(values).any():
+        raise ValueError(f"{name} has no finite number among its {len(values)}: there is nothing to draw")
+    return values[np.isfinite(values)]
 
 
 def statistic_clouds(ax: Axes, f: Any, prop: EmergentProperty, names: Any) -> Any:
@@ -64,7 +83,12 @@ def statistic_clouds(ax: Axes, f: Any, prop: EmergentProperty, names: Any) -> An
     """
     from matplotlib.patches import Ellipse
 
-    tidy(ax)
+    f, _ = drawable("f", f, columns=2)
+    names = check_names("names", names, 2)
+    check_instance("prop", prop, EmergentProperty, "give a numepi.EmergentProperty")
+    if len(prop.mean) != 2 or None in (*prop.mean, *prop.variance):
+        raise ValueError(f"prop has the means {prop.mean} and variances {prop.variance}: give both for two statistics")
+    tidy(axes_of(ax))
     points = ax.scatter(f[:, 0], f[:, 1], s=4, linewidths=0, color="0.6", rasterized=True)
     centre, spread = np.array(prop.mean, float), np.sqrt(np.array(prop.variance, float))
     for k in (1, 2):
@@ -88,7 +112,8 @@ def trend_matrix(ax: Axes, trends: LinearTrends) -> Any:
     -------
     AxesImage
     """
-    image = ax.imshow(trends.r, cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
+    check_instance("trends", trends, LinearTrends, "give what linear_trends() returns")
+    image = axes_of(ax).imshow(trends.r, cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
     for i, j in np.ndindex(trends.r.shape):
         text = f"{trends.r[i, j]:.2f}" if trends.p[i, j] <= _SIGNIFICANT else f"({trends.r[i, j]:.2f})"
         dark = abs(trends.r[i, j]) > 0.6
@@ -111,7 +136,8 @@ def coupling_bars(ax: Axes, summary: Summary) -> Any:
     -------
     BarContainer
     """
-    tidy(ax)
+    check_instance("summary", summary, Summary, "give what summarise() returns")
+    tidy(axes_of(ax))
     names = summary.parameter_names
     labels = [f"{names[i]}, {names[j]}" for i, j, _ in summary.couplings][::-1]
     values = [r for *_, r in summary.couplings][::-1]

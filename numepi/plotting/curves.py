@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from numepi.analysis.perturbation import Perturbation
+from numepi.analysis.sc import Silencing
+from numepi.arguments import check_array, check_counts, check_indices, check_instance, check_names, check_number
+from numepi.plotting.checks import axes_of
 from numepi.plotting.style import BAND, COLOURS, tidy
 
 if TYPE_CHECKING:
@@ -43,8 +47,14 @@ def perturbation_curves(
     -------
     list of Line2D
     """
-    tidy(ax)
-    values = perturbation.along(direction)[..., statistic]
+    check_instance("perturbation", perturbation, Perturbation, "give what perturb() returns")
+    values = perturbation.along(direction)
+    statistic = check_indices("statistic", statistic, perturbation.statistic_names)
+    for name, given in (("labels", labels), ("colours", colours)):
+        if given is not None and len(given) != len(values):
+            raise ValueError(f"{name} has {len(given)} entries: there are {len(values)} points")
+    values = values[..., statistic]
+    tidy(axes_of(ax))
     colours = [COLOURS[i % len(COLOURS)] for i in range(len(values))] if colours is None else colours
     lines = []
     for i, row in enumerate(values):
@@ -70,7 +80,9 @@ def silencing_curves(ax: Axes, silencing: Silencing, level: float = 0.07) -> Any
     list of Line2D
         Pro, Anti.
     """
-    tidy(ax)
+    check_instance("silencing", silencing, Silencing, "give what silence() returns")
+    check_number("level", level)
+    tidy(axes_of(ax))
     lines = []
     for task, name in enumerate(("Pro", "Anti")):
         rise = 100 * silencing.rise[..., task]
@@ -108,7 +120,13 @@ def task_flip_points(
     -------
     PathCollection
     """
-    tidy(ax)
+    pro = check_array("pro", pro, ("n",), finite=False)
+    anti_silenced = check_array("anti_silenced", anti_silenced, pro.shape, finite=False)
+    colour = None if colour is None else check_array("colour", colour, pro.shape, finite=False)
+    check_number("size", size, above=0)
+    if not np.isfinite(pro + anti_silenced).any():
+        raise ValueError(f"pro and anti_silenced have no finite pair among their {len(pro)}: there is nothing to draw")
+    tidy(axes_of(ax))
     style: dict[str, Any] = {"color": COLOURS[0]} if colour is None else {"c": colour, "cmap": "plasma"}
     points = ax.scatter(pro, anti_silenced, s=size, linewidths=0, rasterized=True, **style)
     line = np.array([0.5, 1.0])
@@ -136,7 +154,12 @@ def contrast_curves(
     -------
     list of Line2D
     """
-    tidy(ax)
+    names = check_names("names", names)
+    contrasts = check_array("contrasts", contrasts, ("m",))
+    rates = check_array("rates", rates, (len(contrasts), len(names)), finite=False)
+    if len(contrasts) == 0 or len(names) > len(COLOURS):
+        raise ValueError(f"rates has shape {rates.shape}: give one contrast or more, and up to {len(COLOURS)} names")
+    tidy(axes_of(ax))
     lines = [ax.plot(contrasts, rates[:, i], color=COLOURS[i], label=name)[0] for i, name in enumerate(names)]
     ax.set(xlabel="contrast", ylabel="steady rate (Hz)")
     ax.legend(fontsize=8, frameon=False)
@@ -165,8 +188,17 @@ def norm_curves(
     -------
     list of Line2D
     """
-    tidy(ax)
-    classes = np.zeros(len(norms), int) if classes is None else np.asarray(classes)
+    time = check_array("time", time, ("T",))
+    norms = check_array("norms", norms, ("n", len(time)), finite=False)
+    classes = (0,) * len(norms) if classes is None else classes
+    classes = check_counts("classes", classes, least=0, most=len(COLOURS) - 1) if len(norms) else ()
+    if len(classes) != len(norms) or norms.size == 0:
+        raise ValueError(f"norms has shape {norms.shape} beside {len(classes)} classes: give one for each of its rows")
+    if class_names is not None:
+        class_names = check_names("class_names", class_names)
+        if max(classes) >= len(class_names):
+            raise ValueError(f"class_names has {len(class_names)} entries: classes has a {max(classes)}")
+    tidy(axes_of(ax))
     ax.axhline(1, color=BAND, linewidth=1, zorder=0)
     lines, seen = [], set()
     for row, kind in list(zip(norms, classes))[:_MAX_LINES]:

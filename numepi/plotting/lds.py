@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from numepi.arguments import check_instance
+from numepi.plotting.checks import axes_of, drawable
 from numepi.plotting.planes import plane
 from numepi.plotting.style import COLOURS, tidy
+from numepi.property.emergent_property import EmergentProperty
 
 if TYPE_CHECKING:
     from numepi.circuits.lds import LDS
@@ -47,8 +50,16 @@ def lds_contours(
 
     from numepi.circuits import LDS
 
-    circuit = LDS() if circuit is None else circuit
+    circuit = LDS() if circuit is None else check_instance("circuit", circuit, LDS, "give a numepi.circuits.LDS")
     prop = circuit.emergent_property() if prop is None else prop
+    check_instance("prop", prop, EmergentProperty, "give a numepi.EmergentProperty")
+    prop.constraints(circuit.statistic_names)
+    if z is not None:
+        z, log_density = drawable("z", z, log_density, 4)
+    if axes is not None:
+        axes = [axes_of(ax, f"axes[{i}]") for i, ax in enumerate(np.ravel(np.asarray(axes, object)))]
+        if len(axes) != 2:
+            raise ValueError(f"axes has {len(axes)} entries: give two")
     if axes is None:
         _, axes = plt.subplots(1, 2, figsize=(8, 3.8), layout="constrained")
     grid = np.linspace(-10, 10, 201)

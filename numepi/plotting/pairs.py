@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from numepi.arguments import check_indices, check_instance, check_names, check_points
+from numepi.plotting.checks import colour_limits, drawable, figure_of
 from numepi.plotting.style import COLOURS, DENSITY_MAP, tidy
+from numepi.support import Support
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,25 +54,25 @@ def pairs(
     figure, axes : Figure, ndarray (d, d) of Axes
         Panels above the diagonal are None.
     """
-    import matplotlib.pyplot as plt
-
-    z = np.asarray(z, float)
-    names = [f"z{i + 1}" for i in range(z.shape[1])] if names is None else list(names)
-    if len(names) != z.shape[1]:
-        raise ValueError(f"names has {len(names)} entries: z has {z.shape[1]} columns")
-    shown = list(range(z.shape[1])) if parameters is None else [_index(p, names) for p in parameters]
+    z, log_density = drawable("z", z, log_density)
+    dim = z.shape[1]
+    names = tuple(f"z{i + 1}" for i in range(dim)) if names is None else check_names("names", names, dim)
+    shown = check_indices("parameters", range(dim) if parameters is None else parameters, names)
+    shown = (shown,) if isinstance(shown, int) else shown
+    if support is not None and check_instance("support", support, Support, "give a numepi.Support").dim != dim:
+        raise ValueError(f"support has {support.dim} dimensions: z has {dim} columns")
     if len(shown) > _MAX_PANELS:
         raise ValueError(f"{len(shown)} parameters make an unreadable figure: choose at most {_MAX_PANELS}")
-    modes = np.empty((0, z.shape[1])) if modes is None else np.atleast_2d(modes)
+    modes = np.empty((0, dim)) if modes is None else check_points("modes", modes, dim)[0]
     order = np.arange(len(z)) if log_density is None else np.argsort(log_density)
     colour = {"color": COLOURS[0]}
     if log_density is not None:
-        values = np.asarray(log_density)[order]
-        # A few stragglers must not take up the whole range of colours.
-        colour = {"c": values, "cmap": DENSITY_MAP, "vmin": np.quantile(values, 0.02)}
+        values = log_density[order]
+        low, high = colour_limits(values)
+        colour = {"c": values, "cmap": DENSITY_MAP, "vmin": low, "vmax": high}
     limits = [_limits(z[:, i], support, i) for i in shown]
     d = len(shown)
-    figure = plt.figure(figsize=(1.6 * d + 1.2, 1.6 * d), layout="constrained") if figure is None else figure
+    figure = figure_of(figure, figsize=(1.6 * d + 1.2, 1.6 * d), layout="constrained")
     axes = np.full((d, d), None)
     points = None
     for row, i in enumerate(shown):
@@ -88,12 +91,6 @@ def pairs(
         bar = figure.colorbar(points, ax=[a for a in axes.ravel() if a is not None], shrink=0.5, pad=0.02, extend="min")
         bar.set_label("log density (nats)")
     return figure, axes
-
-
-def _index(parameter, names):
-    if isinstance(parameter, str) and parameter not in names:
-        raise ValueError(f"parameters names {parameter!r}: choose from {', '.join(names)}")
-    return names.index(parameter) if isinstance(parameter, str) else parameter
 
 
 def _limits(values, support, index):

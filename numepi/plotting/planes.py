@@ -8,6 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from numepi.analysis.metric import SimulatorMetric
+from numepi.analysis.paths import ModePath
+from numepi.analysis.sensitivity import Sensitivity
+from numepi.analysis.stg import FrequencyMap
+from numepi.arguments import check_counts, check_instance, check_names, check_number
+from numepi.plotting.checks import axes_of, colour_limits, drawable, pair_of
 from numepi.plotting.style import COLOURS, DENSITY_MAP, tidy
 
 if TYPE_CHECKING:
@@ -36,7 +42,7 @@ def plane(
     ax : Axes
     z : array (n, D)
     log_density : array (n,), optional
-    parameters : (int, int)
+    parameters : pair of int or str
     names : sequence of str (D,), optional
         For the labels of the axes.
     size : float
@@ -48,18 +54,20 @@ def plane(
     PathCollection
         For a colour bar.
     """
-    tidy(ax)
-    i, j = parameters
-    z = np.asarray(z, float)
+    z, log_density = drawable("z", z, log_density)
+    dim = z.shape[1]
+    names = None if names is None else check_names("names", names, dim)
+    i, j = pair_of(parameters, names or tuple(f"z{k + 1}" for k in range(dim)))
+    tidy(axes_of(ax))
     if log_density is None:
         points = ax.scatter(z[:, i], z[:, j], s=size, linewidths=0, color=colour, rasterized=True)
     else:
         order = np.argsort(log_density)
-        values = np.asarray(log_density)[order]
-        low = np.quantile(values, 0.02)
+        low, high = colour_limits(log_density)
         points = ax.scatter(
-            z[order, i], z[order, j], c=values, s=size, linewidths=0, cmap=DENSITY_MAP, vmin=low, rasterized=True
-        )
+            z[order, i], z[order, j], c=log_density[order], s=size, linewidths=0, cmap=DENSITY_MAP, vmin=low, vmax=high,
+            rasterized=True,
+        )  # fmt: skip
     if names is not None:
         ax.set(xlabel=names[i], ylabel=names[j])
     return points
@@ -94,12 +102,20 @@ def arrows(
     -------
     list of Annotation
     """
+    check_instance("sensitivity", sensitivity, (Sensitivity, SimulatorMetric), "give a Sensitivity or SimulatorMetric")
+    axes_of(ax)
+    check_number("scale", scale, least=0)
+    parameters = pair_of(parameters, sensitivity.parameter_names)
+    directions = check_counts("directions", directions, least=0, most=np.shape(sensitivity.vectors)[-2] - 1)
+    labels = None if labels is None else check_names("labels", labels, len(directions))
     z = np.atleast_2d(sensitivity.z)[:, list(parameters)]
     vectors = np.asarray(sensitivity.vectors).reshape(len(z), -1, sensitivity.vectors.shape[-1])
     lengths = np.asarray(sensitivity.arrow_lengths).reshape(len(z), -1)
     drawn = []
     for number, k in enumerate(directions):
         for point, vector, length in zip(z, vectors[:, k][:, list(parameters)], lengths[:, k]):
+            if not np.isfinite(length) and scale > 0:
+                continue  # a direction that changes nothing has no length
             extent = 0.1 * np.abs(np.diff(ax.get_xlim())[0]) if scale == 0 else scale * length
             tip = point + extent * vector
             style = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.4, "linestyle": "-" if number == 0 else "--"}
@@ -123,7 +139,9 @@ def mode_points(ax: Axes, path: ModePath, parameters: Sequence[int] = (0, 1), co
     -------
     PathCollection
     """
-    i, j = parameters
+    check_instance("path", path, ModePath, "give what mode_path() returns")
+    i, j = pair_of(parameters, tuple(f"z{k + 1}" for k in range(path.z.shape[1])))
+    axes_of(ax)
     ax.plot(path.z[:, i], path.z[:, j], color="black", linewidth=0.8, zorder=3)
     return ax.scatter(
         path.z[:, i], path.z[:, j], c=path.values, cmap=colour_map, s=36, edgecolor="white", linewidth=0.7, zorder=4
@@ -144,7 +162,12 @@ def frequency_contours(ax: Axes, plane_map: FrequencyMap, target: float = 0.55, 
     -------
     QuadContourSet
     """
-    tidy(ax)
+    check_instance("plane_map", plane_map, FrequencyMap, "give what frequency_map() returns")
+    check_number("target", target)
+    check_number("deviation", deviation, above=0)
+    if not np.isfinite(plane_map.frequency).any():
+        raise ValueError("plane_map has no finite frequency: there is nothing to draw")
+    tidy(axes_of(ax))
     levels = target + deviation * np.arange(-2, 3)
     lines = ax.contour(
         plane_map.g_el, plane_map.g_synA, plane_map.frequency, levels, colors=COLOURS[1], linewidths=[0.7, 1, 2, 1, 0.7]

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from numepi.arguments import check_instance
+from numepi.plotting.checks import figure_of
 from numepi.plotting.style import BAND, COLOURS, tidy
+from numepi.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,12 +35,12 @@ def traces(result: Result, figure: Figure | None = None) -> Any:
         Entropy; E[T] - target of each constraint in its natural scale, smoothed, with a band of +-0.1; and what the
         solver records: the effective share of samples under its target, or multipliers and penalty of each epoch.
     """
-    import matplotlib.pyplot as plt
-
+    check_instance("result", result, Result, "give what infer() or load() returns")
+    if not len(result.history.get("entropy", ())):
+        raise ValueError("result has no history: the run ended before its first step")
     history = result.history
     panels = ["entropy", "violation"] + [k for k in ("ess", "epoch_multipliers", "epoch_penalty") if k in history]
-    if figure is None:
-        figure = plt.figure(figsize=(8, 1.9 * len(panels)), layout="constrained")
+    figure = figure_of(figure, figsize=(8, 1.9 * len(panels)), layout="constrained")
     axes = [tidy(ax) for ax in figure.subplots(len(panels), 1, squeeze=False)[:, 0]]
     scale = result.property.constraints(result.statistic_names).scale
     for ax, panel in zip(axes, panels):

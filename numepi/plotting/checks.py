@@ -1,0 +1,58 @@
+"""What figures are given: axes to draw on, and samples of which the finite rows are drawn."""
+
+import numpy as np
+
+from numepi.arguments import check_array, check_indices, check_instance, real_array
+
+__all__ = ["axes_of", "colour_limits", "drawable", "figure_of", "pair_of"]
+
+
+def axes_of(ax, name="ax"):
+    """Return ``ax``, matplotlib Axes."""
+    from matplotlib.axes import Axes
+
+    return check_instance(name, ax, Axes, "give matplotlib Axes, such as plt.figure().add_subplot()")
+
+
+def figure_of(figure, **settings):
+    """Return ``figure``, a matplotlib Figure (or a part of one); for None a new one made with ``settings``."""
+    import matplotlib.pyplot as plt
+    from matplotlib.figure import FigureBase
+
+    if figure is None:
+        return plt.figure(**settings)
+    return check_instance("figure", figure, FigureBase, "give a matplotlib Figure, or None for a new one")
+
+
+def drawable(name, z, log_density=None, columns="D"):
+    """The finite rows of ``z`` (n, ``columns``), and their log densities (None where there are none).
+
+    Raises
+    ------
+    ValueError
+        If a shape is wrong, or no row is finite: there is nothing to draw.
+    """
+    z = real_array(name, z)
+    if z.ndim != 2 or z.shape[1] == 0 or (isinstance(columns, int) and z.shape[1] != columns):
+        raise ValueError(f"{name} has shape {z.shape}: expected (n, {columns})")
+    kept = np.isfinite(z).all(axis=1)
+    if log_density is not None:
+        log_density = check_array("log_density", log_density, (len(z),), finite=False)
+        kept &= ~np.isnan(log_density)
+    if not kept.any():
+        raise ValueError(f"{name} has no finite row among its {len(z)}: there is nothing to draw")
+    return z[kept], None if log_density is None else log_density[kept]
+
+
+def colour_limits(values):
+    """Where the colours of log densities start and end: a few stragglers must not take up their whole range."""
+    finite = values[np.isfinite(values)]
+    return (np.quantile(finite, 0.02), finite.max()) if len(finite) else (0.0, 1.0)
+
+
+def pair_of(parameters, names):
+    """The indices of two different parameters."""
+    indices = check_indices("parameters", parameters, names)
+    if isinstance(indices, int) or len(indices) != 2:
+        raise ValueError(f"parameters = {parameters!r}: give two, which are the axes")
+    return indices
