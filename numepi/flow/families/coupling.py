@@ -7,14 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from numepi.arguments import check_choice, check_count, check_counts, check_flag, check_instance
 from numepi.flow.elementwise.affine import ElementwiseAffine
 from numepi.flow.elementwise.permutation import balanced_permutations
 from numepi.flow.elementwise.support import SupportMap
 from numepi.flow.families.composition import ComposedFlow
 from numepi.random_streams import seed_sequence
-from numepi.support import Support
+from numepi.support import BOX_MAPS, Support
 
-__all__ = ["CouplingFlow"]
+__all__ = ["MOST_STAGES", "PRECISIONS", "CouplingFlow"]
+
+PRECISIONS = ("float64", "float32")
+# More than anybody fits, and few enough that a damaged file cannot ask for a flow that fills the memory.
+MOST_STAGES, _MOST_UNITS = 1000, 10_000
 
 
 class CouplingFlow(ComposedFlow):
@@ -50,26 +55,18 @@ class CouplingFlow(ComposedFlow):
     @staticmethod
     def check_settings(support, stages, hidden, post_affine, box_map, seed, precision):
         """The settings that all families have, checked, as a JSON-able dict."""
-        if not isinstance(support, Support):
-            raise TypeError(f"support must be a numepi.Support, got {type(support).__name__}")
+        check_instance("support", support, Support, "give a numepi.Support")
         if support.dim < 2:
             raise ValueError(
                 "support has 1 dimension: a coupling needs two, one moves given the other; use ElementwiseFlow"
             )
-        if stages != int(stages) or stages < 1:
-            raise ValueError(f"stages = {stages}: a flow needs at least one coupling")
-        hidden = tuple(np.atleast_1d(hidden).tolist())
-        if not hidden or any(h != int(h) or h < 1 for h in hidden):
-            raise ValueError(f"hidden = {hidden}: give the number of units of one or more hidden layers")
-        if precision not in ("float64", "float32"):
-            raise ValueError(f"precision = {precision!r}: choose 'float64' or 'float32'")
         return {
-            "stages": int(stages),
-            "hidden": [int(h) for h in hidden],
-            "post_affine": bool(post_affine),
-            "box_map": box_map,
-            "seed": int(seed),
-            "precision": precision,
+            "stages": check_count("stages", stages, most=MOST_STAGES),
+            "hidden": list(check_counts("hidden", hidden, most=_MOST_UNITS)),
+            "post_affine": check_flag("post_affine", post_affine),
+            "box_map": check_choice("box_map", box_map, tuple(BOX_MAPS)),
+            "seed": check_count("seed", seed, least=0),
+            "precision": check_choice("precision", precision, PRECISIONS),
         }
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from numepi.arguments import check_count
 from numepi.flow.couplings.directional.stack import DirectionStack
 from numepi.flow.elementwise.sinh_arcsinh import SinhArcsinh
 from numepi.flow.elementwise.support import SupportMap
@@ -64,14 +65,12 @@ class DirectionalFlow(CouplingFlow):
     ) -> None:
         settings = self.check_settings(support, stages, hidden, True, box_map, 0, precision)
         del settings["seed"], settings["post_affine"]  # no permutations, and always
-        if vectors != int(vectors) or vectors < 2 or support.dim % vectors:
+        if support.dim % check_count("vectors", vectors, least=2):
             raise ValueError(
                 f"vectors = {vectors}: choose a divisor, two or more, of the {support.dim} parameters, which are split "
                 "into that many vectors of equal length"
             )
-        if anchors != int(anchors) or anchors < 0:
-            raise ValueError(f"anchors = {anchors}: give a number of vectors, zero or more")
-        settings |= {"vectors": int(vectors), "anchors": int(anchors)}
+        settings |= {"vectors": int(vectors), "anchors": check_count("anchors", anchors, least=0)}
         self.settings = settings
         stack = DirectionStack(
             settings["vectors"], support.dim // settings["vectors"], settings["stages"], settings["hidden"],

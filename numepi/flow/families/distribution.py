@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from numepi.annotations import Seed
+from numepi.arguments import check_array, check_count, check_names
 from numepi.random_streams import seed_sequence
 
 if TYPE_CHECKING:
@@ -34,18 +35,16 @@ class FlowDistribution:
     """
 
     def __init__(self, flow: Flow, theta: ArrayLike, parameter_names: Sequence[str] | None = None) -> None:
-        theta = np.array(theta, dtype=np.float64)
-        if theta.shape != (flow.n_parameters,):
-            raise ValueError(f"theta has shape {theta.shape}: this flow expects ({flow.n_parameters},)")
+        if isinstance(flow, type) or not hasattr(flow, "n_parameters"):
+            raise TypeError(f"flow is a {type(flow).__name__}: give a flow such as numepi.RealNVP(support)")
+        theta = check_array("theta", theta, (flow.n_parameters,), finite=False)
         if not np.isfinite(theta).all():
             raise ValueError(f"theta has {int((~np.isfinite(theta)).sum())} entries that are not finite")
         theta.setflags(write=False)
         self.flow, self.theta = flow, theta
         if parameter_names is None:
             parameter_names = [f"z{i + 1}" for i in range(flow.dim)]
-        if len(parameter_names) != flow.dim:
-            raise ValueError(f"parameter_names has {len(parameter_names)} entries: the flow has {flow.dim} dimensions")
-        self.parameter_names = tuple(parameter_names)
+        self.parameter_names = check_names("parameter_names", parameter_names, flow.dim)
 
     @property
     def dim(self) -> int:
@@ -63,28 +62,28 @@ class FlowDistribution:
 
     def sample_with_log_prob(self, n: int, rng: Seed = 0) -> tuple[np.ndarray, np.ndarray]:
         """Samples (n, D) and their log density (n,), which comes free with them."""
-        if n != int(n) or n < 0:
-            raise ValueError(f"n = {n}: give a number of samples, zero or more")
-        base = np.random.default_rng(seed_sequence(rng)).standard_normal((int(n), self.dim))
+        n = check_count("n", n, least=0)
+        base = np.random.default_rng(seed_sequence(rng)).standard_normal((n, self.dim))
         return self.flow.sample(self.theta, base)
 
     def log_prob(self, z: ArrayLike) -> np.ndarray:
         """Log q (n,) at ``z`` (n, D)."""
-        return self.flow.log_prob(self.theta, np.asarray(z, np.float64))
+        return self.flow.log_prob(self.theta, self._points("z", z))
 
     def gradient(self, z: ArrayLike) -> np.ndarray:
         """d log q / dz (n, D) at ``z`` (n, D)."""
-        return self.flow.log_prob_gradient(self.theta, np.asarray(z, np.float64))
+        return self.flow.log_prob_gradient(self.theta, self._points("z", z))
 
     def hessian_vector_product(self, z: ArrayLike, v: ArrayLike) -> np.ndarray:
         """d^2 log q / dz^2 times ``v`` (n, D) at ``z`` (n, D), row by row, without forming the matrices."""
-        return self.flow.log_prob_hessian_product(self.theta, np.asarray(z, np.float64), np.asarray(v, np.float64))
+        z, v = self._points("z", z), self._points("v", v)
+        if z.shape != v.shape:
+            raise ValueError(f"v has shape {v.shape}: expected that of z, {z.shape}")
+        return self.flow.log_prob_hessian_product(self.theta, z, v)
 
     def hessian(self, z: ArrayLike) -> np.ndarray:
         """d^2 log q / dz^2 (n, D, D) at ``z`` (n, D), exact and symmetric."""
-        z = np.asarray(z, np.float64)
-        if z.ndim != 2 or z.shape[1] != self.dim:
-            raise ValueError(f"z has shape {z.shape}: this flow expects (n, {self.dim})")
+        z = self._points("z", z)
         hessian = np.empty((len(z), self.dim, self.dim))
         rows = max(1, _ROWS // self.dim)
         for start in range(0, len(z), rows):
@@ -93,6 +92,10 @@ class FlowDistribution:
             product = self.hessian_vector_product(np.repeat(part, self.dim, axis=0), directions)
             hessian[start : start + rows] = product.reshape(-1, self.dim, self.dim)
         return 0.5 * (hessian + hessian.transpose(0, 2, 1))
+
+    def _points(self, name, z):
+        """Points (n, D) as an array."""
+        return check_array(name, z, ("n", self.dim), finite=False)
 
     def __repr__(self):
         return f"FlowDistribution({self.flow!r})"

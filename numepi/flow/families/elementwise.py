@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from numepi.arguments import check_choice, check_count, check_instance
 from numepi.flow.couplings.spline.elementwise import ElementwiseSpline
 from numepi.flow.elementwise.support import SupportMap
 from numepi.flow.families.composition import ComposedFlow
-from numepi.support import Support
+from numepi.flow.families.coupling import MOST_STAGES, PRECISIONS
+from numepi.support import BOX_MAPS, Support
 
 __all__ = ["ElementwiseFlow"]
 
@@ -47,16 +49,14 @@ class ElementwiseFlow(ComposedFlow):
         box_map: str = "gaussian-cdf",
         precision: str = "float64",
     ) -> None:
-        if not isinstance(support, Support):
-            raise TypeError(f"support must be a numepi.Support, got {type(support).__name__}")
-        if stages != int(stages) or stages < 1:
-            raise ValueError(f"stages = {stages}: a flow needs at least one spline")
-        if bins != int(bins) or not 2 <= bins <= 100:
-            raise ValueError(f"bins = {bins}: choose from 2 to 100")
-        if precision not in ("float64", "float32"):
-            raise ValueError(f"precision = {precision!r}: choose 'float64' or 'float32'")
-        self.settings = {"stages": int(stages), "bins": int(bins), "box_map": box_map, "precision": precision}
-        splines = [ElementwiseSpline(support.dim, int(bins), precision) for _ in range(int(stages))]
+        check_instance("support", support, Support, "give a numepi.Support")
+        self.settings = {
+            "stages": check_count("stages", stages, most=MOST_STAGES),
+            "bins": check_count("bins", bins, least=2, most=100),
+            "box_map": check_choice("box_map", box_map, tuple(BOX_MAPS)),
+            "precision": check_choice("precision", precision, PRECISIONS),
+        }
+        splines = [ElementwiseSpline(support.dim, self.settings["bins"], precision) for _ in range(stages)]
         super().__init__(support, [*splines, SupportMap(support, box_map, precision)], precision)
 
     @property

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 
 from numepi.annotations import Seed
+from numepi.arguments import check_array
 
 __all__ = ["fit_gaussian"]
 
@@ -46,6 +47,8 @@ def fit_gaussian(
         shift every coordinate by itself (a single coupling moves only half of them).
     """
     flow = getattr(flow, "half", flow)
+    if isinstance(flow, type) or not hasattr(flow, "absorb_affine"):
+        raise TypeError(f"flow is a {type(flow).__name__}: give one of numepi's flows")
     support = flow.support
     bounded = np.isfinite(support.width)
     if (mean is None) != (standard_deviation is None):
@@ -69,14 +72,12 @@ def _centre(flow):
 
 
 def _check(support, mean, standard_deviation):
-    mean, standard_deviation = np.asarray(mean, np.float64), np.asarray(standard_deviation, np.float64)
-    for name, value in (("mean", mean), ("standard_deviation", standard_deviation)):
-        if value.shape != (support.dim,):
-            raise ValueError(f"{name} has shape {value.shape}: expected ({support.dim},)")
+    mean = check_array("mean", mean, (support.dim,))
+    standard_deviation = check_array("standard_deviation", standard_deviation, (support.dim,))
     for i in np.flatnonzero(~((mean > support.lower) & (mean < support.upper))):
         raise ValueError(f"mean[{i}] = {mean[i]} is outside of the support [{support.lower[i]}, {support.upper[i]}]")
-    for i in np.flatnonzero(~((standard_deviation > 0) & np.isfinite(standard_deviation))):
-        raise ValueError(f"standard_deviation[{i}] = {standard_deviation[i]}: it must be positive and finite")
+    for i in np.flatnonzero(standard_deviation <= 0):
+        raise ValueError(f"standard_deviation[{i}] = {standard_deviation[i]}: it must be positive")
     return mean, standard_deviation
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from numepi.arguments import check_count
 from numepi.flow.couplings.spline.coupling import SplineCoupling
 from numepi.flow.families.coupling import CouplingFlow
 
@@ -59,12 +60,9 @@ class SplineFlow(CouplingFlow):
         precision: str = "float64",
     ) -> None:
         settings = self.check_settings(support, stages, hidden, post_affine, box_map, seed, precision)
-        if bins != int(bins) or not 2 <= bins <= 100:
-            raise ValueError(f"bins = {bins}: choose from 2 to 100")
         moved = support.dim - support.dim // 2 if moved is None else moved
-        if moved != int(moved) or not 1 <= moved < max(support.dim, 2):
-            raise ValueError(f"moved = {moved}: a coupling of {support.dim} coordinates moves at least 1 and keeps one")
-        settings |= {"bins": int(bins), "moved": int(moved)}
+        settings["bins"] = check_count("bins", bins, least=2, most=100)
+        settings["moved"] = check_count("moved", moved, most=support.dim - 1)
         super().__init__(
             support,
             settings,

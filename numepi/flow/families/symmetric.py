@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import autograd.numpy as anp
@@ -12,6 +12,7 @@ from autograd.tracer import getval, isbox
 from scipy import special
 
 from numepi.annotations import Seed
+from numepi.arguments import check_choice, check_indices, check_instance, shown
 from numepi.flow.families.real_nvp import RealNVP
 from numepi.flow.families.spline import SplineFlow
 from numepi.flow.passes import primitives
@@ -65,9 +66,14 @@ class SymmetricFlow:
         half_family: str = "SplineFlow",
         **settings: Any,
     ) -> None:
-        if half_family not in _FAMILIES:
-            raise ValueError(f"half_family = {half_family!r}: choose one of {sorted(_FAMILIES)}")
-        self.sign_symmetries = tuple(tuple(int(i) for i in each) for each in sign_symmetries)
+        check_instance("support", support, Support, "give a numepi.Support")
+        check_choice("half_family", half_family, tuple(sorted(_FAMILIES)))
+        if isinstance(sign_symmetries, str) or not isinstance(sign_symmetries, Iterable):
+            raise TypeError(f"sign_symmetries = {shown(sign_symmetries)}: give a sequence of sets of indices")
+        indices = range(support.dim)
+        self.sign_symmetries = tuple(
+            _set_of(f"sign_symmetries[{number}]", each, indices) for number, each in enumerate(sign_symmetries)
+        )
         self._flips, self._pivots = _eliminate(support, self.sign_symmetries)
         lower = support.lower.copy()
         lower[self._pivots] = 0.0
@@ -187,6 +193,13 @@ class SymmetricFlow:
         return f"{type(self).__name__}({self.support!r}, {self.sign_symmetries!r}, half_family={half!r}, {settings})"
 
 
+def _set_of(name, each, indices):
+    """A set of different indices as a tuple."""
+    if isinstance(each, str) or not isinstance(each, Iterable):
+        raise TypeError(f"{name} = {shown(each)}: give a sequence of the indices that change sign together")
+    return check_indices(name, tuple(each), indices)
+
+
 def _eliminate(support, sets):
     """Independent sets of signs with a pivot each: flips (r, D) of 0 and 1, and the pivots (r,), as indices.
 
@@ -194,10 +207,6 @@ def _eliminate(support, sets):
     """
     rows = np.zeros((len(sets), support.dim), np.int64)
     for number, each in enumerate(sets):
-        if not each or not all(0 <= i < support.dim for i in each):
-            raise ValueError(
-                f"sign_symmetries[{number}] = {each}: name one or more of parameters 0 to {support.dim - 1}"
-            )
         rows[number, list(each)] = 1
     for i in np.flatnonzero(rows.any(axis=0) & (support.lower != -support.upper)):
         raise ValueError(

@@ -144,4 +144,4 @@ def test_coordinates_have_names():
     assert FlowDistribution(flow, theta).parameter_names == ("z1", "z2")
     assert FlowDistribution(flow, theta, ["a", "b"]).parameter_names == ("a", "b")
     with pytest.raises(ValueError, match="parameter_names has 3 entries"):
-        FlowDistribution(flow, theta, "abc")
+        FlowDistribution(flow, theta, ("a", "b", "c"))

@@ -121,8 +121,8 @@ def test_gaussian_start_is_on_the_half():
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
-        ({"sign_symmetries": [(0, 4)]}, "parameters 0 to 3"),
-        ({"sign_symmetries": [()]}, "name one or more"),
+        ({"sign_symmetries": [(0, 4)]}, "choose from 0 to 3"),
+        ({"sign_symmetries": [()]}, "is empty: give one or more"),
         ({"sign_symmetries": [(3,)]}, "symmetric about zero"),
         ({"sign_symmetries": [(0,)], "half_family": "DirectionalFlow"}, "half_family = 'DirectionalFlow'"),
     ],
