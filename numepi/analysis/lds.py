@@ -49,7 +49,7 @@ def rotation_share(z: ArrayLike) -> float:
 def share_within(f: ArrayLike, prop: EmergentProperty, deviations: float = 2.0) -> float:
     """Share of samples whose every statistic ``f`` (n, k) is within so many standard deviations of its target mean."""
     check_instance("prop", prop, EmergentProperty, "give a numepi.EmergentProperty")
-    if any(target is None for target in (*prop.mean, *prop.variance)):
+    if any(target is None for target in (*prop.mean, *(prop.variance or ()))):
         raise ValueError("prop leaves a mean or a variance free: give one with all of them")
     f, deviations = samples_of("f", f, len(prop.mean)), check_number("deviations", deviations, above=0)
     distance = np.abs(f - np.array(prop.mean, float)) / np.sqrt(np.array(prop.variance, float))

@@ -86,7 +86,7 @@ def statistic_clouds(ax: Axes, f: Any, prop: EmergentProperty, names: Any) -> An
     f, _ = drawable("f", f, columns=2)
     names = check_names("names", names, 2)
     check_instance("prop", prop, EmergentProperty, "give a numepi.EmergentProperty")
-    if len(prop.mean) != 2 or None in (*prop.mean, *prop.variance):
+    if len(prop.mean) != 2 or None in (*prop.mean, *(prop.variance or ())):
         raise ValueError(f"prop has the means {prop.mean} and variances {prop.variance}: give both for two statistics")
     tidy(axes_of(ax))
     points = ax.scatter(f[:, 0], f[:, 1], s=4, linewidths=0, color="0.6", rasterized=True)
