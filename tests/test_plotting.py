@@ -62,7 +62,7 @@ def test_samples_without_densities_are_drawn_plain(rng):
     ne.plotting.lds_contours(z)
     with pytest.raises(ValueError, match="'e' is unknown: choose from a, b, c, d"):
         ne.plotting.pairs(z, names=("a", "b", "c", "d"), parameters=("e",))
-    with pytest.raises(ValueError, match="names has 1 entries: z has 4 columns"):
+    with pytest.raises(ValueError, match="names has 1 entries: give 4 different names"):
         ne.plotting.pairs(z, names=("a",))
 
 
