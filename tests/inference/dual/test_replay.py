@@ -73,3 +73,13 @@ def test_rounds_weigh_as_much_as_they_drew(flow, rng):
     first, second = (np.exp(flow.log_prob(t, replay.z)) for t in thetas)
     density = 0.25 * first + 0.75 * (0.25 * first + 0.75 * second)
     np.testing.assert_allclose(replay.log_base, -np.log(density), rtol=1e-10)
+
+
+def test_one_noisy_row_makes_a_noisy_replay(flow, rng):
+    replay, thetas, start = fill(flow, rng, rounds=1, size=40)
+    assert not replay.noisy
+    covariance = np.zeros((40, 1, 1))
+    covariance[7] = 0.1
+    z = replay.z[:40]
+    replay.add(flow, thetas[0], start, 40, z, z[:, :1], covariance, np.zeros(40))
+    assert replay.noisy
