@@ -37,12 +37,15 @@ _NAMES = {
     "load_sweep": "sweeps",
     "to_datatree": "interop",
     "check_jacobian": "circuits.check",
+    "Dynamics": "circuits.dynamics.circuit",
+    "Event": "circuits.dynamics.events",
+    "Table": "circuits.dynamics.time_expressions",
 }
-_MODULES = ("analysis", "circuits", "flow", "inference", "plotting", "priors", "storage")
+_MODULES = ("analysis", "circuits", "flow", "inference", "initial", "observe", "plotting", "priors", "storage")
 __all__ = [
-    "DirectionalFlow", "ElementwiseFlow", "EmergentProperty", "Moment", "RealNVP", "SplineFlow", "Support",
-    "SymmetricFlow", "Task", "analysis", "check_jacobian", "circuits", "flow", "infer", "inference", "load",
-    "load_sweep", "plotting", "priors", "storage", "sweep", "to_datatree",
+    "DirectionalFlow", "Dynamics", "ElementwiseFlow", "EmergentProperty", "Event", "Moment", "RealNVP", "SplineFlow",
+    "Support", "SymmetricFlow", "Table", "Task", "analysis", "check_jacobian", "circuits", "flow", "infer",
+    "inference", "initial", "load", "load_sweep", "observe", "plotting", "priors", "storage", "sweep", "to_datatree",
 ]  # fmt: skip
 
 

@@ -160,6 +160,7 @@ class Result:
             "configuration": self.configuration,
             "certificate": self.certificate.description(),
             "circuit_class": None if self.circuit is None else qualified_name(type(self.circuit)),
+            "circuit_description": getattr(self.circuit, "description", None),  # of circuits that are plain data
         }
         arrays = {name: getattr(self, name) for name in ARRAYS} | {"theta": self.distribution.theta}
         arrays |= {f"history_{name}": value for name, value in self.history.items()}

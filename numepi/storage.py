@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from numepi import circuits
 from numepi.annotations import PathLike
 from numepi.archive import plain, read_archive
+from numepi.circuits.dynamics.circuit import Dynamics
 from numepi.flow import FlowDistribution, flow_from_description
 from numepi.inference.assessment.certificate import Certificate
 from numepi.inference.assessment.services import ASSESSMENT
@@ -75,7 +76,9 @@ def load(
 
 
 def _circuit(metadata):
-    """numepi's own circuit with the stored settings, or None for a user's."""
+    """numepi's own circuit with the stored settings, a model that is plain data, or None for a user's."""
+    if metadata.get("circuit_description") is not None:
+        return Dynamics.from_description(metadata["circuit_description"])
     module, _, name = metadata["circuit_class"].rpartition(".") if metadata["circuit_class"] else ("", "", "")
     if not module.startswith("numepi.circuits.") or name not in circuits.MODELS:
         return None

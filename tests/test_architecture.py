@@ -19,7 +19,7 @@ FLOORS = (
     ("flow.couplings",),
     ("flow.families",),
     ("flow",),
-    ("circuits", "result"),
+    ("circuits", "initial", "observe", "result"),
     ("paper", "inference", "inference.running.shards", "inference.running.failures"),
     ("inference.running", "inference.assessment", "inference.particles"),
     ("inference.augmented_lagrangian", "inference.dual"),

@@ -14,11 +14,13 @@ from numepi.kernels.fastmath import bits_of, by_precision, from_bits
 from numepi.kernels.random import normals_from_words, philox4x32
 from numepi.simulation.columns import put, take
 
-__all__ = ["Layout", "average_over_trials", "statistics_kernel", "trajectory_kernel"]
+__all__ = [
+    "Layout", "as_float", "average_over_trials", "draw_function", "labels", "statistics_kernel", "trajectory_kernel",
+]  # fmt: skip
 
 
 @scalar
-def _labels(simulation, trials, n_tasks):
+def labels(simulation, trials, n_tasks):
     """Row, task and trial of a simulation; trials run fastest."""
     pair = simulation // trials
     row = pair // n_tasks
@@ -36,7 +38,7 @@ def _word_as_single(word, like):
 
 
 @by_precision(_word_as_double, _word_as_single)
-def _as_float(word, like):
+def as_float(word, like):
     """Return the float of the precision of ``like`` whose bits spell ``word`` (below 2^32)."""
 
 
@@ -86,8 +88,8 @@ def statistics_kernel(simulator, with_tangents):
     start, step, tangent = simulator.start, simulator.step, simulator.tangent
     at_parameters, at_task, at_row, at_trial = layout.parameters, layout.task, layout.row, layout.trial
     at_noise, at_state, at_tangents, size = layout.noise, layout.state, layout.tangents, layout.size
-    draw_initial = _draw_function(layout, lanes, layout.initial_blocks, simulator.initial_noise)
-    draw_normals = _draw_function(layout, lanes, layout.noise_blocks, normals_from_words)
+    draw_initial = draw_function(layout, lanes, layout.initial_blocks, simulator.initial_noise)
+    draw_normals = draw_function(layout, lanes, layout.noise_blocks, normals_from_words)
     n_kept, observe, finish = _observation_functions(simulator, layout, with_tangents)
 
     @scalar
@@ -95,12 +97,12 @@ def statistics_kernel(simulator, with_tangents):
         last = len(z) * n_tasks * run.trials - 1
         for lane in range(lanes):
             # the lanes beyond the last simulation repeat it: nobody reads their results
-            row, task, trial = _labels(min(block * lanes + lane, last), run.trials, n_tasks)
+            row, task, trial = labels(min(block * lanes + lane, last), run.trials, n_tasks)
             for p in range(n_parameters):
                 buffer[at_parameters + p * lanes + lane] = z[row, p]
             buffer[at_task + lane] = task
-            buffer[at_row + lane] = _as_float(np.uint64(run.first_index + row), buffer[0])
-            buffer[at_trial + lane] = _as_float(np.uint64(trial * n_tasks + task), buffer[0])
+            buffer[at_row + lane] = as_float(np.uint64(run.first_index + row), buffer[0])
+            buffer[at_trial + lane] = as_float(np.uint64(trial * n_tasks + task), buffer[0])
 
     @scalar
     def copy_noise(buffer, numbers, first, count):
@@ -146,8 +148,9 @@ def statistics_kernel(simulator, with_tangents):
     return kernel(statistics, name=f"{simulator.name}_{'tangents' if with_tangents else 'values'}")
 
 
-def _draw_function(layout, lanes, blocks, numbers_from_words):
-    """Compile ``draw(buffer, step_number, run)``: random numbers for every lane into the noise rows.
+def draw_function(layout, lanes, blocks, numbers_from_words, begin=0):
+    """Compile ``draw(buffer, step_number, run)``: random numbers for every lane into the noise rows, of blocks
+    ``begin`` ... ``blocks`` - 1.
 
     Words and numbers in loops of their own: words are 64 bits wide, and would halve the lanes of float32 arithmetic.
     """
@@ -155,13 +158,13 @@ def _draw_function(layout, lanes, blocks, numbers_from_words):
 
     @scalar
     def draw(buffer, step_number, run):
-        for block in range(blocks):
+        for block in range(begin, blocks):
             first = at_noise + 4 * block * lanes
             for lane in range(lanes):
                 row, trial = _as_word(buffer[at_row + lane]), _as_word(buffer[at_trial + lane])
                 w0, w1, w2, w3 = philox4x32(row, trial, step_number, block, run.key0, run.key1)
                 like = buffer[at_row + lane]
-                words = _as_float(w0, like), _as_float(w1, like), _as_float(w2, like), _as_float(w3, like)
+                words = as_float(w0, like), as_float(w1, like), as_float(w2, like), as_float(w3, like)
                 put(buffer, first + lane, lanes, 4, words)
             for lane in range(lanes):
                 w0, w1, w2, w3 = take(buffer, first + lane, lanes, 4)
@@ -271,7 +274,7 @@ def trajectory_kernel(simulator):
         given = len(noise) > 0
         numbers = np.zeros(size)
         for simulation in range(first, last):
-            row, task, trial = _labels(simulation, run.trials, n_tasks)
+            row, task, trial = labels(simulation, run.trials, n_tasks)
             counter = trial * n_tasks + task
             if given:
                 for i in range(n_initial):

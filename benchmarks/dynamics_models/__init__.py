@@ -1,0 +1,1 @@
+"""The paper's circuits as a user writes them."""

@@ -1,0 +1,1 @@
+"""Models written as plain Python: traced once, simplified, differentiated and compiled."""

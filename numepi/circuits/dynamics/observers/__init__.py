@@ -1,0 +1,1 @@
+"""What can be observed of a simulation: each statistic's accumulators, written once in plain NumPy."""

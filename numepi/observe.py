@@ -1,0 +1,168 @@
+"""Statistics of a `numepi.Dynamics`, computed while it runs: no trajectory is stored, and each has its derivative.
+
+``of`` is the name of a state (``"v"``), of an element (``"r[0]"``), or a function ``(x, z, t)``; a vector gives one
+statistic for each element.  Samples are taken after every step from ``observe_from`` on; events count if they are later
+than that.  Times are in the units of the model's ``dt``.
+"""
+
+from numepi.circuits.dynamics.observers.moments import Moments
+from numepi.circuits.dynamics.observers.samples import (
+    At,
+    Correlation,
+    Extreme,
+    Final,
+    Fold,
+    Synchrony,
+    TimeAbove,
+)
+from numepi.circuits.dynamics.observers.spectrum import Power, SoftmaxFrequency
+from numepi.circuits.dynamics.observers.trains import Bursts, Count, FirstTime, IntervalCV, MeanInterval, Phase
+
+__all__ = [
+    "at", "band_power", "burst_duration", "burst_period", "correlation", "count", "duty_cycle", "final", "first_time",
+    "fold", "interval_cv", "lagged_correlation", "maximum", "mean", "mean_interval", "minimum", "phase", "rate",
+    "softmax_frequency", "spectral_peak", "spikes_per_burst", "std", "synchrony", "time_above", "variance",
+]  # fmt: skip
+
+
+def mean(of, window=None):
+    """Mean over time; ``window="cycles of spike"`` from the first to the last, best for an oscillator."""
+    return Moments(of, "mean", window)
+
+
+def variance(of, window=None):
+    """Variance over time (population, ddof 0); ``window`` as for `mean`."""
+    return Moments(of, "variance", window)
+
+
+def std(of, window=None):
+    """Standard deviation over time (population, ddof 0); its derivative is reported as zero where it is zero."""
+    return Moments(of, "std", window)
+
+
+def minimum(of):
+    """The least sample."""
+    return Extreme(of, False)
+
+
+def maximum(of):
+    """The greatest sample."""
+    return Extreme(of, True)
+
+
+def final(of):
+    """The value at the end."""
+    return Final(of)
+
+
+def at(of, time):
+    """The value at a time (between samples on a straight line)."""
+    return At(of, float(time))
+
+
+def time_above(of, level):
+    """Time spent above a level."""
+    return TimeAbove(of, float(level))
+
+
+def correlation(of, other):
+    """Pearson's correlation of two values over time."""
+    return Correlation(of, other)
+
+
+def lagged_correlation(of, other, lag):
+    """Pearson's correlation of a value with another, ``lag`` samples later."""
+    return Correlation(of, other, int(lag))
+
+
+def synchrony(of):
+    """Synchrony of a vector of units: 1 if all do the same, about 1 / sqrt(n) if they are independent.
+
+    Square root of the variance over time of the population's mean over the mean variance of its units (Golomb and
+    Rinzel 1993).
+    """
+    return Synchrony(of)
+
+
+def band_power(of, frequencies):
+    """Mean over ``frequencies`` of the power spectral density |sum (v - mean) exp(-2 pi i f t)|^2 dt / n."""
+    return Power(of, tuple(map(float, frequencies)))
+
+
+def spectral_peak(of, frequencies):
+    """The one of ``frequencies`` with the greatest power; it has no derivative."""
+    return Power(of, tuple(map(float, frequencies)), peak=True)
+
+
+def softmax_frequency(of, frequencies, slope, smoothing=1):
+    """A differentiable frequency: the mean of ``frequencies`` weighted by softmax(slope |X|).
+
+    X is the spectrum of the samples, rectified, averaged over ``smoothing`` neighbours and freed of their mean: the
+    hub frequency of the paper's STG circuit.
+    """
+    return SoftmaxFrequency(of, tuple(map(float, frequencies)), float(slope), int(smoothing))
+
+
+def count(event):
+    """Number of events in the window; it has no derivative."""
+    return Count(event)
+
+
+def rate(event):
+    """Number of events by the length of the window; no derivative: 1 / `mean_interval` has one."""
+    return Count(event, per_time=True)
+
+
+def first_time(event):
+    """Time of the first event in the window, from the beginning of the simulation; NaN without one."""
+    return FirstTime(event)
+
+
+def mean_interval(event):
+    """Mean time between events, (last - first) / (count - 1); NaN below two events."""
+    return MeanInterval(event)
+
+
+def interval_cv(event):
+    """Coefficient of variation of the times between events (ddof 0); NaN below three events."""
+    return IntervalCV(event)
+
+
+def phase(event, of):
+    """Where in the cycle of event ``of`` (0 to 1) another happens, mean over cycles that have one."""
+    return Phase(event, of)
+
+
+def burst_duration(event, gap):
+    """Mean time from the first to the last event of a burst; a time above ``gap`` without an event ends it."""
+    return Bursts(event, float(gap), "duration")
+
+
+def burst_period(event, gap):
+    """Mean time from the beginning of a burst to that of the next."""
+    return Bursts(event, float(gap), "period")
+
+
+def duty_cycle(event, gap):
+    """Share of time within bursts: duration over period."""
+    return Bursts(event, float(gap), "duty cycle")
+
+
+def spikes_per_burst(event, gap):
+    """Mean number of events in a burst; it has no derivative."""
+    return Bursts(event, float(gap), "spikes")
+
+
+def fold(start, update, finish):
+    """A statistic of one's own.
+
+    Parameters
+    ----------
+    start : dict
+        Numbers or arrays to start from, by name.
+    update : callable
+        ``update(own, x, z, t)`` -> dict of the same names, after every sample; traced like the model's functions.
+    finish : callable
+        ``finish(own, x, z, t)`` -> the statistic, after the last.
+    """
+    return Fold(dict(start), update, finish)

@@ -1,0 +1,98 @@
+"""Methods against exact solutions and scipy: values, orders, derivatives."""
+
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+
+import numepi as ne
+
+
+def van_der_pol(dt=0.01, method="rk4"):
+    return ne.Dynamics(
+        lambda x, z, t: {"v": x.w, "w": z.mu * (1 - x.v**2) * x.w - x.v}, states={"v": 2.0, "w": 0.0},
+        parameters={"mu": (0.5, 2.0)}, events={"up": ne.Event(lambda x, z, t: x.v, direction=+1)},
+        statistics={
+            "period": ne.observe.mean_interval("up"), "sd": ne.observe.std("v", window="cycles of up"),
+            "end": ne.observe.final("v"), "first": ne.observe.first_time("up"),
+        },
+        dt=dt, duration=40.0, observe_from=10.0, method=method,
+    )  # fmt: skip
+
+
+def exact_van_der_pol(mu):
+    def crossing(t, y, mu):
+        return y[0]
+
+    crossing.direction = 1
+    answer = solve_ivp(
+        lambda t, y, mu: [y[1], mu * (1 - y[0] ** 2) * y[1] - y[0]], (0, 40), [2.0, 0.0], args=(mu,), events=crossing,
+        rtol=1e-11, atol=1e-12, dense_output=True,
+    )  # fmt: skip
+    times = answer.t_events[0]
+    times = times[times > 10]
+    fine = np.linspace(times[0], times[-1], 200_001)
+    v = answer.sol(fine)[0]
+    return [np.diff(times).mean(), v[:-1].std(), answer.y[0, -1], times[0]]
+
+
+def test_van_der_pol_against_scipy():
+    circuit, z = van_der_pol(), np.array([[1.0], [1.5]])
+    f = circuit.statistics(z)
+    np.testing.assert_allclose(f, [exact_van_der_pol(mu) for (mu,) in z], atol=1e-5)
+    assert ne.check_jacobian(circuit, z, tolerance=1e-6, step=1e-3).ok
+    # halving the step twice divides every error by 2^4, those of event times and of integrals too
+    coarse, middle, fine = (van_der_pol(dt).statistics(z) for dt in (0.05, 0.025, 0.005))
+    orders = np.log2(np.abs(coarse - fine) / np.abs(middle - fine))
+    assert np.all(orders > 3.5), orders
+
+
+@pytest.mark.parametrize("method, order", [("euler", 1), ("heun", 2), ("rk4", 4), ("exponential-euler", 1)])
+def test_order_of_methods_with_time_in_the_drift(method, order):
+    def circuit(dt):
+        return ne.Dynamics(
+            lambda x, z, t: {"v": -z.a * x.v + np.sin(3 * t) * x.w, "w": -0.5 * x.w}, states={"v": 1.0, "w": 1.0},
+            parameters={"a": (0.5, 2.0)}, statistics={"end": ne.observe.final("v")}, dt=dt, duration=2.0, method=method,
+        )  # fmt: skip
+
+    exact = solve_ivp(
+        lambda t, y: [-1.3 * y[0] + np.sin(3 * t) * y[1], -0.5 * y[1]], (0, 2), [1.0, 1.0], rtol=1e-12, atol=1e-13
+    ).y[0, -1]
+    errors = [abs(circuit(dt).statistics([[1.3]])[0, 0] - exact) for dt in (0.025, 0.0125)]
+    assert abs(np.log2(errors[0] / errors[1]) - order) < 0.3
+
+
+def test_exponential_euler_is_exact_for_linear_equations_and_says_where_it_cannot_serve():
+    circuit = ne.Dynamics(
+        lambda x, z, t: (z.gain - x.v) / np.array([1.0, 2.0]), states={"v": np.zeros(2)},
+        parameters={"gain": (0.0, 2.0)},
+        statistics={"end": ne.observe.final("v")}, dt=0.5, duration=5.0, method="exponential-euler",
+    )  # fmt: skip
+    f, jacobian = circuit.statistics_and_jacobian([[1.5]])
+    np.testing.assert_allclose(f[0], 1.5 * (1 - np.exp(-5.0 / np.array([1.0, 2.0]))), rtol=1e-12)
+    np.testing.assert_allclose(jacobian[0, :, 0], f[0] / 1.5, rtol=1e-12)
+    with pytest.raises(ValueError, match="the drift of v is not linear in v itself"):
+        ne.Dynamics(
+            lambda x, z, t: -z.a * x.v**3, states={"v": 1.0}, parameters={"a": (0.0, 1.0)},
+            statistics={"end": ne.observe.final("v")}, dt=0.1, duration=1.0, method="exponential-euler",
+        )  # fmt: skip
+
+
+def test_a_map_with_tables_and_numpy_functions_of_time():
+    table = ne.Table([0.0, 3.0, 6.0], [0.0, 3.0, 0.0])
+    steps = ne.Table([0.0, 2.0], [[1.0, 0.0], [0.0, 1.0]], kind="previous")
+
+    def step(x, z, t, xi):
+        return {"v": z.decay * x.v + table(t) * steps(t) + np.interp(t, [0, 10], [0, 1]), "n": x.n + 1}
+
+    circuit = ne.Dynamics(
+        step=step, states={"v": np.array([1.0, 2.0]), "n": 0.0}, parameters={"decay": (0.0, 1.0)},
+        statistics={"v": ne.observe.final("v"), "n": ne.observe.final("n")}, dt=1.0, duration=5.0,
+    )  # fmt: skip
+    v = np.array([1.0, 2.0])
+    for t in range(5):
+        v = 0.5 * v + table(float(t)) * steps(float(t)) + t / 10
+    f, jacobian = circuit.statistics_and_jacobian([[0.5]])
+    np.testing.assert_allclose(f[0], [*v, 5.0], rtol=1e-14)
+    np.testing.assert_allclose(circuit.reference([[0.5]]), f, rtol=1e-14)
+    assert ne.check_jacobian(circuit, [[0.5]], tolerance=1e-8).ok and jacobian[0, 2, 0] == 0
+    assert table(7.0) == 0.0 and table(-1.0) == 0.0 and table(1.5) == 1.5

@@ -1,0 +1,93 @@
+"""V1, SC and STG written as a user writes them: the hand-written circuits' values, derivatives and noise."""
+
+import numpy as np
+import pytest
+
+import numepi as ne
+from benchmarks.dynamics_models.sc import sc
+from benchmarks.dynamics_models.stg import stg
+from benchmarks.dynamics_models.v1 import v1
+
+# (as a user writes it, hand-written, share of the box); V1's rates escape elsewhere, the STG bifurcates
+CASES = {
+    "v1": (v1(10), ne.circuits.V1(trials=10), (0.0, 0.2)),
+    "sc": (sc(10), ne.circuits.SC(trials=10), (0.3, 0.7)),
+    "stg": (stg(), ne.circuits.STG(), (0.4, 0.6)),
+}
+
+
+@pytest.fixture(params=CASES)
+def case(request, rng):
+    traced, hand, (low, high) = CASES[request.param]
+    share = rng.uniform(low, high, (12, hand.support.dim))
+    return traced, hand, hand.support.lower + share * hand.support.width
+
+
+def relative(value, reference):
+    return np.abs(value - reference).max() / np.abs(reference).max()
+
+
+def test_same_names_bounds_values_derivatives_and_noise(case):
+    traced, hand, z = case
+    assert traced.statistic_names == {"p_pro": ("p_pro", "p_anti")}.get(hand.statistic_names[0], hand.statistic_names)
+    np.testing.assert_array_equal(traced.support.lower, hand.support.lower)
+    f, jacobian = hand.statistics_and_jacobian(z, rng=4, first_index=7)
+    f_traced, jacobian_traced = traced.statistics_and_jacobian(z, rng=4, first_index=7)
+    assert relative(f_traced, f) < 1e-9 and relative(jacobian_traced, jacobian) < 1e-6
+    np.testing.assert_allclose(traced.statistics(z, rng=4, first_index=7), f, rtol=1e-9)
+
+
+def test_single_precision(case):
+    traced, hand, z = case
+    f, jacobian = hand.statistics_and_jacobian(z, rng=4)
+    single, jacobian_single = traced.statistics_and_jacobian(z, rng=4, precision="float32")
+    assert relative(single, f) < 1e-4 and relative(jacobian_single, jacobian) < 1e-3
+
+
+def test_trajectories_are_those_of_v1(rng):
+    z = rng.uniform(0, 0.1, (2, 4))
+    path, hand = CASES["v1"][0].simulate(z, rng=2), CASES["v1"][1].simulate(z, rng=2)
+    assert path.names[:4] == ("r[0]", "r[1]", "r[2]", "r[3]") and path.values.shape == (2, 10, 201, 8)
+    np.testing.assert_allclose(path.values[..., :4], hand.values, rtol=1e-9)
+    thin = CASES["v1"][0].simulate(z, rng=2, every=20)
+    np.testing.assert_array_equal(thin.values, path.values[:, :, ::20])
+    np.testing.assert_allclose(thin.time, hand.time[::20], atol=1e-15)
+
+
+@pytest.mark.parametrize("name", ["v1", "sc"])
+def test_given_noise_and_the_reference_in_numpy(name, rng):
+    traced, _, (low, high) = CASES[name]
+    z = traced.support.lower + rng.uniform(low, high, (2, 4)) * traced.support.width
+    tasks = (2,) if name == "sc" else ()
+    steps = traced.model.steps
+    noise = {
+        "initial": rng.uniform(0.1, 0.9, (2, *tasks, 3, 4)),
+        "noise": rng.standard_normal((2, *tasks, 3, steps, 4)),
+    }
+    f = traced.statistics(z, noise=noise)
+    single = [
+        traced.statistics(z, noise={k: v.take([trial], axis=1 + len(tasks)) for k, v in noise.items()})
+        for trial in range(3)
+    ]
+    np.testing.assert_allclose(np.mean(single, axis=0), f, rtol=1e-12)
+    noise["noise"] = noise["noise"][..., :-1, :]
+    with pytest.raises(ValueError, match=r"noise\['noise'\] has shape .*: expected \(n, (2, )?trials, \d+, 4\)"):
+        traced.statistics(z, noise=noise)
+    np.testing.assert_allclose(traced.reference(z[:1], rng=3), traced.statistics(z[:1], rng=3), rtol=1e-11)
+
+
+def test_same_bits_for_any_batch_and_neighbours(rng):
+    traced, z = CASES["v1"][0], rng.uniform(0, 0.1, (7, 4))
+    together = traced.statistics_and_jacobian(z, rng=1, first_index=20)
+    alone = traced.statistics_and_jacobian(z[4:5], rng=1, first_index=24)
+    for whole, one in zip(together, alone):
+        np.testing.assert_array_equal(whole[4:5], one)
+
+
+def test_a_row_that_escapes_is_nan_alone(rng):
+    traced, z = CASES["v1"][0], rng.uniform(0, 0.1, (3, 4))
+    healthy, _ = traced.statistics_and_jacobian(z, rng=1)
+    z[1] = 1e200
+    f, jacobian = traced.statistics_and_jacobian(z, rng=1)
+    assert np.isnan(f[1]).all() and np.isnan(jacobian[1]).all()
+    np.testing.assert_array_equal(f[[0, 2]], healthy[[0, 2]])
