@@ -119,6 +119,8 @@ def _lanczos(q, point, n):
 
     operator = LinearOperator((q.dim, q.dim), matvec=product, dtype=np.float64)
     first = np.random.default_rng(0).normal(size=q.dim)  # eigsh would draw it from the global state
+    if not product(first).any():  # flat: Lanczos iterations have nothing to start from
+        return np.zeros(n), np.eye(q.dim)[:n]
     eigenvalues, vectors = eigsh(operator, k=n, which="SA", v0=first)
     order = np.argsort(eigenvalues)
     return eigenvalues[order], vectors[:, order].T
