@@ -18,7 +18,7 @@ _COMMENT = r"(?:<!-- ([^\n]*) -->\n)?"
 _FENCES = re.compile(rf"^{_COMMENT}```(\w+)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 # What hangs on numbers near a threshold: whether weights are reliable, and what the message says of it.
 _VERDICTS = (
-    (re.compile(r"; NOT RELIABLE \(.*?\)"), ""),
+    (re.compile(r"; NOT RELIABLE: .*"), ""),
     (re.compile(r"(the constraints are met).*(?= \[)"), r"\1"),
     (re.compile(r"near the optimum"), "constraints met"),
 )

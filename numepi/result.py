@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["ARRAYS", "SCALARS", "Result", "Services"]
 
 _FEW_PROPOSALS = 0.1  # effective share of those behind corrected samples
+_MANY_FAIL = 0.01  # share of failing draws that is warned of
 
 
 class Services(Protocol):
@@ -32,6 +33,9 @@ class Services(Protocol):
 
     def corrected_samples(self, result, n, rng):
         """Draws (n, D) from the exact solution, and the effective share of the proposals behind them."""
+
+    def working_samples(self, result, n, rng):
+        """Draws (n, D) of the inferred distribution whose simulation works."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -51,9 +55,11 @@ class Result:
     message : str
         The same in a sentence, and what to do next.
     entropy, entropy_stderr : float
-        H(q) in nats on fresh samples.
+        H(q) in nats on fresh samples, of q restricted to the parameters whose simulation works.
     relative_entropy : float
-        KL(q || prior), -entropy for the uniform prior.
+        KL(q || prior), likewise; -entropy for the uniform prior.
+    failing_share : float
+        Share of q's draws whose simulation fails, with its 95 % interval ``failing_interval`` (low, high).
     statistic_mean, statistic_variance : ndarray (k,)
         On fresh parameters and noise; the variance is about the target mean where there is one.
     constraint, constraint_stderr : ndarray (m,)
@@ -93,6 +99,8 @@ class Result:
     entropy: float
     entropy_stderr: float
     relative_entropy: float
+    failing_share: float
+    failing_interval: tuple
     statistic_mean: np.ndarray
     statistic_variance: np.ndarray
     constraint_names: tuple[str, ...]
@@ -117,12 +125,21 @@ class Result:
     prior: Prior | None = None
     services: Services | None = None
 
-    def sample(self, n: int, rng: Seed = 0, corrected: bool = False) -> np.ndarray:
+    def sample(self, n: int, rng: Seed = 0, corrected: bool = False, valid_only: bool = False) -> np.ndarray:
         """Draw ``n`` parameters (n, D) from the inferred distribution.
 
         With ``corrected`` they come from the exact maximum-entropy solution p* ~ p0 exp(eta . T), eta the certificate's
         multipliers, by importance resampling of proposals from the flow, which are simulated; `sample_corrected` also
         says how efficiently.  Draws that rest on few proposals are warned of (UserWarning).
+
+        With ``valid_only`` draws are simulated, and those whose simulation fails are left out (corrected ones always
+        are); without it a share of failing draws above 1 % is warned of (UserWarning).
+
+        Raises
+        ------
+        ValueError
+            If ``corrected`` or ``valid_only`` and the result was loaded without its circuit (or prior), or if
+            ``valid_only`` and next to no draw works.
         """
         if corrected:
             z, efficiency = self.sample_corrected(n, rng=rng)
@@ -134,6 +151,15 @@ class Result:
                     stacklevel=2,
                 )
             return z
+        if valid_only:
+            return self.services.working_samples(self, n, rng)
+        if self.failing_share > _MANY_FAIL:
+            warnings.warn(
+                f"{self.failing_share:.0%} of these draws are of parameters whose simulation fails: valid_only=True "
+                "leaves them out",
+                UserWarning,
+                stacklevel=2,
+            )
         return self.distribution.sample(n, rng=rng)
 
     def sample_corrected(self, n: int, rng: Seed = 0) -> tuple[np.ndarray, float]:
@@ -173,25 +199,38 @@ class Result:
         columns = (self.constraint_target, self.constraint, self.constraint_stderr, self.constraint_tolerance)
         for name, target, achieved, stderr, tolerance in zip(self.constraint_names, *columns):
             lines.append(f"{name:<{width}}  {target:>10.4g}  {achieved:>10.4g}  {stderr:>10.2g}  {tolerance:>10.2g}")
-        lines.append(f"entropy {self.entropy:.3f} +- {self.entropy_stderr:.3f} nats")
-        if self.configuration["prior"] is not None:
-            lines.append(f"entropy relative to the prior {-self.relative_entropy:.3f} nats")
-        lines.append(str(self.certificate))
+        lines += self._entropy_lines()
         alpha = 0.05 / len(self.p_values)
         lines.append(f"the paper's test: least p = {self.p_values.min():.3f} (accepted above {alpha:.3f})")
         lines.append(self.message)
         return "\n".join(lines)
 
+    def _entropy_lines(self):
+        if not self.certificate.invertible or not np.isfinite(self.entropy):
+            reason = "no draw works" if self.certificate.invertible else "the flow is not invertible"
+            return [f"entropy unknown: {reason}", str(self.certificate)]
+        lines = [f"entropy {self.entropy:.3f} +- {self.entropy_stderr:.3f} nats"]
+        if self.failing_share > 0:
+            low, high = self.failing_interval
+            share = f"failing draws {self.failing_share:.2%} (95 % interval {low:.2%} to {high:.2%})"
+            lines = [f"{lines[0]} (of the draws that work)", share]
+        if self.configuration["prior"] is not None:
+            lines.append(f"entropy relative to the prior {-self.relative_entropy:.3f} nats")
+        return [*lines, str(self.certificate)]
+
     def __repr__(self):
-        return f"<numepi result: {self.status}, entropy {self.entropy:.3f} nats, {self.n_simulations:,} simulations>"
+        known = self.certificate.invertible and np.isfinite(self.entropy)
+        entropy = f"{self.entropy:.3f} nats" if known else "unknown"
+        return f"<numepi result: {self.status}, entropy {entropy}, {self.n_simulations:,} simulations>"
 
     __str__ = summary
 
 
 # What a file holds of a result under the fields' own names: plain values in its metadata, and arrays.
 SCALARS = (
-    "success", "status", "message", "entropy", "entropy_stderr", "relative_entropy", "constraint_names",
-    "n_simulations", "n_failed", "n_raised", "failure_reports", "elapsed", "parameter_names", "statistic_names",
+    "success", "status", "message", "entropy", "entropy_stderr", "relative_entropy", "failing_share",
+    "failing_interval", "constraint_names", "n_simulations", "n_failed", "n_raised", "failure_reports", "elapsed",
+    "parameter_names", "statistic_names",
 )  # fmt: skip
 ARRAYS = (
     "statistic_mean", "statistic_variance", "constraint_target", "constraint_tolerance", "constraint",

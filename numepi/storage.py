@@ -53,7 +53,7 @@ def load(
     """
     metadata, arrays = read_archive(path, "result")
     values = {name: metadata[name] for name in SCALARS} | {name: arrays[name] for name in ARRAYS}
-    for name in ("constraint_names", "parameter_names", "statistic_names", "failure_reports"):
+    for name in ("constraint_names", "parameter_names", "statistic_names", "failing_interval", "failure_reports"):
         values[name] = tuple(values[name])
     if circuit is None:
         circuit = _circuit(metadata)

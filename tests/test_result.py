@@ -85,6 +85,56 @@ def test_corrected_samples_that_rest_on_few_proposals_are_warned_of(result):
     assert dataclasses.replace(result, certificate=flat).sample(10, corrected=True).shape == (10, 4)
 
 
+@pytest.fixture(scope="module")
+def failing():
+    """An untrained result, three eighths of whose draws fail."""
+    square = ne.Support([0.0, 0.0], [1.0, 1.0])
+    circuit = ne.circuits.FunctionCircuit(
+        lambda z: np.where(z[:, :1] < 0.375, np.nan, z[:, 1:]), square, statistic_names=("y",), differentiable=False
+    )
+    return ne.infer(
+        circuit, ne.EmergentProperty(mean=[0.5]), progress=False, max_simulations=1, flow=ne.RealNVP(square, stages=2)
+    )
+
+
+def test_nothing_simulated_is_no_success(failing):
+    assert failing.n_simulations == 0 and not failing.success and failing.status == "budget"
+    assert abs(failing.constraint[0] - 0.5) < failing.constraint_tolerance[0]  # met, before any work
+
+
+def test_the_entropy_is_that_of_the_draws_that_work(failing):
+    # by quadrature log(5 / 8); four standard errors of 20,000 draws, false alarm 6e-5
+    assert failing.entropy == pytest.approx(np.log(0.625), abs=4 * np.sqrt(0.6 / 20_000))
+    assert failing.entropy <= failing.certificate.entropy_bound + 4 * failing.certificate.entropy_bound_stderr
+    low, high = failing.failing_interval
+    assert low < failing.failing_share < high and failing.failing_share == pytest.approx(0.375, abs=0.014)
+    assert f"failing draws {failing.failing_share:.2%} (95 % interval {low:.2%} to" in failing.summary()
+    assert "(of the draws that work)" in failing.summary()
+
+
+def test_only_draws_that_work(failing):
+    with pytest.warns(UserWarning, match=r"3\d% of these draws.*valid_only=True"):
+        z = failing.sample(1000, rng=3)
+    assert 0.3 < np.mean(z[:, 0] < 0.375) < 0.45
+    z = failing.sample(1000, rng=3, valid_only=True)
+    assert z.shape == (1000, 2) and np.all(z[:, 0] >= 0.375)
+    np.testing.assert_array_equal(z, failing.sample(1000, rng=3, valid_only=True))
+    assert failing.sample(0, valid_only=True).shape == (0, 2)
+    with pytest.raises(ValueError, match=r"load the result with circuit="):
+        dataclasses.replace(failing, circuit=None).sample(3, valid_only=True)
+    dead = ne.circuits.FunctionCircuit(
+        lambda z: np.nan * z[:, :1], failing.circuit.support, statistic_names=("y",), differentiable=False
+    )
+    with pytest.raises(ValueError, match="valid_only = True, but 0 of"):
+        dataclasses.replace(failing, circuit=dead).sample(3, valid_only=True)
+
+
+def test_numbers_that_mean_nothing_are_not_printed(result):
+    collapsed = dataclasses.replace(result, certificate=dataclasses.replace(result.certificate, round_trip=2e6))
+    assert "entropy unknown: the flow is not invertible" in collapsed.summary() and "entropy unknown" in repr(collapsed)
+    assert f"{result.entropy:.3f}" not in collapsed.summary() + repr(collapsed)
+
+
 def test_a_users_circuit_is_not_taken_for_numepis_of_the_same_name(result, tmp_path):
     class Mine(ne.circuits.LDS):
         pass

@@ -1,27 +1,21 @@
-"""From a solver's run to a `numepi.result.Result`: score, certificate, status and the message that says what to do."""
-
-import numpy as np
+"""From a solver's run to a `numepi.result.Result`: score, certificate, and the verdict on them."""
 
 from numepi.flow import FlowDistribution
 from numepi.inference.assessment.certificate import certify
+from numepi.inference.assessment.infeasible import noise_exceeds_target
 from numepi.inference.assessment.score import score
 from numepi.inference.assessment.services import ASSESSMENT
-from numepi.inference.noise import is_noisy
+from numepi.inference.assessment.verdict import constraints_met, verdict
+from numepi.inference.noise import replicates_needed
 from numepi.inference.problem import Stream
 from numepi.result import Result
 
 __all__ = ["assemble"]
 
 _NOISE_CHECK_SIZE = 100
-_NOISY_REPLICATES = 4  # simulations of each parameter in the certificate of a noisy circuit, at the least
-_NEAR = 0.3  # nats from the exact solution
-_MANY_FAILED = 0.01  # share of failed draws that the message mentions
-_REMEDIES = {
-    "finished": "the constraints are not met: give the solver a larger budget (more or longer rounds), or another seed",
-    "budget": "give a larger budget, or resume from a checkpoint",
-    "interrupted": "resume from a checkpoint to go on",
-    "stopped": "resume from a checkpoint to go on",
-}
+_CERTIFICATE_SIZE = 20_000  # parameters,
+_CERTIFICATE_ROWS = 160_000  # and simulations of them, at the most,
+_CERTIFICATE_LEAST = 4_000  # unless that left fewer parameters than this
 
 
 def assemble(solver, outcome, configuration):
@@ -31,23 +25,26 @@ def assemble(solver, outcome, configuration):
     constraints = problem.constraints
     account = problem.account
     final = score(problem, solver.flow, theta)
-    if met is None:
-        met = bool(np.all(np.abs(final.constraint - constraints.target) <= constraints.tolerance))
-    met = met and outcome.status != "failed"  # by luck: an unbounded problem, say, may meet them on its way out
-    certificate = _certificate(solver, theta)
-    if met:
-        status = "near the optimum" if certificate.reliable and certificate.kl < _NEAR else "constraints met"
-    else:
-        status = {"finished": "not converged"}.get(outcome.status, outcome.status)
+    # By luck: an unbounded problem, say, may meet its constraints on its way out, and a start before any work.
+    by_luck = outcome.status == "failed" or account["n_simulations"] == 0
+    met = not by_luck and constraints_met(constraints, final, met)
+    start = solver.flow.initial_parameters(problem.seed(Stream.INITIAL))
+    certificate = _certificate(solver, theta, start, final)
+    infeasible = None
+    if not met and outcome.status in ("finished", "failed"):
+        infeasible = noise_exceeds_target(problem, solver.flow, theta, start, final)
+    success, status, message = verdict(met, outcome, account, final, certificate, solver.flow.precision, infeasible)
     return Result(
         distribution=FlowDistribution(solver.flow, theta, problem.circuit.parameter_names),
         property=constraints.prop,
-        success=bool(met),
+        success=success,
         status=status,
-        message=_message(status, met, outcome, account, final, certificate),
+        message=message,
         entropy=final.entropy,
         entropy_stderr=final.entropy_stderr,
         relative_entropy=final.relative_entropy,
+        failing_share=final.failing_share,
+        failing_interval=final.failing_interval,
         statistic_mean=final.mean,
         statistic_variance=final.variance,
         constraint_names=constraints.names,
@@ -70,32 +67,11 @@ def assemble(solver, outcome, configuration):
     )
 
 
-def _certificate(solver, theta):
+def _certificate(solver, theta, start, score):
     problem, flow = solver.problem, solver.flow
-    start = flow.initial_parameters(problem.seed(Stream.INITIAL))
     z, _ = flow.sample(theta, problem.normals(Stream.NOISE_CHECK, 1, _NOISE_CHECK_SIZE))
-    replicates = max(_NOISY_REPLICATES, solver.replicates) if is_noisy(problem, z, Stream.NOISE_CHECK) else 1
-    return certify(problem, flow, theta, start, replicates=replicates, multipliers=solver.multipliers)
-
-
-def _message(status, met, outcome, account, score, certificate):
-    if met:
-        text = "the constraints are met"
-        if status == "near the optimum":
-            text += f" and the distribution is within {_NEAR} nats of maximum entropy"
-        elif certificate.reliable:
-            text += f", but {certificate.kl:.2f} nats short of maximum entropy: a richer flow or more rounds may help"
-        else:
-            text += "; the distance to maximum entropy could not be established"
-        if outcome.status != "finished":
-            text += f"; the run ended early: {outcome.detail}"
-    elif outcome.status == "finished":
-        text = _REMEDIES["finished"]
-    else:
-        text = f"{outcome.detail}; {_REMEDIES[outcome.status]}" if outcome.status != "failed" else outcome.detail
-    text += f" [{account['n_simulations']:,} simulations, {outcome.elapsed:.1f} s]"
-    if account["n_failed"]:
-        text += f"; {account['n_failed']:,} simulations were not finite and were left out (see failed_examples)"
-    if score.n_failed > _MANY_FAILED * score.n:
-        text += f"; {score.n_failed / score.n:.0%} of the distribution's own draws fail: what is scored are the others"
-    return text
+    replicates = replicates_needed(problem, z, Stream.NOISE_CHECK, solver.multipliers)
+    if replicates > 1:
+        replicates = max(replicates, solver.replicates)
+    n = min(_CERTIFICATE_SIZE, max(_CERTIFICATE_LEAST, _CERTIFICATE_ROWS // replicates))
+    return certify(problem, flow, theta, start, n, replicates, solver.multipliers, score)

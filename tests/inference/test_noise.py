@@ -5,7 +5,7 @@ import pytest
 
 import numepi as ne
 from numepi.inference.dual_problem import minimise_dual, normalised_weights
-from numepi.inference.noise import averaged_statistics, correct_for_noise, is_noisy
+from numepi.inference.noise import averaged_statistics, correct_for_noise, replicates_needed
 from numepi.inference.problem import Problem, Stream
 
 
@@ -50,8 +50,8 @@ def test_replicates_are_independent_and_reproducible():
 
 def test_noise_is_recognised(rng):
     z = rng.uniform(-2, 2, (100, 2))
-    assert is_noisy(problem(0.5), z, Stream.NOISE_CHECK)
-    assert not is_noisy(problem(0.0), z, Stream.NOISE_CHECK)
+    assert replicates_needed(problem(0.5), z, Stream.NOISE_CHECK, np.zeros(2)) == 4
+    assert replicates_needed(problem(0.0), z, Stream.NOISE_CHECK, np.zeros(2)) == 1
 
 
 def test_correction_removes_most_of_the_selection_of_lucky_draws(rng):

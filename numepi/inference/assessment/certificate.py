@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from numepi.inference.assessment.score import passes_apart
 from numepi.inference.dual_problem import effective_sample_size, minimise_dual, normalised_weights
-from numepi.inference.noise import averaged_statistics, correct_for_noise
+from numepi.inference.noise import average, correct_for_noise, replicated_statistics
 from numepi.inference.problem import Stream
 
 if TYPE_CHECKING:
@@ -29,11 +30,16 @@ _PLENTY = 0.5  # effective share of the sample, from where the shape of the tail
 _LEAST_ESS = 5.0
 _FLOOR = 20.0  # least effective number of samples while the dual is minimised
 _CORRECTIONS = 4
+_SIGMAS = 3.0  # standard errors, and
+_SLACK = 0.05  # nats, by which a quantity must miss what it has to be for a test to fail
+_ROUND_TRIP = 0.05  # nats: what the two passes of a flow in float32 differ by is below 0.001
+_VAGUE = 0.5  # nats, or share of the KL: an error above both says nothing of where the KL is
+_RELIABLE_NOISE = 0.1  # nats
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """Distance to the exact maximum-entropy solution.
+    """Distance to the exact maximum-entropy solution, and what speaks against the estimate.
 
     Parameters whose simulations fail are outside of the support of p*: the KL is then that of q given success.
 
@@ -54,6 +60,16 @@ class Certificate:
         eta of p* ~ p0 exp(eta . T), as estimated here.
     n, replicates : int
         Parameters drawn, and simulations of each.
+    round_trip : float
+        Nats by which the flow's two passes disagree on the density of its own draws, on average; infinite where one of
+        them is not finite.
+    score_kl, score_kl_stderr : float
+        The same KL from the score, by D(eta) - H(q) - eta . (E_q[T] - mu_opt): other draws, and the densities of the
+        sampling pass.  NaN where there was no score.
+    noise_bias : float
+        Nats by which KL or bound change where only half of the simulations of each parameter are used: more than what
+        noise in the statistics leaves after its correction, which falls with their number at least as fast as 1 / R.
+        Part of both standard errors.
     """
 
     kl: float
@@ -66,12 +82,67 @@ class Certificate:
     multipliers: tuple
     n: int
     replicates: int
+    round_trip: float = 0.0
+    score_kl: float = np.nan
+    score_kl_stderr: float = np.nan
+    noise_bias: float = 0.0
+
+    @property
+    def invertible(self) -> bool:
+        """Whether the flow's two passes agree, in the precision that it computes in."""
+        return self.round_trip <= _ROUND_TRIP
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """The tests that the certificate failed, each a sentence: nothing that it says then holds."""
+        found = []
+        if not self.invertible:
+            found.append(
+                "the flow is not invertible in its precision (its two passes give its draws log densities "
+                f"{self.round_trip:.2g} nats apart on average)"
+            )
+        if self.kl < -_SIGMAS * self.kl_stderr - _SLACK:
+            found.append(f"the KL divergence comes out negative ({self.kl:.2f} +- {self.kl_stderr:.2g} nats)")
+        error = np.hypot(self.kl_stderr, self.score_kl_stderr)
+        if abs(self.kl - self.score_kl) > _SIGMAS * error + _SLACK:
+            found.append(
+                f"the KL divergence ({self.kl:.2f} nats) contradicts the bound less the entropy of the scored draws "
+                f"({self.score_kl:.2f} nats)"
+            )
+        return tuple(found)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What the estimates lack to be trusted, each a sentence."""
+        if not self.ess >= _LEAST_ESS:
+            return (f"the weights do not reach the solution (ESS {self.ess:.1f} of {self.n})",)
+        found = []
+        if not self.optimal:
+            found.append("multipliers not optimal: the weights do not lead to the targets")
+        if not self.ess > _RELIABLE_ESS:
+            found.append(f"few samples have weight (ESS {self.ess:.0f} of {self.n})")
+        # A heavy tail matters unless most samples count.
+        if not (self.pareto_k < _RELIABLE_PARETO_K or self.ess > _PLENTY * self.n):
+            found.append(f"the weights have a heavy tail (Pareto k {self.pareto_k:.2f})")
+        if self._vague:
+            found.append(f"the error is large (+- {self.kl_stderr:.2g} nats)")
+        if self.score_kl_stderr > max(_VAGUE, _VAGUE * self.kl):
+            found.append(f"the entropy of the scored draws is uncertain (+- {self.score_kl_stderr:.2g} nats)")
+        if not self.noise_bias <= _RELIABLE_NOISE:
+            found.append(
+                f"noise in the statistics is beyond its correction ({self.replicates} simulations of each parameter "
+                f"or half of them: {self.noise_bias:.2g} nats apart)"
+            )
+        return tuple(found)
+
+    @property
+    def _vague(self):
+        return not self.kl_stderr <= max(_VAGUE, _VAGUE * self.kl)
 
     @property
     def reliable(self) -> bool:
-        """Whether the diagnostics allow the estimates to be trusted: a heavy tail matters unless most samples count."""
-        light = self.pareto_k < _RELIABLE_PARETO_K or self.ess > _PLENTY * self.n
-        return self.optimal and light and self.ess > _RELIABLE_ESS
+        """Whether the estimates can be trusted: no test failed, and no diagnostic speaks against them."""
+        return not (self.failures or self.doubts)
 
     def description(self) -> dict[str, Any]:
         """A dict of plain numbers."""
@@ -83,13 +154,15 @@ class Certificate:
         return cls(**(description | {"multipliers": tuple(description["multipliers"])}))
 
     def __str__(self):
-        trust = (
-            "" if self.reliable else f"; NOT RELIABLE (ESS {self.ess:.0f} of {self.n}, Pareto k {self.pareto_k:.2f})"
-        )
-        return (
+        if self.failures:
+            return f"no certificate: {'; '.join(self.failures)}"
+        if not self.optimal or self._vague:
+            return f"the KL to the maximum-entropy solution is unknown: {'; '.join(self.doubts)}"
+        text = (
             f"KL to the maximum-entropy solution {self.kl:.3f} +- {self.kl_stderr:.3f} nats; "
-            f"entropy is at most {self.entropy_bound:.3f} +- {self.entropy_bound_stderr:.3f}{trust}"
+            f"entropy is at most {self.entropy_bound:.3f} +- {self.entropy_bound_stderr:.3f}"
         )
+        return text if self.reliable else f"{text}; NOT RELIABLE: {'; '.join(self.doubts)}"
 
 
 def certify(
@@ -100,6 +173,7 @@ def certify(
     n: int = 20_000,
     replicates: int = 1,
     multipliers: ArrayLike | None = None,
+    score: Any = None,
 ) -> Certificate:
     """Estimate the `Certificate` of the flow at ``theta`` from ``n`` fresh parameters.
 
@@ -113,48 +187,96 @@ def certify(
     multipliers : array (m,), optional
         The solver's: where to start when the sample says too little of the prior (an unbounded support, say) to start
         from there, and where to stay when the optimum is not reached.
+    score : numepi.inference.assessment.score.Score, optional
+        Of the same flow, on draws of its own: what the KL must agree with.
     """
     start_size = int(_DEFENSIVE * n)
     base = problem.normals(Stream.CERTIFICATE_BASE, 0, n)
-    z = np.concatenate([flow.sample(theta, base[start_size:])[0], flow.sample(theta_start, base[:start_size])[0]])
-    valid, T, covariance = averaged_statistics(problem, z, Stream.CERTIFICATE_NOISE, 0, replicates)
+    drawn, log_drawn = flow.sample(theta, base[start_size:])
+    z = np.concatenate([drawn, flow.sample(theta_start, base[:start_size])[0]])
+    valid, draws = replicated_statistics(problem, z, Stream.CERTIFICATE_NOISE, 0, replicates)
     own = np.arange(n) < n - start_size
+    round_trip = passes_apart(log_drawn, flow.log_prob(theta, drawn))
+    if score is not None:
+        round_trip = max(round_trip, score.round_trip)
     if valid.sum() < _FLOOR or not valid[own].any():
-        return _nothing(len(problem.constraints), n, replicates)
-    z = z[valid]
-    scale = problem.constraints.scale
-    violation = (T - problem.constraints.target) / scale
-    covariance = covariance / np.outer(scale, scale)
+        return _nothing(len(problem.constraints), n, replicates, round_trip)
     log_q = flow.log_prob(theta, z)
-    log_prior = problem.log_prior(z)
     log_start = flow.log_prob(theta_start, z) + np.log(_DEFENSIVE)
-    log_base = log_prior - np.logaddexp(log_q + np.log1p(-_DEFENSIVE), log_start)
-    eta = np.zeros(len(scale))
+    rows = _Rows(valid, own, log_q, problem.log_prior(z), np.logaddexp(log_q + np.log1p(-_DEFENSIVE), log_start))
+    scale = problem.constraints.scale
+    draws = (draws - problem.constraints.target) / scale
+    eta = None if multipliers is None else multipliers * scale
+    step, eta, estimate = _estimate(rows, draws, eta)
+    noise_bias = 0.0
+    if replicates > 1:
+        halves = [_estimate(rows, half, eta)[2] for half in (draws[::2], draws[1::2])]
+        for name in ("kl", "entropy_bound"):
+            bias = abs(estimate[name] - np.mean([half[name] for half in halves]))
+            estimate[f"{name}_stderr"] = float(np.hypot(estimate[f"{name}_stderr"], bias))
+            noise_bias = float(np.maximum(noise_bias, bias))  # NaN stays
+    score_kl, score_kl_stderr = _by_score(problem, eta / scale, estimate["entropy_bound"], score)
+    return Certificate(
+        **estimate, optimal=step.optimal, multipliers=tuple((eta / scale).tolist()), n=n, replicates=replicates,
+        round_trip=round_trip, score_kl=score_kl, score_kl_stderr=score_kl_stderr, noise_bias=noise_bias,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The draws of a certificate: which work, which are the flow's own, and log densities (n,) of all."""
+
+    valid: np.ndarray
+    own: np.ndarray
+    log_q: np.ndarray
+    log_prior: np.ndarray
+    log_drawn: np.ndarray  # of the mixture that they were drawn from
+
+
+def _nothing(n_constraints, n, replicates, round_trip):
+    """The certificate of a flow with next to no valid simulation: it certifies nothing."""
+    return Certificate(
+        kl=np.nan, kl_stderr=np.nan, entropy_bound=np.nan, entropy_bound_stderr=np.nan, ess=0.0, pareto_k=np.inf,
+        optimal=False, multipliers=(np.nan,) * n_constraints, n=n, replicates=replicates, round_trip=round_trip,
+    )  # fmt: skip
+
+
+def _by_score(problem, multipliers, bound, score):
+    """KL by the score's entropy and moments, and the standard error that the score adds; NaN without a score."""
+    if score is None:
+        return np.nan, np.nan
+    gap = score.constraint - problem.constraints.target
+    # The errors of entropy and moments add up at the worst.
+    stderr = score.entropy_stderr + np.abs(multipliers) @ score.constraint_stderr
+    return float(bound + score.relative_entropy - multipliers @ gap), float(stderr)
+
+
+def _estimate(rows, draws, multipliers):
+    """Where the dual stopped, eta, and the numbers of the `Certificate` that come from the weights, by name.
+
+    ``draws`` (R, n_valid, m) of the violations and ``multipliers`` (m,) are in natural scales.
+    """
+    violation, covariance = average(draws)
+    log_base = (rows.log_prior - rows.log_drawn)[rows.valid]
+    eta = np.zeros(violation.shape[1])
     if multipliers is not None and effective_sample_size(normalised_weights(log_base)) < _FLOOR:
-        eta = multipliers * scale
-    for _ in range(_CORRECTIONS if replicates > 1 else 1):
+        eta = multipliers
+    for _ in range(_CORRECTIONS if len(draws) > 1 else 1):
         corrected, corrected_base = correct_for_noise(violation, covariance, log_base, eta)
         step = minimise_dual(corrected, corrected_base, eta, _FLOOR)
         eta = step.eta
     if not step.optimal and multipliers is not None:
         # Too few samples near p*: the solver's multipliers say more than where the way from the prior got stuck.
-        eta = multipliers * scale
+        eta = multipliers
         corrected, corrected_base = correct_for_noise(violation, covariance, log_base, eta)
-    log_weights, log_ratio = np.full(n, -np.inf), np.zeros(n)
-    log_weights[valid] = corrected_base + corrected @ eta
-    log_ratio[valid] = log_q - log_prior - violation @ eta
-    return _assemble(log_weights, log_ratio, valid, own, step, eta / scale, replicates)
+    log_weights, log_ratio = np.full(len(rows.own), -np.inf), np.zeros(len(rows.own))
+    log_weights[rows.valid] = corrected_base + corrected @ eta
+    log_ratio[rows.valid] = (rows.log_q - rows.log_prior)[rows.valid] - violation @ eta
+    return step, eta, _weighted(log_weights, log_ratio, rows.valid, rows.own)
 
 
-def _nothing(n_constraints, n, replicates):
-    """The certificate of a flow with next to no valid simulation: it certifies nothing."""
-    return Certificate(
-        kl=np.nan, kl_stderr=np.nan, entropy_bound=np.nan, entropy_bound_stderr=np.nan, ess=0.0, pareto_k=np.inf,
-        optimal=False, multipliers=(np.nan,) * n_constraints, n=n, replicates=replicates,
-    )  # fmt: skip
-
-
-def _assemble(log_weights, log_ratio, valid, own, step, multipliers, replicates):
+def _weighted(log_weights, log_ratio, valid, own):
+    """Estimates from weights p* / g (n,), up to their constant, and log q / p* likewise."""
     shift = log_weights.max()
     ratios = np.exp(log_weights - shift)
     mean = ratios.mean()
@@ -171,18 +293,14 @@ def _assemble(log_weights, log_ratio, valid, own, step, multipliers, replicates)
     ess = float(effective_sample_size(weights))
     if ess < _LEAST_ESS:  # a handful of samples: any number would be one of them
         kl = bound = variance = bound_variance = np.nan
-    return Certificate(
-        kl=kl,
-        kl_stderr=float(np.sqrt(variance)),
-        entropy_bound=bound,
-        entropy_bound_stderr=float(np.sqrt(bound_variance)),
-        ess=ess,
-        pareto_k=pareto_k(weights),
-        optimal=step.optimal,
-        multipliers=tuple(multipliers.tolist()),
-        n=len(own),
-        replicates=replicates,
-    )
+    return {
+        "kl": kl,
+        "kl_stderr": float(np.sqrt(variance)),
+        "entropy_bound": bound,
+        "entropy_bound_stderr": float(np.sqrt(bound_variance)),
+        "ess": ess,
+        "pareto_k": pareto_k(weights),
+    }
 
 
 def pareto_k(weights: np.ndarray) -> float:

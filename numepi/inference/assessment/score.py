@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from numepi.inference.assessment.convergence import null_p_values
 from numepi.inference.problem import Stream
 
-__all__ = ["Score", "score"]
+__all__ = ["Score", "passes_apart", "score", "working_entropy"]
 
 _BLOCK = 1000
 _N_TESTS = 200  # means in the paper's test, each over n / 200 draws
@@ -20,9 +21,10 @@ class Score:
     Attributes
     ----------
     entropy, entropy_stderr : float
-        H(q) = E_q[-log q], nats (needs no simulation).
+        Of q restricted to the parameters that work, nats: E[-log q | works] + log P(works), which is H(q) where no
+        simulation fails, and a lower bound where failing is a matter of chance.
     relative_entropy : float
-        KL(q || prior); -entropy for the uniform prior.
+        KL(q || prior), likewise; -entropy for the uniform prior.
     mean, variance : ndarray (k,)
         Of the statistics; the variance is about the target mean where there is one, else about the mean.
     constraint, constraint_stderr : ndarray (m,)
@@ -32,6 +34,8 @@ class Score:
     n, n_failed : int
         Draws, and how many of their simulations were not finite; with fewer than two left, what needs simulations is
         NaN.
+    round_trip : float
+        See `passes_apart`: of these draws.
     """
 
     entropy: float
@@ -44,21 +48,48 @@ class Score:
     p_values: np.ndarray
     n: int
     n_failed: int
+    round_trip: float = 0.0
+
+    @property
+    def failing_share(self):
+        """Share of q's draws that fail."""
+        return self.n_failed / self.n
+
+    @property
+    def failing_interval(self):
+        """Its 95 % confidence interval (Wilson)."""
+        interval = stats.binomtest(self.n_failed, self.n).proportion_ci(method="wilson")
+        return float(interval.low), float(interval.high)
+
+
+def passes_apart(log_sampled, log_inverted):
+    """How far the flow's two passes disagree on the log densities (n,) of its own draws: nats, on average.
+
+    The density at a draw z = g(x) needs x back, so a round trip of samples that fails shows in it.  Infinite where a
+    density is not finite.
+    """
+    difference = np.abs(log_sampled - log_inverted)
+    return float(difference.mean()) if np.isfinite(difference).all() else np.inf
 
 
 def score(problem, flow, theta, n=20_000):
     """Score the flow at parameters ``theta`` on ``n`` fresh draws."""
     base = problem.normals(Stream.SCORE_BASE, 0, n)
-    log_q, log_prior, f, T = [], [], [], []
+    log_q, log_inverted, log_prior, valid, f, T = [], [], [], [], [], []
     for start in range(0, n, _BLOCK):
         z, block_log_q = flow.sample(theta, base[start : start + _BLOCK])
         batch = problem.simulate(z, Stream.SCORE_NOISE, 0, first_index=start)
         log_q.append(block_log_q)
+        log_inverted.append(flow.log_prob(theta, z))
         log_prior.append(problem.log_prior(z))
+        valid.append(batch.valid)
         f.append(batch.f)
         T.append(batch.T)
-    log_q, log_prior, f, T = (np.concatenate(parts) for parts in (log_q, log_prior, f, T))
-    n_failed = n - len(f)
+    log_q, log_inverted, log_prior, valid, f, T = (
+        np.concatenate(parts) for parts in (log_q, log_inverted, log_prior, valid, f, T)
+    )
+    entropy, entropy_stderr = working_entropy(log_q, valid)
+    relative_entropy, _ = working_entropy(log_q - log_prior, valid)
     if len(f) < 2:
         f, T = np.full((2, f.shape[1]), np.nan), np.full((2, T.shape[1]), np.nan)
     mean = f.mean(axis=0)
@@ -67,14 +98,27 @@ def score(problem, flow, theta, n=20_000):
     groups = (T - problem.constraints.target)[: share * _N_TESTS].reshape(-1, share, T.shape[1])
     centre = np.array([m if target is None else target for m, target in zip(mean, targets)])
     return Score(
-        entropy=float(-log_q.mean()),
-        entropy_stderr=float(log_q.std(ddof=1) / np.sqrt(n)),
-        relative_entropy=float((log_q - log_prior).mean()),
+        entropy=entropy,
+        entropy_stderr=entropy_stderr,
+        relative_entropy=-relative_entropy,
         mean=mean,
         variance=((f - centre) ** 2).mean(axis=0),
         constraint=T.mean(axis=0),
         constraint_stderr=T.std(axis=0, ddof=1) / np.sqrt(len(T)),
         p_values=null_p_values(groups.mean(axis=1)),
         n=n,
-        n_failed=n_failed,
+        n_failed=n - int(valid.sum()),
+        round_trip=passes_apart(log_q, log_inverted),
     )
+
+
+def working_entropy(log_q, valid):
+    """Entropy of q restricted to the draws that work, and its standard error, from log q (n,) of draws of q."""
+    n, n_valid = len(valid), int(valid.sum())
+    if n_valid < 2:
+        return np.nan, np.nan
+    mean = log_q[valid].mean()
+    share = n_valid / n
+    # Influence of a draw on -E[log q | works] + log P(works).
+    influence = np.where(valid, (mean - log_q + 1) / share, 0.0) - 1
+    return float(np.log(share) - mean), float(influence.std(ddof=1) / np.sqrt(n))

@@ -1,12 +1,17 @@
 """What results call (`numepi.result.Services`): the mathematics of answers, handed to each result."""
 
+import itertools
+
 import numpy as np
 
 from numepi.inference.assessment.correction import corrected_sample
-from numepi.inference.problem import Problem
+from numepi.inference.problem import Problem, Stream
 from numepi.random_streams import seed_sequence
 
 __all__ = ["ASSESSMENT", "Assessment"]
+
+_SURPLUS = 1.1  # times the draws that should do: most batches are then the last
+_LEAST_WORKING = 1e-3  # share of draws that work, from where it is worth waiting for them
 
 
 class Assessment:
@@ -14,8 +19,7 @@ class Assessment:
 
     def corrected_samples(self, result, n, rng):
         """See `numepi.result.Result.sample_corrected`."""
-        if result.circuit is None:
-            raise ValueError("corrected samples need simulations: load the result with circuit=...")
+        _require_circuit(result, "corrected samples")
         if result.prior is None and result.configuration["prior"] is not None:
             raise ValueError("corrected samples need the prior's density: load the result with prior=...")
         problem = Problem(result.circuit, result.property, seed_sequence(rng), result.prior)
@@ -23,6 +27,32 @@ class Assessment:
         eta = np.array(result.certificate.multipliers)
         start = flow.initial_parameters(0)
         return corrected_sample(problem, flow, theta, start, eta, n, result.certificate.replicates)
+
+    def working_samples(self, result, n, rng):
+        """See `numepi.result.Result.sample`: draws are simulated until ``n`` of them work."""
+        _require_circuit(result, "draws that work")
+        problem = Problem(result.circuit, result.property, seed_sequence(rng), result.prior)
+        flow, theta = result.distribution.flow, result.distribution.theta
+        z = np.empty((0, flow.dim))
+        share = 1 - result.failing_share
+        for batch in itertools.count():
+            size = int(np.ceil(_SURPLUS * (n - len(z)) / max(share, _LEAST_WORKING)))
+            # Iterations 0 to 2 of the stream are those of corrected samples.
+            drawn, _ = flow.sample(theta, problem.normals(Stream.CORRECTION, 3 + 2 * batch, size))
+            z = np.concatenate([z, drawn[problem.simulate(drawn, Stream.CORRECTION, 4 + 2 * batch).valid]])
+            if len(z) >= n:
+                return z[:n]
+            share = len(z) / problem.n_simulations
+            if share < _LEAST_WORKING:
+                raise ValueError(
+                    f"valid_only = True, but {len(z)} of {problem.n_simulations:,} draws work: the distribution is not "
+                    "one of parameters that can be simulated"
+                )
+
+
+def _require_circuit(result, what):
+    if result.circuit is None:
+        raise ValueError(f"{what} need simulations: load the result with circuit=...")
 
 
 ASSESSMENT = Assessment()

@@ -8,6 +8,7 @@ follows a geometric *tempering path*: the reference is p_0^b q_0^(1-b), and b gr
 import numpy as np
 
 from numepi.inference.assessment.certificate import pareto_k
+from numepi.inference.assessment.verdict import not_reached
 from numepi.inference.dual_problem import effective_sample_size, minimise_dual, normalised_weights
 from numepi.inference.noise import correct_for_noise
 
@@ -135,15 +136,8 @@ class Multipliers:
         return bool(before) and min(recent) > _PROGRESS * min(before)
 
     def out_of_reach(self, gradient):
-        """Fail, naming the constraint whose violation E[T] - mu_opt (m,), in natural scales, is the worst."""
-        constraints = self.constraints
-        own = gradient * constraints.scale
-        worst = int(np.argmax(np.abs(own) / constraints.tolerance))
-        self.failure = (
-            f"the property cannot be met on this support (the dual diverges): the constraint "
-            f"{constraints.names[worst]!r} came no closer than {constraints.target[worst] + own[worst]:.4g} to its "
-            f"target {constraints.target[worst]:.4g}; change the target, or widen the support"
-        )
+        """Fail, where the violation E[T] - mu_opt (m,), in natural scales, does not get smaller."""
+        self.failure = not_reached(self.constraints, self.constraints.target + gradient * self.constraints.scale)
 
     def state(self):
         """Everything that `restore` needs, as arrays."""

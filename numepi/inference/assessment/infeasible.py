@@ -1,0 +1,58 @@
+"""Properties that no distribution over the parameters has, as the simulations show: noise above a target variance.
+
+The variance of a statistic is taken over parameters *and* noise, E[(f - mu)^2] >= E_z[Var(f | z)] (science: section 1):
+where the noise given z exceeds the target variance at every z, no distribution of z meets it.
+"""
+
+import numpy as np
+
+from numepi.inference.noise import least_noise
+from numepi.inference.problem import Stream
+
+__all__ = ["noise_exceeds_target"]
+
+_SIZE = 1000  # parameters, half from the fit and half from where it started
+_FIRST_LOOK = 100  # of them, simulated twice: most misses have other reasons
+_WORTH_A_LOOK = 0.8  # share of the target variance
+_SIGMAS = 3.0
+
+
+def noise_exceeds_target(problem, flow, theta, theta_start, score):
+    """The sentence that says by how much noise exceeds a target variance that was missed, or None where none does.
+
+    Parameters
+    ----------
+    problem : Problem
+    theta, theta_start : array
+        Flow parameters of the fit, and of its start.
+    score : numepi.inference.assessment.score.Score
+        Of the fit.
+    """
+    targets = np.array([np.inf if v is None else v for v in problem.constraints.prop.variance])
+    if not np.any(score.variance > targets):
+        return None
+    base = problem.normals(Stream.NOISE_CHECK, 2, _SIZE)
+    z = np.concatenate([flow.sample(t, half)[0] for t, half in zip((theta, theta_start), np.split(base, 2))])
+    if not np.any(_noise(problem, z[:_FIRST_LOOK]) > _WORTH_A_LOOK * targets):
+        return None
+    variance, stderr = least_noise(problem, z, Stream.NOISE_CHECK)
+    beyond = variance - _SIGMAS * stderr > targets
+    if not beyond.any():
+        return None
+    i = int(np.argmax(np.where(beyond, variance / targets, 0.0)))
+    name = problem.circuit.statistic_names[i]
+    return (
+        f"the property is infeasible: the noise of {name!r} alone has the variance {variance[i]:.4g} +- {stderr[i]:.2g}"
+        f", at the parameters of {_SIZE:,} where it is least, and the target variance is {targets[i]:.4g}; ask for "
+        "more variance, or average the statistic over more trials"
+    )
+
+
+def _noise(problem, z):
+    """Variance of each statistic given z (k,), on average over the rows of ``z``; zero where too few work."""
+    draws = np.full((2, len(z), len(problem.circuit.statistic_names)), np.nan)
+    for r in range(2):
+        batch = problem.simulate(z, Stream.NOISE_CHECK, 2, first_index=r * len(z))
+        draws[r, batch.valid] = batch.f
+    draws = draws[:, np.isfinite(draws).all(axis=(0, 2))]
+    return 0.5 * ((draws[0] - draws[1]) ** 2).mean(axis=0) if draws.shape[1] else np.zeros(draws.shape[2])

@@ -1,0 +1,114 @@
+"""What is said of an answer: whether the property is met, the status, and the message that says what to do next."""
+
+import numpy as np
+
+__all__ = ["constraints_met", "not_reached", "verdict"]
+
+_NEAR = 0.3  # nats from the exact solution
+_SIGMAS = 3.0  # standard errors by which an achieved moment may miss more than it seems to, or less
+_MANY_FAILED = 0.01  # share of failed draws that the message mentions
+_ELSE_TRY = (
+    "try more draws a round (round_size), a narrower support or prior, the logarithm of a statistic that spans decades,"
+    " or another target"
+)
+_REMEDIES = {
+    "finished": "give the solver a larger budget (more or longer rounds), or another seed",
+    "budget": "give a larger budget, or resume from a checkpoint",
+    "interrupted": "resume from a checkpoint to go on",
+    "stopped": "resume from a checkpoint to go on",
+}
+
+
+def constraints_met(constraints, score, by_the_solver=None):
+    """Whether the scored draws let the constraints count as met.
+
+    Every error must lie within its tolerance but for three of its standard errors, and none beyond the tolerance may
+    be as certain as the paper's test can tell (p = 0).
+
+    Parameters
+    ----------
+    constraints : Constraints
+    score : numepi.inference.assessment.score.Score
+    by_the_solver : bool, optional
+        The verdict of a solver with a test of its own (Algorithm 1), which counts besides; without one every error
+        must lie within its tolerance.
+    """
+    error = np.abs(score.constraint - constraints.target)
+    within = error <= constraints.tolerance
+    met = np.all(within) if by_the_solver is None else by_the_solver
+    clear = error - _SIGMAS * score.constraint_stderr <= constraints.tolerance
+    return bool(met and np.all(clear) and np.all(within | (score.p_values > 0)))
+
+
+def not_reached(constraints, achieved):
+    """Why a solver gives up whose moments E[T] come no nearer to the targets than ``achieved`` (m,)."""
+    miss = np.abs(achieved - constraints.target) / constraints.tolerance
+    i = int(np.argmax(np.nan_to_num(miss, nan=np.inf)))
+    return (
+        f"the property was not reached: the constraint {constraints.names[i]!r} came no closer than {achieved[i]:.4g} "
+        f"to its target {constraints.target[i]:.4g}; {_ELSE_TRY}"
+    )
+
+
+def verdict(met, outcome, account, score, certificate, precision, infeasible=None):
+    """The result's ``success``, ``status`` and ``message``.
+
+    Parameters
+    ----------
+    met : bool
+        Whether the constraints are.
+    outcome : numepi.inference.running.run.Outcome
+        How the run ended.
+    account : dict
+        Of `numepi.inference.problem.Problem`.
+    score, certificate
+    precision : str
+        What the flow computes in.
+    infeasible : str, optional
+        Why no distribution has the property.
+    """
+    failure = outcome.detail if outcome.status == "failed" else None
+    if not certificate.invertible:
+        failure = _not_invertible(certificate, precision)
+    elif infeasible is not None:
+        failure = infeasible
+    if failure is not None:
+        success, status, text = False, "failed", failure
+    elif met:
+        success, status = True, "constraints met"
+        if certificate.reliable and certificate.kl < _NEAR:
+            status = "near the optimum"
+        text = _distance(status, certificate)
+        if outcome.status != "finished":
+            text += f"; the run ended early: {outcome.detail}"
+    else:
+        success, status = False, {"finished": "not converged"}.get(outcome.status, outcome.status)
+        text = "; ".join(part for part in (outcome.detail, _REMEDIES[outcome.status]) if part)
+    return success, status, text + _counts(account, outcome, score)
+
+
+def _not_invertible(certificate, precision):
+    return (
+        f"the flow is no longer invertible in {precision}: its two passes give its own draws log densities "
+        f"{certificate.round_trip:.2g} nats apart on average, so that its entropy is unknown; lower learning_rate, or "
+        "use another seed"
+    )
+
+
+def _distance(status, certificate):
+    text = "the constraints are met"
+    if status == "near the optimum":
+        return f"{text} and the distribution is within {_NEAR} nats of maximum entropy"
+    if certificate.reliable:
+        return f"{text}, but {certificate.kl:.2f} nats short of maximum entropy: a richer flow or more rounds may help"
+    reasons = "; ".join((*certificate.failures, *certificate.doubts))
+    return f"{text}; the distance to maximum entropy could not be established ({reasons})"
+
+
+def _counts(account, outcome, score):
+    text = f" [{account['n_simulations']:,} simulations, {outcome.elapsed:.1f} s]"
+    if account["n_failed"]:
+        text += f"; {account['n_failed']:,} simulations were not finite and were left out (see failed_examples)"
+    if score.failing_share > _MANY_FAILED:
+        text += f"; {score.failing_share:.0%} of the distribution's own draws fail: what is scored are the others"
+    return text

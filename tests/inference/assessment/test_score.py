@@ -1,0 +1,64 @@
+"""The score: entropy of the parameters that work, and how many do not."""
+
+import numpy as np
+import pytest
+
+import numepi as ne
+from numepi.inference.assessment.score import passes_apart, score, working_entropy
+from numepi.inference.problem import Problem
+
+SQUARE = ne.Support([0.0, 0.0], [1.0, 1.0])
+
+
+def half_failing(share):
+    circuit = ne.circuits.FunctionCircuit(
+        lambda z: np.where(z[:, :1] < share, np.nan, z[:, 1:]), SQUARE, statistic_names=("y",), differentiable=False
+    )
+    return Problem(circuit, ne.EmergentProperty(mean=[0.5]), np.random.SeedSequence(0))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.38, 0.9])
+def test_entropy_is_that_of_the_working_part(share):
+    flow = ne.RealNVP(SQUARE, stages=2, hidden=(8,))
+    result = score(half_failing(share), flow, flow.initial_parameters(0), n=8000)
+    error = np.sqrt(share / (1 - share) / 8000)
+    assert result.entropy_stderr == pytest.approx(error, rel=0.1, abs=1e-12)
+    # four standard errors: false alarm 6e-5
+    assert result.entropy == pytest.approx(np.log(1 - share), abs=4 * error + 1e-12)
+    assert result.relative_entropy == -result.entropy
+    assert result.failing_share == pytest.approx(share, abs=4 * np.sqrt(share * (1 - share) / 8000))
+    low, high = result.failing_interval
+    assert low <= result.failing_share < high < result.failing_share + 0.02
+
+
+def test_standard_error_of_the_working_entropy(rng):
+    # q normal, of which x < 0 fails: many replications tell what the standard error is.
+    values, errors = [], []
+    for _ in range(400):
+        x = rng.standard_normal(500)
+        value, error = working_entropy(-0.5 * x**2 - 0.5 * np.log(2 * np.pi), x > 0)
+        values.append(value), errors.append(error)
+    assert np.mean(values) == pytest.approx(0.5 * np.log(2 * np.pi * np.e) - np.log(2), abs=0.02)
+    assert np.mean(errors) == pytest.approx(np.std(values), rel=0.15)
+
+
+def test_nothing_works():
+    assert np.isnan(working_entropy(np.zeros(10), np.zeros(10, bool))).all()
+
+
+def test_passes_apart():
+    assert passes_apart(np.zeros(4), np.array([0.0, 0.0, 1.0, -1.0])) == 0.5
+    assert passes_apart(np.zeros(2), np.array([0.0, np.nan])) == np.inf
+    assert passes_apart(np.zeros(2), np.array([0.0, -np.inf])) == np.inf
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_flows_in_use_are_far_from_the_limit_of_invertibility(precision):
+    from numepi.inference.assessment.certificate import _ROUND_TRIP
+
+    for family in (ne.SplineFlow, ne.RealNVP):
+        flow = family(ne.Support([-2.0] * 4, [2.0] * 4), precision=precision)
+        theta = flow.initial_parameters(0)
+        theta = theta + 0.03 * np.random.default_rng(0).standard_normal(len(theta))
+        z, log_q = flow.sample(theta, np.random.default_rng(1).standard_normal((5000, 4)))
+        assert passes_apart(log_q, flow.log_prob(theta, z)) < 0.2 * _ROUND_TRIP

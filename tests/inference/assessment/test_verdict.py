@@ -1,0 +1,85 @@
+"""Success, status and message."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from numepi.inference.assessment.certificate import Certificate
+from numepi.inference.assessment.verdict import constraints_met, not_reached, verdict
+from numepi.inference.running.run import Outcome
+
+CONSTRAINTS = SimpleNamespace(
+    names=("mean f", "variance f"), target=np.array([2.0, 1.0]), tolerance=np.array([0.1, 0.1])
+)
+CERTIFICATE = Certificate(0.1, 0.01, 1.0, 0.01, 9000.0, 0.3, True, (0.0,), 20_000, 1)
+ACCOUNT = {"n_simulations": 1000, "n_failed": 0}
+
+
+def scored(mean, stderr=0.01, p=0.5, failing=0.0):
+    return SimpleNamespace(
+        constraint=np.array([mean, 1.0]), constraint_stderr=np.array([stderr, 0.01]), p_values=np.array([p, 0.5]),
+        failing_share=failing,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("mean", "stderr", "p", "by_the_solver", "met"),
+    [
+        (2.05, 0.01, 0.5, None, True),
+        (2.15, 0.01, 0.5, None, False),
+        (2.05, 0.01, 0.0, None, True),  # certain, but small
+        (2.12, 0.01, 0.5, True, True),  # Algorithm 1's own test; within three standard errors of the tolerance
+        (2.14, 0.01, 0.5, True, False),
+        (2.12, 0.01, 0.0, True, False),  # as certain as the test can tell
+        (2.05, 0.01, 0.5, False, False),
+        (np.nan, np.nan, 0.0, True, False),
+        (2.05, np.nan, 0.5, None, False),
+    ],
+)
+def test_constraints_met(mean, stderr, p, by_the_solver, met):
+    assert constraints_met(CONSTRAINTS, scored(mean, stderr, p), by_the_solver) is met
+
+
+def said(met=True, outcome=("finished", ""), certificate=CERTIFICATE, score=None, infeasible=None):
+    return verdict(met, Outcome(*outcome, 1.0), ACCOUNT, score or scored(2.0), certificate, "float32", infeasible)
+
+
+def test_a_good_answer():
+    assert said()[:2] == (True, "near the optimum")
+    assert said(certificate=CERTIFICATE.__class__(**(vars(CERTIFICATE) | {"kl": 0.4})))[1] == "constraints met"
+
+
+def test_a_flow_that_is_not_invertible_is_a_failure_by_name():
+    collapsed = Certificate(**(vars(CERTIFICATE) | {"round_trip": 2e6}))
+    success, status, message = said(certificate=collapsed)
+    assert (success, status) == (False, "failed")
+    assert "no longer invertible in float32" in message and "lower learning_rate" in message
+
+
+def test_a_certificate_that_contradicts_itself_is_not_near_the_optimum():
+    contradictory = Certificate(**(vars(CERTIFICATE) | {"score_kl": 200.0, "score_kl_stderr": 0.1}))
+    success, status, message = said(certificate=contradictory)
+    assert (success, status) == (True, "constraints met")
+    assert "could not be established" in message and "contradicts" in message
+
+
+def test_infeasible_and_failed_runs_say_why():
+    assert said(met=False, infeasible="the property is infeasible: x")[1:] == (
+        "failed", "the property is infeasible: x [1,000 simulations, 1.0 s]",
+    )  # fmt: skip
+    success, status, message = said(met=False, outcome=("failed", "out of luck"))
+    assert (success, status) == (False, "failed") and message.startswith("out of luck [")
+
+
+def test_unmet_constraints_and_failing_draws_are_said():
+    assert said(met=False)[1] == "not converged"
+    assert said(met=False, outcome=("budget", "max_time was reached"))[1] == "budget"
+    assert "38% of the distribution's own draws fail" in said(score=scored(2.0, failing=0.38))[2]
+
+
+def test_not_reached_names_the_worst_and_what_to_try():
+    text = not_reached(CONSTRAINTS, np.array([1.5, 0.95]))
+    assert "'mean f' came no closer than 1.5 to its target 2" in text and "was not reached" in text
+    assert "cannot" not in text and "logarithm" in text and "narrower support" in text
+    assert "'variance f'" in not_reached(CONSTRAINTS, np.array([1.5, np.nan]))
