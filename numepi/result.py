@@ -73,6 +73,8 @@ class Result:
         Rows simulated for the fit, and how many of them were not finite, with up to five ``failed_examples``.
     n_raised : int
         How many of those raised an error, with parameters and traceback of up to five in ``failure_reports``.
+    n_not_differentiable : int
+        Rows among them that have statistics but no finite derivative: left out where a derivative was due.
     elapsed : float
         Seconds of fitting in the last process.
     history : dict of ndarray
@@ -112,6 +114,7 @@ class Result:
     multipliers: np.ndarray
     n_simulations: int
     n_failed: int
+    n_not_differentiable: int
     failed_examples: np.ndarray
     n_raised: int
     failure_reports: tuple
@@ -229,8 +232,8 @@ class Result:
 # What a file holds of a result under the fields' own names: plain values in its metadata, and arrays.
 SCALARS = (
     "success", "status", "message", "entropy", "entropy_stderr", "relative_entropy", "failing_share",
-    "failing_interval", "constraint_names", "n_simulations", "n_failed", "n_raised", "failure_reports", "elapsed",
-    "parameter_names", "statistic_names",
+    "failing_interval", "constraint_names", "n_simulations", "n_failed", "n_not_differentiable", "n_raised",
+    "failure_reports", "elapsed", "parameter_names", "statistic_names",
 )  # fmt: skip
 ARRAYS = (
     "statistic_mean", "statistic_variance", "constraint_target", "constraint_tolerance", "constraint",

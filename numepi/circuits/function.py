@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from numepi.circuits.base import Circuit
-from numepi.differentiation import autograd_errors_named
+from numepi.differentiation import autograd_errors_named, forward_where_not_finite
 
 if TYPE_CHECKING:
     from numepi.support import Support
@@ -154,7 +154,12 @@ class FunctionCircuit(Circuit):
                 seed = np.zeros_like(f)
                 seed[:, statistic] = 1.0
                 jacobian[:, statistic] = pullback(seed)
-        return f, jacobian
+
+            def again(x):
+                generator.bit_generator.state = state
+                return self._call_function(self.function, x, generator)
+
+            return f, forward_where_not_finite(again, z, jacobian)
 
     @staticmethod
     def _call_function(function, z, generator):

@@ -14,6 +14,7 @@ from numepi.annotations import PathLike, Seed
 from numepi.archive import plain
 from numepi.arguments import check_callable, check_choice, check_count, check_flag
 from numepi.circuits.base import Circuit
+from numepi.circuits.rows_alone import rows_that_mix
 from numepi.flow import Flow
 from numepi.inference.assembly import assemble
 from numepi.inference.augmented_lagrangian.solver import AugmentedLagrangian
@@ -213,15 +214,18 @@ def _lacking(value, protocol):
 
 
 def _check_statistics(problem):
-    """Simulate two parameters, so that functions of wrong shape, type or derivative fail before any work."""
+    """Simulate three parameters: what has a wrong shape, type or derivative, or mixes rows, fails before any work."""
     circuit = problem.circuit
-    z, _ = circuit.support.from_line(problem.normals(Stream.INITIAL, 0, 2))
+    z, _ = circuit.support.from_line(problem.normals(Stream.INITIAL, 0, 3))
     k, dim = len(circuit.statistic_names), len(circuit.parameter_names)
     answer, n = _probe(circuit.statistics_and_jacobian if problem.with_gradient else circuit.statistics, z, problem)
     f, jacobian = answer if problem.with_gradient else (answer, np.zeros((n, k, dim)))
     for name, value, shape in (("statistics", f, (n, k)), ("their Jacobian", jacobian, (n, k, dim))):
         if np.shape(value) != shape:
             raise ValueError(f"{circuit!r} returned {name} of shape {np.shape(value)}: expected {shape}")
+    mixing = rows_that_mix(circuit, z, precision=problem.precision, device=problem.device) if n == len(z) else None
+    if mixing is not None:
+        raise ValueError(f"{circuit!r}: {mixing}")
     finite = f[np.isfinite(f).all(axis=1)]
     with np.errstate(all="ignore"):
         problem.constraints.sufficient_statistics(finite)

@@ -78,6 +78,8 @@ class Problem:
         self.run_seed = seed
         self.n_simulations = 0
         self.n_failed = 0
+        self.n_not_differentiable = self.last_not_differentiable = 0  # rows with statistics but no derivative
+        self.derivative_example = ""
         self.failed_examples = np.empty((0, len(circuit.parameter_names)))
         self.reports = Reports()
 
@@ -101,19 +103,26 @@ class Problem:
         self._report(reports)
         f, jacobian = answer if with_jacobian else (answer, None)
         valid = np.isfinite(f).all(axis=1)
-        if with_jacobian:
-            valid &= np.isfinite(jacobian).all(axis=(1, 2))
         T = np.full((len(f), len(self.constraints)), np.nan)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             T[valid] = self.constraints.sufficient_statistics(f[valid])
         valid &= np.isfinite(T).all(axis=1)
         self._account(z, valid)
+        self.last_not_differentiable = 0
+        if with_jacobian:
+            valid &= self._differentiable(z, valid, jacobian)
         return Batch(valid, f[valid], T[valid], jacobian[valid] if with_jacobian else None)
 
     def too_many_failures(self, n_valid, n, max_failed_fraction):
         """Why a run must stop when ``n_valid`` of the last ``n`` simulations are left, or None if it need not."""
         if n_valid >= max(2, (1 - max_failed_fraction) * n):
             return None
+        if self.last_not_differentiable >= 0.5 * (n - n_valid):
+            return (
+                f"{self.last_not_differentiable} of {n} simulations have statistics but no finite derivative: "
+                f"{self.derivative_example}; mend it (ne.check_jacobian compares derivatives with differences; a "
+                "branch that `where` does not take may be the cause), or use gradient='none'"
+            )
         example = np.array2string(self.failed_examples[-1], precision=4)
         return (
             f"{n - n_valid} of {n} simulations failed (not finite), for example at z = {example}: "
@@ -137,6 +146,21 @@ class Problem:
             )
         self.reports += reports
 
+    def _differentiable(self, z, valid, jacobian):
+        """Rows with a finite Jacobian; counts those that work and have none, which are no failed simulations."""
+        finite = np.isfinite(jacobian).all(axis=(1, 2))
+        lost = np.flatnonzero(valid & ~finite)
+        self.last_not_differentiable = len(lost)
+        self.n_not_differentiable += len(lost)
+        if len(lost):
+            row = lost[0]
+            statistic, parameter = np.argwhere(~np.isfinite(jacobian[row]))[0]
+            self.derivative_example = (
+                f"d({self.circuit.statistic_names[statistic]})/d({self.circuit.parameter_names[parameter]}) = "
+                f"{jacobian[row, statistic, parameter]} at z = {np.array2string(z[row], precision=4)}"
+            )
+        return finite
+
     def _account(self, z, valid):
         self.n_simulations += len(z)
         failed = len(z) - int(valid.sum())
@@ -151,6 +175,7 @@ class Problem:
         return {
             "n_simulations": self.n_simulations,
             "n_failed": self.n_failed,
+            "n_not_differentiable": self.n_not_differentiable,
             "failed_examples": self.failed_examples,
             "n_raised": self.reports.n_raised,
             "failure_reports": self.reports.texts,
@@ -159,13 +184,13 @@ class Problem:
     def state(self):
         """The account, for checkpoints."""
         return {
-            "account": np.array([self.n_simulations, self.n_failed, self.reports.n_raised]),
+            "account": np.array([self.n_simulations, self.n_failed, self.n_not_differentiable, self.reports.n_raised]),
             "failed_examples": self.failed_examples,
             "failure_reports": np.array(self.reports.texts, str),
         }
 
     def restore(self, state):
         """Continue the account that `state` returned."""
-        self.n_simulations, self.n_failed, n_raised = (int(v) for v in state["account"])
+        self.n_simulations, self.n_failed, self.n_not_differentiable, n_raised = (int(v) for v in state["account"])
         self.reports = Reports(n_raised, tuple(str(text) for text in state["failure_reports"]))
         self.failed_examples = np.array(state["failed_examples"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from numepi.differentiation import autograd_errors_named
+from numepi.differentiation import autograd_errors_named, forward_where_not_finite
 
 __all__ = ["Constraints"]
 
@@ -211,6 +211,7 @@ def _user_derivative(moment, f):
         remedy = "write its function with autograd.numpy, give a jacobian, or use gradient='none'"
         with autograd_errors_named(f"Moment {moment.name!r}", remedy):
             derivative = elementwise_grad(moment.function)(f)
+            derivative = forward_where_not_finite(moment.function, f, np.asarray(derivative, float))
     else:
         derivative = moment.jacobian(f)
     derivative = np.asarray(derivative, float)

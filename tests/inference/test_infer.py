@@ -209,7 +209,7 @@ def test_bad_problems_are_refused_before_work(lds):
         ne.infer(lds, {"mean": [0, 1]}, **QUICK)
     with pytest.raises(ValueError, match="and no support: give it as many dimensions"):
         ne.infer(Line(), ne.EmergentProperty(mean=[0.0]), **QUICK)
-    with pytest.raises(ValueError, match=r"returned statistics of shape \(2, 1\): expected \(2, 2\)"):
+    with pytest.raises(ValueError, match=r"returned statistics of shape \(3, 1\): expected \(3, 2\)"):
         ne.infer(WrongShape(), ne.EmergentProperty(mean=[0.0, 0.0]), **QUICK)
     with pytest.raises(TypeError, match=r"circuit is a function: wrap a function in numepi\.circuits"):
         ne.infer(lambda z: z, ne.EmergentProperty(mean=[0.0]), **QUICK)

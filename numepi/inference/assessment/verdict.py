@@ -109,6 +109,8 @@ def _counts(account, outcome, score):
     text = f" [{account['n_simulations']:,} simulations, {outcome.elapsed:.1f} s]"
     if account["n_failed"]:
         text += f"; {account['n_failed']:,} simulations were not finite and were left out (see failed_examples)"
+    if account["n_not_differentiable"]:
+        text += f"; {account['n_not_differentiable']:,} had statistics but no finite derivative and were left out"
     if score.failing_share > _MANY_FAILED:
         text += f"; {score.failing_share:.0%} of the distribution's own draws fail: what is scored are the others"
     return text
