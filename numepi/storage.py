@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from numepi.annotations import PathLike
 from numepi.archive import plain, read_archive
 from numepi.circuits.dynamics.circuit import Dynamics
 from numepi.flow import FlowDistribution, flow_from_description
+from numepi.identity import CANNOT_TELL, circuit_class, described, differences, identity
 from numepi.inference.assessment.certificate import Certificate
 from numepi.inference.assessment.services import ASSESSMENT
 from numepi.property import EmergentProperty
@@ -49,7 +51,12 @@ def load(
     FileNotFoundError
     ValueError
         If the file is truncated, is not a numepi result, needs ``functions`` or a ``flow`` that are not given, or is
-        of another circuit or flow than the one given.
+        of another circuit, prior, function or flow than the one given: the difference is named.
+
+    Warns
+    -----
+    UserWarning
+        Where what is given cannot be told from another.
     """
     metadata, arrays = read_archive(path, "result")
     values = {name: metadata[name] for name in SCALARS} | {name: arrays[name] for name in ARRAYS}
@@ -62,9 +69,11 @@ def load(
             raise ValueError(
                 f"circuit has {name} {getattr(circuit, name)}, the stored one {values[name]}: give that one"
             )
+    prop = EmergentProperty.from_description(metadata["property"], functions)
+    _compare(metadata["configuration"], circuit, prior, functions)
     return Result(
         distribution=FlowDistribution(_flow(metadata["flow"], flow), arrays["theta"], values["parameter_names"]),
-        property=EmergentProperty.from_description(metadata["property"], functions),
+        property=prop,
         configuration=metadata["configuration"],
         certificate=Certificate.from_description(metadata["certificate"]),
         circuit=circuit,
@@ -73,6 +82,27 @@ def load(
         services=ASSESSMENT,
         **values,
     )
+
+
+def _compare(configuration, circuit, prior, functions):
+    """Raise where what is given is not what the stored run was made with, and warn where that cannot be told."""
+    given = {}
+    if circuit is not None:
+        given |= {"circuit_class": circuit_class(circuit), "circuit_settings": circuit.settings}
+        given["support"] = circuit.support
+    if prior is not None:
+        given["prior"] = prior if hasattr(prior, "description") else identity(prior)
+    names = configuration["functions"]
+    given["functions"] = {
+        m.name: {"function": m.function, "jacobian": m.jacobian} for m in functions if m.name in names
+    }
+    given = described(given)
+    found = differences({name: configuration[name] for name in given}, given, "in the file")
+    unclear = [each for each in found if CANNOT_TELL in each]
+    if len(found) > len(unclear):
+        raise ValueError(f"not what the result was made with: {'; '.join(e for e in found if e not in unclear)}")
+    if unclear:
+        warnings.warn("; ".join(unclear), UserWarning, stacklevel=3)
 
 
 def _circuit(metadata):

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from numepi.circuits.base import Circuit
 from numepi.differentiation import autograd_errors_named, forward_where_not_finite
+from numepi.identity import identity
 
 if TYPE_CHECKING:
     from numepi.support import Support
@@ -40,8 +41,11 @@ class FunctionCircuit(Circuit):
     sign_symmetries : sequence of sequences of str
         Sets of parameters, by name, whose joint change of sign leaves the distribution of the statistics alone.  The
         dual solver then learns one mode of those that are images of each other (`numepi.SymmetricFlow`).
-    name, version : str
-        What a stored result says of the function, besides its qualified name: change ``version`` with the function.
+    name : str
+    version : str, optional
+        What tells the function from others of its qualified name, in checkpoints and stored results: change it with the
+        function.  Without one that is told from its code, the values that it closes over and those that are bound to it
+        (`numepi.identity.identity`); where they cannot be compared, a checkpoint is not resumed.
 
     Examples
     --------
@@ -64,7 +68,7 @@ class FunctionCircuit(Circuit):
         differentiable: bool = True,
         sign_symmetries: Sequence[Sequence[str]] = (),
         name: str = "function",
-        version: str = "1",
+        version: str | None = None,
     ) -> None:
         for argument, value in (("function", function), ("jacobian", jacobian)):
             if not callable(value) and not (argument == "jacobian" and value is None):
@@ -72,7 +76,7 @@ class FunctionCircuit(Circuit):
         if jacobian is not None and not differentiable:
             raise ValueError("differentiable=False but a jacobian is given: leave one of the two out")
         self.function, self.jacobian, self.support = function, jacobian, support
-        self.differentiable, self.name, self.version = bool(differentiable), str(name), str(version)
+        self.differentiable, self.name, self.version = bool(differentiable), str(name), version
         self.parameter_names = _names("parameter_names", parameter_names, support.dim, "z")
         self.sign_symmetries = tuple(self._indices(each) for each in sign_symmetries)
         self.statistic_names = ()
@@ -85,10 +89,10 @@ class FunctionCircuit(Circuit):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What defines the circuit, as plain values: functions by their qualified names."""
+        """What defines the circuit, as plain values: functions by their `numepi.identity.identity`."""
         return {
-            "function": _qualified_name(self.function),
-            "jacobian": None if self.jacobian is None else _qualified_name(self.jacobian),
+            "function": identity(self.function, self.version),
+            "jacobian": None if self.jacobian is None else identity(self.jacobian, self.version),
             "parameter_names": list(self.parameter_names),
             "statistic_names": list(self.statistic_names),
             "differentiable": self.differentiable,

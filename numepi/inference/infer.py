@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from numepi.annotations import PathLike, Seed
-from numepi.archive import plain
 from numepi.arguments import check_callable, check_choice, check_count, check_flag
 from numepi.circuits.base import Circuit
 from numepi.circuits.rows_alone import rows_that_mix
 from numepi.flow import Flow
+from numepi.identity import circuit_class, described, identity
 from numepi.inference.assembly import assemble
 from numepi.inference.augmented_lagrangian.solver import AugmentedLagrangian
 from numepi.inference.dual.solver import Dual
@@ -136,19 +136,21 @@ def infer(
     root = seed_sequence(rng)
     configuration = {
         "circuit": circuit.name,
+        "circuit_class": circuit_class(circuit),
         "circuit_settings": circuit.settings,
         "support": circuit.support,
         "property": prop,
+        "functions": {m.name: {"function": m.function, "jacobian": m.jacobian} for m in prop.functions},
         "solver": solver,
         "solver_settings": {f.name: getattr(settings, f.name) for f in fields(settings)},
         "flow": flow,
-        "prior": prior if prior is None or hasattr(prior, "description") else type(prior).__qualname__,
+        "prior": prior if prior is None or hasattr(prior, "description") else identity(prior),
         "precision": precision,
         "device": device,
         "gradient": with_gradient,
         "seed": [root.entropy, list(root.spawn_key)],
     }
-    configuration = plain(configuration)
+    configuration = described(configuration)
     stores = [Checkpoint.of(checkpoint, i, n_seeds, configuration | {"run": i}, resume) for i in range(n_seeds)]
     results = []
     for index, store in enumerate(stores):

@@ -12,6 +12,7 @@ from pathlib import Path
 from numepi.annotations import PathLike, Seed
 from numepi.archive import check_writable
 from numepi.arguments import check_count, check_flag, check_path, shown
+from numepi.identity import differences
 from numepi.random_streams import seed_sequence
 from numepi.sweeps.index import IndexFile, SweepIndex, load_sweep
 from numepi.sweeps.task import OUTCOME, Task, pending_row
@@ -130,9 +131,9 @@ def _open(directory, rows, resume):
             f"the sweep in {directory} has {len(stored)} tasks and {len(rows)} are given: give all of them"
         )
     for old, new in zip(stored, rows):
-        if old["digest"] != new["digest"]:
-            changed = [f"{k} is {new[k]!r} here and {old[k]!r} there" for k in _SAME if old[k] != new[k]]
-            changed = "; ".join(changed) or "the support differs"
+        changed = "; ".join(differences({k: old[k] for k in _SAME}, {k: new[k] for k in _SAME}, "there"))
+        if changed or old["digest"] != new["digest"]:
+            changed = changed or "the support differs"
             raise ValueError(f"task {new['run']} is another than in {directory}: {changed}")
         found = directory / f"{old['run']:05d}-{old['circuit']}-{old['digest']}.npz"
         # A driver that was killed has not entered the last results of its workers.

@@ -12,6 +12,7 @@ from numepi.annotations import Seed
 from numepi.archive import plain
 from numepi.arguments import check_mapping, check_text
 from numepi.circuits.base import Circuit
+from numepi.identity import described
 from numepi.property.emergent_property import EmergentProperty
 from numepi.random_streams import seed_sequence
 
@@ -76,7 +77,7 @@ class Task:
 
 def pending_row(task, seed, position):
     """The index row of a task that has not run: its description, and nothing found."""
-    known = plain(
+    known = described(
         {
             "circuit": task.circuit.name,
             "circuit_settings": task.circuit.settings,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from numepi.archive import check_writable, read_archive, remove_partial, write_archive
 from numepi.arguments import check_path
+from numepi.identity import differences
 
 __all__ = ["Checkpoint"]
 
@@ -50,9 +51,9 @@ class Checkpoint:
             stored, arrays = read_archive(path, "checkpoint")
             if not isinstance(stored.get("configuration"), dict):
                 raise ValueError(f"{path} is damaged: it does not say which run it is of; remove it")
-            differences = _differences(stored["configuration"], configuration)
-            if differences:
-                raise ValueError(f"checkpoint {path} is of another run: {'; '.join(differences)}")
+            found = differences(stored["configuration"], configuration, "in the checkpoint")
+            if found:
+                raise ValueError(f"checkpoint {path} is of another run: {'; '.join(found)}")
         return cls(path, configuration, arrays)
 
     def restore_into(self, solver):
@@ -86,14 +87,3 @@ class Checkpoint:
                 stacklevel=2,
             )
         self._last = time.monotonic()
-
-
-def _differences(stored, wanted, prefix=""):
-    out = []
-    for key in sorted(set(stored) | set(wanted)):
-        a, b = stored.get(key, "absent"), wanted.get(key, "absent")
-        if isinstance(a, dict) and isinstance(b, dict):
-            out += _differences(a, b, f"{prefix}{key}.")
-        elif a != b:
-            out.append(f"{prefix}{key} is {b!r} here and {a!r} in the checkpoint")
-    return out

@@ -1,0 +1,143 @@
+"""What tells one function from another, and where that cannot be told."""
+
+import functools
+import json
+
+import numpy as np
+import pytest
+
+from numepi.circuits import LDS
+from numepi.identity import CANNOT_TELL, circuit_class, described, differences, identity
+
+
+def scale(z, factor=2.0):
+    return factor * z
+
+
+def made(factor, table=None):
+    """A closure."""
+
+    def inner(z):
+        return factor * z + (0 if table is None else table.sum())
+
+    return inner
+
+
+def recursive():
+    def fall(n):
+        return n if n < 1 else fall(n - 1)
+
+    return fall
+
+
+class Callable:
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, z):
+        return self.factor * z
+
+    def method(self, z):
+        return z
+
+
+class Slots:
+    __slots__ = ("factor",)
+
+    def __call__(self, z):
+        return z
+
+
+def same(a, b, **how):
+    a, b = (json.loads(json.dumps(identity(f, **how))) for f in (a, b))
+    return not differences(a, b, "there")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (lambda z: 2 * z, lambda z: 3 * z),
+        (lambda z: z.sum(), lambda z: z.max()),
+        (made(1.0), made(2.0)),
+        (made(1.0, np.arange(3)), made(1.0, np.arange(3) + 1)),
+        (functools.partial(scale, factor=1.0), functools.partial(scale, factor=2.0)),
+        (functools.partial(scale, factor=1.0), scale),
+        (Callable(1.0), Callable(2.0)),
+        (Callable(1.0).method, Callable(2.0).method),
+        (functools.partial(Callable(1.0), 3), functools.partial(Callable(1.5), 3)),
+        (np.sin, np.cos),
+        (scale, made),
+        (lambda z, factor=1: z, lambda z, factor=2: z),
+        (lambda z, *, factor=1: z, lambda z, *, factor=2: z),
+        (lambda z: [x for x in z if x > 1], lambda z: [x for x in z if x > 2]),
+    ],
+)
+def test_functions_that_differ_are_told_apart(one, other):
+    assert not same(one, other)
+    assert same(one, one)
+
+
+def test_equal_functions_are_the_same_wherever_they_are_made():
+    assert same(made(1.0, np.arange(3)), made(1.0, np.arange(3))) and same(Callable(1.0), Callable(1.0))
+    assert same(functools.partial(scale, factor=1.0), functools.partial(scale, factor=1.0))
+    assert same(recursive(), recursive())
+    assert same(functools.lru_cache(scale), functools.lru_cache(scale))
+
+    def documented(z):
+        """One text."""
+        return z
+
+    def again(z):
+        """Another text."""
+        return z
+
+    assert identity(documented)["code"] == identity(again)["code"]
+
+
+@pytest.mark.parametrize("value", [np.random.default_rng(0), object(), open, iter([1])])
+def test_what_cannot_be_told_is_said(value, tmp_path):
+    if value is open:
+        value = open(tmp_path / "file", "w")  # noqa: SIM115
+        value.close()
+    found = differences(identity(made(value)), identity(made(value)), "in the checkpoint")
+    assert len(found) == 1 and CANNOT_TELL in found[0] and "version=" in found[0] and "closure.factor" in found[0]
+    assert same(made(value), made(3), version="4")  # the user's word
+    assert CANNOT_TELL in str(identity(Slots()))
+
+
+def test_a_version_stands_in_for_the_code_and_not_for_the_name():
+    assert not differences(identity(scale, "1"), identity(scale, "1"), "there")
+    assert differences(identity(scale, "1"), identity(scale, "2"), "there")
+    assert differences(identity(scale, "1"), identity(made, "1"), "there")
+
+
+def test_code_of_another_python_and_scripts_own_modules_are_not_compared():
+    a = {"name": "__main__:f", "code": "cpython-3.11:1"}
+    assert not differences(a, {"name": "model:f", "code": "cpython-3.12:2"}, "there")
+    assert differences(a, {"name": "model:f", "code": "cpython-3.11:2"}, "there") == [
+        "code is 'cpython-3.11:2' here and 'cpython-3.11:1' there"
+    ]
+    assert differences(a, {"name": "model:g", "code": "cpython-3.11:1"}, "there")
+
+
+def test_differences_are_named_where_they_are():
+    stored = {"a": {"b": [1, {"c": 2}]}, "d": 1}
+    assert differences(stored, {"a": {"b": [1, {"c": 3}]}}, "there") == [
+        "a.b[1].c is 3 here and 2 there",
+        "d is 'absent' here and 1 there",
+    ]
+
+
+class Mine(LDS):
+    def statistics(self, *arguments, **keywords):
+        return super().statistics(*arguments, **keywords)
+
+
+def test_classes_of_circuits():
+    assert circuit_class(LDS()) == circuit_class(LDS(tau=2.0)) == {"name": "numepi.circuits.lds:LDS"}
+    assert "code" in circuit_class(Mine())
+
+
+def test_described_is_json_and_has_functions_by_identity():
+    value = described({"f": scale, "x": np.arange(2), "lds": [LDS().support]})
+    assert json.loads(json.dumps(value)) == value and value["f"]["code"] == identity(scale)["code"]
