@@ -77,7 +77,7 @@ def differences(stored, wanted, place, prefix=""):
 def _difference(key, a, b, place, where):
     if isinstance(a, dict) and isinstance(b, dict):
         return differences(a, b, place, f"{where}.")
-    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b) and not _of_numbers(a + b):
         return [each for i, pair in enumerate(zip(a, b)) for each in _difference(i, *pair, place, f"{where}[{i}]")]
     unknown = [v for v in (b, a) if isinstance(v, str) and v.startswith(CANNOT_TELL)]
     if unknown:
@@ -86,6 +86,11 @@ def _difference(key, a, b, place, where):
             f"{where} holds {what}, which {CANNOT_TELL} from another: give a FunctionCircuit version=, or plain values"
         ]
     return [] if _same(key, a, b) else [f"{where} is {b!r} here and {a!r} {place}"]
+
+
+def _of_numbers(value):
+    """Whether a list holds nothing but numbers, at any depth."""
+    return all(_of_numbers(v) if isinstance(v, list) else isinstance(v, (bool, int, float)) for v in value)
 
 
 def _same(key, a, b):
@@ -123,13 +128,14 @@ def _of_callable(function, seen):
         }
     if isinstance(function, (types.BuiltinFunctionType, np.ufunc, type)):
         return out
-    return out | _of_object(function, seen)
+    held = _of_object(function, seen)
+    return out | (held if isinstance(held, dict) else {"attributes": held})
 
 
 def _of_object(value, seen):
     seen = (*seen, id(value))
     if not hasattr(value, "__dict__") or type(value).__module__.split(".")[0] in ("builtins", "_io", "socket"):
-        return {"attributes": _unknown_value(value)}
+        return _unknown_value(value)
     attributes = {name: _value(v, seen) for name, v in sorted(vars(value).items())}
     return {"name": _name(type(value)), "code": _hash(_class_code(type(value))), "attributes": attributes}
 

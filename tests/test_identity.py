@@ -121,9 +121,10 @@ def test_code_of_another_python_and_scripts_own_modules_are_not_compared():
 
 
 def test_differences_are_named_where_they_are():
-    stored = {"a": {"b": [1, {"c": 2}]}, "d": 1}
-    assert differences(stored, {"a": {"b": [1, {"c": 3}]}}, "there") == [
+    stored = {"a": {"b": [1, {"c": 2}], "s": [1, 2]}, "d": 1}
+    assert differences(stored, {"a": {"b": [1, {"c": 3}], "s": [1, 3]}}, "there") == [
         "a.b[1].c is 3 here and 2 there",
+        "a.s is [1, 3] here and [1, 2] there",
         "d is 'absent' here and 1 there",
     ]
 

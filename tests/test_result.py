@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import numepi as ne
+from numepi.identity import described
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +76,39 @@ def test_another_circuit_or_a_missing_prior_is_refused(result, tmp_path):
     without = dataclasses.replace(result, configuration=result.configuration | {"prior": "Normal"})
     with pytest.raises(ValueError, match="load the result with prior="):
         without.sample(3, corrected=True)
+
+
+def test_settings_that_differ_are_refused_by_name(result, tmp_path):
+    path, functions = tmp_path / "r.npz", result.property.functions
+    result.save(path)
+    with pytest.raises(ValueError, match=r"circuit_settings\.tau is 5\.0 here and 1\.0 in the file"):
+        ne.load(path, functions=functions, circuit=ne.circuits.LDS(tau=5.0))
+    ne.load(path, functions=functions, circuit=ne.circuits.LDS())
+    other = dataclasses.replace(functions[0], function=lambda f: f[:, 0] - f[:, 1])
+    with pytest.raises(ValueError, match=r"functions\.product\.function\.code is "):
+        ne.load(path, functions=[other])
+
+    class Mine(ne.circuits.LDS):
+        pass
+
+    with pytest.raises(ValueError, match=r"circuit_class\..*name is '.*Mine' here"):
+        ne.load(path, functions=functions, circuit=Mine())
+    with pytest.raises(ValueError, match=r"prior is .* here and None in the file"):
+        ne.load(path, functions=functions, prior=ne.priors.normal([0.0] * 4, [1.0] * 4))
+
+
+def test_what_cannot_be_told_from_another_is_warned_of(failing, tmp_path):
+    generator = np.random.default_rng(0)
+    circuit = ne.circuits.FunctionCircuit(
+        lambda z: z[:, 1:] + 0 * generator.random(), failing.circuit.support, statistic_names=("y",)
+    )
+    dataclasses.replace(
+        failing,
+        circuit=circuit,
+        configuration=failing.configuration | {"circuit_settings": described(circuit.settings)},
+    ).save(tmp_path / "r.npz")
+    with pytest.warns(UserWarning, match=r"generator holds a Generator, which cannot be told"):
+        ne.load(tmp_path / "r.npz", circuit=circuit)
 
 
 def test_corrected_samples_that_rest_on_few_proposals_are_warned_of(result):

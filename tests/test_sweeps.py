@@ -35,7 +35,7 @@ class Interrupted(ne.circuits.LDS):
         self.marker, self.number = marker, number
 
     def _evaluate(self, z, *arguments):
-        if len(z) > 2 and not os.path.exists(self.marker):
+        if len(z) > 3 and not os.path.exists(self.marker):
             Path(self.marker).touch()
             os.kill(os.getpid(), self.number)
         return super()._evaluate(z, *arguments)

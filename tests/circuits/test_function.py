@@ -46,7 +46,7 @@ def test_names_default_and_given():
     assert circuit.parameter_names == ("z1", "z2", "z3") and circuit.statistic_names == ("f1", "f2")
     named = ne.circuits.FunctionCircuit(polar, SUPPORT, ["a", "b", "c"], ["radius", "growth"])
     assert named.parameter_names == ("a", "b", "c") and named.statistic_names == ("radius", "growth")
-    assert named.settings["function"].endswith("test_function.polar") and "polar" in repr(named)
+    assert named.settings["function"]["name"].endswith("test_function:polar") and "polar" in repr(named)
 
 
 def test_noise_repeats_with_the_key_and_changes_with_it(points):

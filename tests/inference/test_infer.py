@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -157,6 +158,98 @@ def test_a_changed_configuration_is_refused_by_name(lds, tmp_path):
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ValueError, match="truncated"):
         quick(lds, checkpoint=path, resume=True)
+
+
+def decay(z, tau):
+    """Two statistics with a constant of their own."""
+    return np.stack([z[:, 0] / tau, z[:, 1] * tau], axis=1)
+
+
+class Decay:
+    def __init__(self, tau):
+        self.tau = tau
+
+    def __call__(self, z):
+        return decay(z, self.tau)
+
+
+def closed_over(tau):
+    return lambda z: decay(z, tau)
+
+
+@pytest.mark.parametrize(
+    ("kind", "where"),
+    [
+        (closed_over, r"circuit_settings\.function\.closure\.tau is 2.0 here and 1.0 in the checkpoint"),
+        (lambda tau: partial(decay, tau=tau), r"function\.arguments\[0\]\.tau is 2.0 here"),
+        (Decay, r"function\.attributes\.tau is 2.0 here"),
+        (lambda tau: (lambda z: decay(z, 1.0)) if tau == 1.0 else (lambda z: decay(z, 2.0)), r"function\.code is "),
+    ],
+)
+def test_another_function_does_not_resume_a_checkpoint(kind, where, tmp_path):
+    def run(tau, resume):
+        circuit = ne.circuits.FunctionCircuit(
+            kind(tau), ne.Support([-1.0, -1.0], [1.0, 1.0]), statistic_names=("a", "b"),
+            jacobian=partial(tile, tau),
+        )  # fmt: skip
+        prop = ne.EmergentProperty(mean=[0.0, 0.0], variance=[0.1, 0.1])
+        return ne.infer(circuit, prop, checkpoint=tmp_path / "run.npz", resume=resume, **QUICK)
+
+    first = run(1.0, resume=False)
+    with pytest.raises(ValueError, match=where):
+        run(2.0, resume=True)
+    assert same_bits(first, run(1.0, resume=True))
+
+
+def tile(tau, z):
+    return np.tile(np.diag([1 / tau, tau]), (len(z), 1, 1))
+
+
+def test_a_function_that_cannot_be_told_from_another_needs_a_version(tmp_path):
+    generator = np.random.default_rng(0)  # what its draws were cannot be compared
+
+    def run(version, path, resume):
+        circuit = ne.circuits.FunctionCircuit(
+            lambda z: z + 0 * generator.random(), ne.Support([-1.0, -1.0], [1.0, 1.0]), version=version,
+            jacobian=partial(tile, 1.0),
+        )  # fmt: skip
+        prop = ne.EmergentProperty(mean=[0.0, 0.0], variance=[0.1, 0.1])
+        return ne.infer(circuit, prop, checkpoint=path, resume=resume, **QUICK)
+
+    run(None, tmp_path / "without.npz", resume=False)
+    with pytest.raises(ValueError, match=r"closure\.generator holds a Generator, which cannot be told.*version="):
+        run(None, tmp_path / "without.npz", resume=True)
+    first = run("1", tmp_path / "with.npz", resume=False)
+    assert same_bits(first, run("1", tmp_path / "with.npz", resume=True))
+    with pytest.raises(ValueError, match=r"version is '2' here and '1' in the checkpoint"):
+        run("2", tmp_path / "with.npz", resume=True)
+
+
+def test_functions_of_a_property_and_priors_are_compared_too(lds, tmp_path):
+    class Normal:
+        def __init__(self, width):
+            self.width = width
+
+        def log_prob(self, z):
+            return -0.5 * (z**2).sum(1) / self.width**2
+
+        def gradient(self, z):
+            return -z / self.width**2
+
+    def run(power, width, resume=True):
+        moment = ne.Moment("power", lambda f: f[:, 0] ** power, 0.1, jacobian=partial(first_power, power))
+        prop = ne.EmergentProperty(mean=[0.0, 6.0], functions=[moment])
+        ne.infer(lds, prop, prior=Normal(width), checkpoint=tmp_path / "run.npz", resume=resume, **QUICK)
+
+    run(2, 3.0, resume=False)
+    with pytest.raises(ValueError, match=r"functions\.power\.function\.closure\.power is 4 here and 2"):
+        run(4, 3.0)
+    with pytest.raises(ValueError, match=r"prior\.attributes\.width is 4.0 here and 3.0"):
+        run(2, 4.0)
+
+
+def first_power(power, f):
+    return np.stack([power * f[:, 0] ** (power - 1), 0 * f[:, 0]], axis=1)
 
 
 class Line(ne.circuits.Circuit):
