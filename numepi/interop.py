@@ -99,8 +99,11 @@ def _attributes(result):
         "status", "message", "entropy", "entropy_stderr", "relative_entropy", "n_simulations", "n_failed", "elapsed",
     )  # fmt: skip
     known = ("kl", "kl_stderr", "entropy_bound", "ess")
-    certificate = {f"certificate_{name}": getattr(result.certificate, name) for name in known}
-    flags = {"success": int(result.success), "certificate_reliable": int(result.certificate.reliable)}
+    certificate = {f"certificate_{name}": getattr(result.certificate, name, np.nan) for name in known}
+    flags = {
+        "success": int(result.success),
+        "certificate_reliable": int(getattr(result.certificate, "reliable", False)),
+    }
     library = {"inference_library": "numepi", "inference_library_version": __version__}
     configuration = {"configuration": json.dumps(result.configuration)}
     return {name: getattr(result, name) for name in names} | certificate | flags | library | configuration

@@ -14,6 +14,7 @@ import numpy as np
 
 from numepi.annotations import PathLike, Seed
 from numepi.archive import check_writable, qualified_name, write_archive
+from numepi.arguments import check_count
 from numepi.property import EmergentProperty
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["ARRAYS", "SCALARS", "Result", "Services"]
 
 _FEW_PROPOSALS = 0.1  # effective share of those behind corrected samples
+_LEAST_SCORED = 1000  # draws: the paper's test takes 200 means
 _MANY_FAIL = 0.01  # share of failing draws that is warned of
 
 
@@ -36,6 +38,9 @@ class Services(Protocol):
 
     def working_samples(self, result, n, rng):
         """Draws (n, D) of the inferred distribution whose simulation works."""
+
+    def assessed(self, result, n, rng, certified):
+        """The result with a new score on ``n`` draws and, if ``certified``, a new certificate."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -51,9 +56,12 @@ class Result:
         ``constraint_tolerance`` on the final score.
     status : str
         ``"near the optimum"`` (constraints met, and the certificate says so), ``"constraints met"``, or why the run
-        ended without: ``"not converged"``, ``"budget"``, ``"interrupted"``, ``"stopped"``, ``"failed"``.
+        ended without: ``"not converged"``, ``"budget"``, ``"interrupted"``, ``"stopped"``, ``"failed"``;
+        or ``"not scored"`` where scoring could not be done: `score` and `certify` catch up.
     message : str
         The same in a sentence, and what to do next.
+    ended : dict
+        How the run itself ended: ``status``, ``detail``, and whether the solver's own test was ``met`` (None without).
     entropy, entropy_stderr : float
         H(q) in nats on fresh samples, of q restricted to the parameters whose simulation works.
     relative_entropy : float
@@ -83,8 +91,8 @@ class Result:
         Everything that defines the run.
     property : EmergentProperty
     parameter_names, statistic_names : tuple of str
-    certificate : numepi.inference.assessment.certificate.Certificate
-        Distance to the exact maximum-entropy solution.
+    certificate : numepi.inference.assessment.certificate.Certificate or None
+        Distance to the exact maximum-entropy solution; None where that was not established (`certify` does).
     circuit : Circuit or None
         None in a loaded result whose circuit is a user's own and was not given to `numepi.load`.
     prior : object or None
@@ -98,6 +106,7 @@ class Result:
     success: bool
     status: str
     message: str
+    ended: dict[str, Any]
     entropy: float
     entropy_stderr: float
     relative_entropy: float
@@ -122,7 +131,7 @@ class Result:
     parameter_names: tuple[str, ...]
     statistic_names: tuple[str, ...]
     configuration: dict[str, Any]
-    certificate: Certificate
+    certificate: Certificate | None
     history: dict[str, np.ndarray] = field(default_factory=dict)
     circuit: Circuit | None = None
     prior: Prior | None = None
@@ -155,7 +164,7 @@ class Result:
                 )
             return z
         if valid_only:
-            return self.services.working_samples(self, n, rng)
+            return self._service("draws that work").working_samples(self, n, rng)
         if self.failing_share > _MANY_FAIL:
             warnings.warn(
                 f"{self.failing_share:.0%} of these draws are of parameters whose simulation fails: valid_only=True "
@@ -173,9 +182,32 @@ class Result:
         ValueError
             If the result was loaded without its circuit or its prior.
         """
+        if self.certificate is None:
+            raise ValueError("corrected samples need the certificate's multipliers: take them of result.certify()")
+        return self._service("corrected samples").corrected_samples(self, n, rng)
+
+    def score(self, n: int = 20_000, rng: Seed = 0) -> Result:
+        """A new result, scored on ``n`` fresh draws of parameter and noise; the certificate stays as it is.
+
+        Raises
+        ------
+        ValueError
+            If the result was loaded without its circuit or its prior.
+        """
+        return self._assessed(n, rng, False)
+
+    def certify(self, n: int = 20_000, rng: Seed = 0) -> Result:
+        """A new result, scored on ``n`` fresh draws and certified on others; raises as `score` does."""
+        return self._assessed(n, rng, True)
+
+    def _assessed(self, n, rng, certified):
+        check_count("n", n, least=_LEAST_SCORED)
+        return self._service("scores and certificates").assessed(self, n, rng, certified)
+
+    def _service(self, what: str) -> Services:
         if self.services is None:
-            raise ValueError("corrected samples need simulations: take the result from numepi.infer or numepi.load")
-        return self.services.corrected_samples(self, n, rng)
+            raise ValueError(f"{what} need simulations: take the result from numepi.infer or numepi.load")
+        return self.services
 
     def save(self, path: PathLike) -> None:
         """Write the result to ``path`` (`.npz`), atomically and without pickle; `numepi.load` reads it.
@@ -187,7 +219,7 @@ class Result:
             "property": self.property.description(),
             "flow": self.distribution.flow.description,
             "configuration": self.configuration,
-            "certificate": self.certificate.description(),
+            "certificate": None if self.certificate is None else self.certificate.description(),
             "circuit_class": None if self.circuit is None else qualified_name(type(self.circuit)),
             "circuit_description": getattr(self.circuit, "description", None),  # of circuits that are plain data
         }
@@ -197,6 +229,8 @@ class Result:
 
     def summary(self) -> str:
         """A table for people: constraints with targets, achieved values and standard errors, and the entropy."""
+        if np.isnan(self.entropy) and self.certificate is None:
+            return self.message
         width = max(len(name) for name in self.constraint_names)
         lines = [f"{'constraint':<{width}}  {'target':>10}  {'achieved':>10}  {'std. error':>10}  {'tolerance':>10}"]
         columns = (self.constraint_target, self.constraint, self.constraint_stderr, self.constraint_tolerance)
@@ -209,9 +243,10 @@ class Result:
         return "\n".join(lines)
 
     def _entropy_lines(self):
-        if not self.certificate.invertible or not np.isfinite(self.entropy):
-            reason = "no draw works" if self.certificate.invertible else "the flow is not invertible"
-            return [f"entropy unknown: {reason}", str(self.certificate)]
+        certificate = "not certified" if self.certificate is None else str(self.certificate)
+        if not self._has_entropy():
+            reason = "the flow is not invertible" if np.isfinite(self.entropy) else "no draw works"
+            return [f"entropy unknown: {reason}", certificate]
         lines = [f"entropy {self.entropy:.3f} +- {self.entropy_stderr:.3f} nats"]
         if self.failing_share > 0:
             low, high = self.failing_interval
@@ -219,11 +254,13 @@ class Result:
             lines = [f"{lines[0]} (of the draws that work)", share]
         if self.configuration["prior"] is not None:
             lines.append(f"entropy relative to the prior {-self.relative_entropy:.3f} nats")
-        return [*lines, str(self.certificate)]
+        return [*lines, certificate]
+
+    def _has_entropy(self):
+        return np.isfinite(self.entropy) and (self.certificate is None or self.certificate.invertible)
 
     def __repr__(self):
-        known = self.certificate.invertible and np.isfinite(self.entropy)
-        entropy = f"{self.entropy:.3f} nats" if known else "unknown"
+        entropy = f"{self.entropy:.3f} nats" if self._has_entropy() else "unknown"
         return f"<numepi result: {self.status}, entropy {entropy}, {self.n_simulations:,} simulations>"
 
     __str__ = summary
@@ -231,7 +268,7 @@ class Result:
 
 # What a file holds of a result under the fields' own names: plain values in its metadata, and arrays.
 SCALARS = (
-    "success", "status", "message", "entropy", "entropy_stderr", "relative_entropy", "failing_share",
+    "success", "status", "message", "ended", "entropy", "entropy_stderr", "relative_entropy", "failing_share",
     "failing_interval", "constraint_names", "n_simulations", "n_failed", "n_not_differentiable", "n_raised",
     "failure_reports", "elapsed", "parameter_names", "statistic_names",
 )  # fmt: skip

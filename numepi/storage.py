@@ -70,12 +70,13 @@ def load(
                 f"circuit has {name} {getattr(circuit, name)}, the stored one {values[name]}: give that one"
             )
     prop = EmergentProperty.from_description(metadata["property"], functions)
+    certificate = metadata["certificate"]
     _compare(metadata["configuration"], circuit, prior, functions)
     return Result(
         distribution=FlowDistribution(_flow(metadata["flow"], flow), arrays["theta"], values["parameter_names"]),
         property=prop,
         configuration=metadata["configuration"],
-        certificate=Certificate.from_description(metadata["certificate"]),
+        certificate=None if certificate is None else Certificate.from_description(certificate),
         circuit=circuit,
         prior=prior,
         history={k.removeprefix("history_"): v for k, v in arrays.items() if k.startswith("history_")},

@@ -164,9 +164,14 @@ def infer(
         with one_blas_thread():  # the last bits of a matrix product depend on how many threads share it
             outcome = run(started, budget, store, reporter, callback)
             results.append(assemble(started, outcome, configuration))
-        if outcome.status == "interrupted":
+        if "interrupted" in (outcome.status, results[-1].ended.get("scoring")):
             break
-    return max(results, key=lambda r: (r.success, -r.relative_entropy))
+    return max(results, key=_rank)
+
+
+def _rank(result):
+    """What results compare by: whether they meet the constraints, then their entropy (unknown: last)."""
+    return result.success, -np.nan_to_num(result.relative_entropy, nan=np.inf)
 
 
 def _use_gradient(circuit, solver, gradient):

@@ -32,8 +32,10 @@ def run_task(task, seed, path, threads, beside):
             result = infer(
                 task.circuit, task.prop, rng=seed, checkpoint=checkpoint, resume=True, progress=False, **task.settings
             )
-            if result.status == "interrupted":
+            if "interrupted" in (result.status, result.ended.get("scoring")):
                 return {"status": "interrupted", "message": result.message}
+            if result.status == "not scored":  # the checkpoint has the fit: another try scores it
+                return {"status": "error", "message": result.message}
             result.save(path)
     except Exception as error:  # whatever it is, the other tasks go on
         return {"status": "error", "message": f"{type(error).__name__}: {error}"}
@@ -46,9 +48,10 @@ def read_outcome(path):
     from numepi.inference.assessment.certificate import Certificate
 
     metadata, _ = read_archive(path, "result")
-    certificate = Certificate.from_description(metadata["certificate"])
+    stored = metadata["certificate"]
+    certificate = None if stored is None else Certificate.from_description(stored)
     outcome = {name: metadata[name] for name in _FROM_RESULT}
-    outcome |= {name: getattr(certificate, name) for name in _FROM_CERTIFICATE}
+    outcome |= {name: getattr(certificate, name, None) for name in _FROM_CERTIFICATE}
     return {name: _plain(value) for name, value in outcome.items()} | {"path": path.name}
 
 

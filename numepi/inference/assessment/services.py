@@ -4,9 +4,11 @@ import itertools
 
 import numpy as np
 
+from numepi.inference.assessment.answer import assess
 from numepi.inference.assessment.correction import corrected_sample
 from numepi.inference.problem import Problem, Stream
 from numepi.random_streams import seed_sequence
+from numepi.worker_threads import one_blas_thread
 
 __all__ = ["ASSESSMENT", "Assessment"]
 
@@ -20,13 +22,21 @@ class Assessment:
     def corrected_samples(self, result, n, rng):
         """See `numepi.result.Result.sample_corrected`."""
         _require_circuit(result, "corrected samples")
-        if result.prior is None and result.configuration["prior"] is not None:
-            raise ValueError("corrected samples need the prior's density: load the result with prior=...")
+        _require_prior(result, "corrected samples")
         problem = Problem(result.circuit, result.property, seed_sequence(rng), result.prior)
         flow, theta = result.distribution.flow, result.distribution.theta
         eta = np.array(result.certificate.multipliers)
         start = flow.initial_parameters(0)
         return corrected_sample(problem, flow, theta, start, eta, n, result.certificate.replicates)
+
+    def assessed(self, result, n, rng, certified):
+        """See `numepi.result.Result.score` and `numepi.result.Result.certify`."""
+        _require_circuit(result, "scores and certificates")
+        _require_prior(result, "scores and certificates")
+        how = {name: result.configuration[name] for name in ("precision", "device")}
+        problem = Problem(result.circuit, result.property, seed_sequence(rng), result.prior, with_gradient=False, **how)
+        with one_blas_thread():
+            return assess(result, problem, n, certified)
 
     def working_samples(self, result, n, rng):
         """See `numepi.result.Result.sample`: draws are simulated until ``n`` of them work."""
@@ -34,7 +44,7 @@ class Assessment:
         problem = Problem(result.circuit, result.property, seed_sequence(rng), result.prior)
         flow, theta = result.distribution.flow, result.distribution.theta
         z = np.empty((0, flow.dim))
-        share = 1 - result.failing_share
+        share = 1 - np.nan_to_num(result.failing_share)  # NaN: not scored
         for batch in itertools.count():
             size = int(np.ceil(_SURPLUS * (n - len(z)) / max(share, _LEAST_WORKING)))
             # Iterations 0 to 2 of the stream are those of corrected samples.
@@ -53,6 +63,11 @@ class Assessment:
 def _require_circuit(result, what):
     if result.circuit is None:
         raise ValueError(f"{what} need simulations: load the result with circuit=...")
+
+
+def _require_prior(result, what):
+    if result.prior is None and result.configuration["prior"] is not None:
+        raise ValueError(f"{what} need the prior's density: load the result with prior=...")
 
 
 ASSESSMENT = Assessment()

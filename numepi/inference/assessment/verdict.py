@@ -61,14 +61,15 @@ def verdict(met, outcome, account, score, certificate, precision, infeasible=Non
         How the run ended.
     account : dict
         Of `numepi.inference.problem.Problem`.
-    score, certificate
+    score : Score
+    certificate : Certificate or None
     precision : str
         What the flow computes in.
     infeasible : str, optional
         Why no distribution has the property.
     """
     failure = outcome.detail if outcome.status == "failed" else None
-    if not certificate.invertible:
+    if certificate is not None and not certificate.invertible:
         failure = _not_invertible(certificate, precision)
     elif infeasible is not None:
         failure = infeasible
@@ -76,7 +77,7 @@ def verdict(met, outcome, account, score, certificate, precision, infeasible=Non
         success, status, text = False, "failed", failure
     elif met:
         success, status = True, "constraints met"
-        if certificate.reliable and certificate.kl < _NEAR:
+        if certificate is not None and certificate.reliable and certificate.kl < _NEAR:
             status = "near the optimum"
         text = _distance(status, certificate)
         if outcome.status != "finished":
@@ -99,6 +100,8 @@ def _distance(status, certificate):
     text = "the constraints are met"
     if status == "near the optimum":
         return f"{text} and the distribution is within {_NEAR} nats of maximum entropy"
+    if certificate is None:
+        return f"{text}; certify() tells the distance to maximum entropy"
     if certificate.reliable:
         return f"{text}, but {certificate.kl:.2f} nats short of maximum entropy: a richer flow or more rounds may help"
     reasons = "; ".join((*certificate.failures, *certificate.doubts))
@@ -109,6 +112,8 @@ def _counts(account, outcome, score):
     text = f" [{account['n_simulations']:,} simulations, {outcome.elapsed:.1f} s]"
     if account["n_failed"]:
         text += f"; {account['n_failed']:,} simulations were not finite and were left out (see failed_examples)"
+    if account["n_raised"]:
+        text += f"; {account['n_raised']:,} of them raised an error (see failure_reports)"
     if account["n_not_differentiable"]:
         text += f"; {account['n_not_differentiable']:,} had statistics but no finite derivative and were left out"
     if score.failing_share > _MANY_FAILED:

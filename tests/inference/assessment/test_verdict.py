@@ -13,7 +13,7 @@ CONSTRAINTS = SimpleNamespace(
     names=("mean f", "variance f"), target=np.array([2.0, 1.0]), tolerance=np.array([0.1, 0.1])
 )
 CERTIFICATE = Certificate(0.1, 0.01, 1.0, 0.01, 9000.0, 0.3, True, (0.0,), 20_000, 1)
-ACCOUNT = {"n_simulations": 1000, "n_failed": 0, "n_not_differentiable": 0}
+ACCOUNT = {"n_simulations": 1000, "n_failed": 0, "n_raised": 0, "n_not_differentiable": 0}
 
 
 def scored(mean, stderr=0.01, p=0.5, failing=0.0):

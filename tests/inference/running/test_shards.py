@@ -111,6 +111,7 @@ def test_rows_that_raise_are_failed_rows_of_a_run_with_their_reports():
         result = ne.infer(Raises(), PROPERTY, rng=4, progress=False, **TINY)
     assert result.n_raised == result.n_failed > 0
     assert "ArithmeticError: a is above 1" in result.failure_reports[0]
+    assert f"{result.n_raised} of them raised an error (see failure_reports)" in result.message
     with pytest.raises(ArithmeticError, match="a is above 1"):
         ne.infer(Raises(), PROPERTY, rng=4, progress=False, on_error="raise", **TINY)
 

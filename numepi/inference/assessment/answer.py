@@ -1,0 +1,76 @@
+"""Scoring and certifying an answer: at the end of a run, or later, when its result is asked to."""
+
+from dataclasses import replace
+
+from numepi.inference.assessment.certificate import certify
+from numepi.inference.assessment.infeasible import noise_exceeds_target
+from numepi.inference.assessment.score import score
+from numepi.inference.assessment.verdict import constraints_met, verdict
+from numepi.inference.noise import replicates_needed
+from numepi.inference.problem import Stream
+from numepi.inference.running.run import Outcome
+
+__all__ = ["NOT_SCORED", "SCORE_SIZE", "assess"]
+
+NOT_SCORED = "not scored"
+SCORE_SIZE = 20_000  # draws of a score
+_COUNTS = ("n_simulations", "n_failed", "n_raised", "n_not_differentiable")
+_NOISE_CHECK_SIZE = 100
+_CERTIFICATE_SIZE = 20_000  # parameters,
+_CERTIFICATE_ROWS = 160_000  # and simulations of them, at the most,
+_CERTIFICATE_LEAST = 4_000  # unless that left fewer parameters than this
+
+
+def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1):
+    """The result with a score on ``n`` fresh draws and, unless ``certified`` is False, a new certificate.
+
+    Parameters
+    ----------
+    result : Result
+    problem : Problem
+        Names the random numbers, and counts what is simulated.
+    replicates : int
+        Simulations of each parameter in the certificate of a noisy circuit, at the least.
+    """
+    flow, theta = result.distribution.flow, result.distribution.theta
+    constraints, ended = problem.constraints, result.ended
+    final = score(problem, flow, theta, n)
+    # By luck: an unbounded problem, say, may meet its constraints on its way out, and a start before any work.
+    by_luck = ended["status"] == "failed" or result.n_simulations == 0
+    met = not by_luck and constraints_met(constraints, final, ended["met"])
+    start = flow.initial_parameters(problem.seed(Stream.INITIAL))
+    certificate = result.certificate
+    if certified:
+        certificate = _certificate(problem, flow, theta, start, final, result.multipliers, replicates)
+    infeasible = None
+    if not met and ended["status"] in ("finished", "failed"):
+        infeasible = noise_exceeds_target(problem, flow, theta, start, final)
+    account = {name: getattr(result, name) for name in _COUNTS}
+    outcome = Outcome(ended["status"], ended["detail"], result.elapsed)
+    success, status, message = verdict(met, outcome, account, final, certificate, flow.precision, infeasible)
+    return replace(
+        result,
+        success=success,
+        status=status,
+        message=message,
+        entropy=final.entropy,
+        entropy_stderr=final.entropy_stderr,
+        relative_entropy=final.relative_entropy,
+        failing_share=final.failing_share,
+        failing_interval=final.failing_interval,
+        statistic_mean=final.mean,
+        statistic_variance=final.variance,
+        constraint=final.constraint,
+        constraint_stderr=final.constraint_stderr,
+        p_values=final.p_values,
+        certificate=certificate,
+    )
+
+
+def _certificate(problem, flow, theta, start, score, multipliers, least_replicates):
+    z, _ = flow.sample(theta, problem.normals(Stream.NOISE_CHECK, 1, _NOISE_CHECK_SIZE))
+    replicates = replicates_needed(problem, z, Stream.NOISE_CHECK, multipliers)
+    if replicates > 1:
+        replicates = max(replicates, least_replicates)
+    n = min(_CERTIFICATE_SIZE, max(_CERTIFICATE_LEAST, _CERTIFICATE_ROWS // replicates))
+    return certify(problem, flow, theta, start, n, replicates, multipliers, score)
