@@ -71,8 +71,8 @@ class Result:
     statistic_mean, statistic_variance : ndarray (k,)
         On fresh parameters and noise; the variance is about the target mean where there is one.
     constraint, constraint_stderr : ndarray (m,)
-        E[T] on 20,000 fresh draws of parameter and noise, beside ``constraint_target``, ``constraint_tolerance`` (0.1
-        sigma for a mean, 10 % for a variance) and ``constraint_names``.
+        E[T] on 20,000 fresh draws of parameter and noise, beside ``constraint_target``, ``constraint_tolerance`` with
+        ``constraint_tolerance_source`` (`numepi.property.constraints.Constraints.tolerances`) and ``constraint_names``.
     p_values : ndarray (m,)
         Of the paper's test, on 200 means of 100 fresh draws.
     multipliers : ndarray (m,)
@@ -117,6 +117,7 @@ class Result:
     constraint_names: tuple[str, ...]
     constraint_target: np.ndarray
     constraint_tolerance: np.ndarray
+    constraint_tolerance_source: tuple[str, ...]
     constraint: np.ndarray
     constraint_stderr: np.ndarray
     p_values: np.ndarray
@@ -232,10 +233,14 @@ class Result:
         if np.isnan(self.entropy) and self.certificate is None:
             return self.message
         width = max(len(name) for name in self.constraint_names)
-        lines = [f"{'constraint':<{width}}  {'target':>10}  {'achieved':>10}  {'std. error':>10}  {'tolerance':>10}"]
+        lines = [
+            f"{'constraint':<{width}}  {'target':>10}  {'achieved':>10}  {'std. error':>10}  {'tolerance':>10}  from"
+        ]
         columns = (self.constraint_target, self.constraint, self.constraint_stderr, self.constraint_tolerance)
-        for name, target, achieved, stderr, tolerance in zip(self.constraint_names, *columns):
-            lines.append(f"{name:<{width}}  {target:>10.4g}  {achieved:>10.4g}  {stderr:>10.2g}  {tolerance:>10.2g}")
+        rows = zip(self.constraint_names, *columns, self.constraint_tolerance_source)
+        for name, target, achieved, stderr, tolerance, source in rows:
+            numbers = f"{target:>10.4g}  {achieved:>10.4g}  {stderr:>10.2g}  {tolerance:>10.2g}"
+            lines.append(f"{name:<{width}}  {numbers}  {source}")
         lines += self._entropy_lines()
         alpha = 0.05 / len(self.p_values)
         lines.append(f"the paper's test: least p = {self.p_values.min():.3f} (accepted above {alpha:.3f})")
@@ -269,8 +274,8 @@ class Result:
 # What a file holds of a result under the fields' own names: plain values in its metadata, and arrays.
 SCALARS = (
     "success", "status", "message", "ended", "entropy", "entropy_stderr", "relative_entropy", "failing_share",
-    "failing_interval", "constraint_names", "n_simulations", "n_failed", "n_not_differentiable", "n_raised",
-    "failure_reports", "elapsed", "parameter_names", "statistic_names",
+    "failing_interval", "constraint_names", "constraint_tolerance_source", "n_simulations", "n_failed",
+    "n_not_differentiable", "n_raised", "failure_reports", "elapsed", "parameter_names", "statistic_names",
 )  # fmt: skip
 ARRAYS = (
     "statistic_mean", "statistic_variance", "constraint_target", "constraint_tolerance", "constraint",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numepi.circuits.base import Circuit
     from numepi.flow.protocol import Flow
     from numepi.inference.protocols import Prior
-    from numepi.property.emergent_property import Moment
+    from numepi.property.moments import Moment
 
 __all__ = ["load"]
 
@@ -60,7 +60,10 @@ def load(
     """
     metadata, arrays = read_archive(path, "result")
     values = {name: metadata[name] for name in SCALARS} | {name: arrays[name] for name in ARRAYS}
-    for name in ("constraint_names", "parameter_names", "statistic_names", "failing_interval", "failure_reports"):
+    for name in (
+        "constraint_names", "constraint_tolerance_source", "parameter_names", "statistic_names", "failing_interval",
+        "failure_reports",
+    ):  # fmt: skip
         values[name] = tuple(values[name])
     if circuit is None:
         circuit = _circuit(metadata)
@@ -73,7 +76,9 @@ def load(
     certificate = metadata["certificate"]
     _compare(metadata["configuration"], circuit, prior, functions)
     return Result(
-        distribution=FlowDistribution(_flow(metadata["flow"], flow), arrays["theta"], values["parameter_names"]),
+        distribution=FlowDistribution(
+            _flow(metadata["flow"], flow, circuit), arrays["theta"], values["parameter_names"]
+        ),
         property=prop,
         configuration=metadata["configuration"],
         certificate=None if certificate is None else Certificate.from_description(certificate),
@@ -116,10 +121,15 @@ def _circuit(metadata):
     return getattr(circuits, name)(**metadata["configuration"]["circuit_settings"])
 
 
-def _flow(description, flow):
-    """The stored flow: the caller's, if it is the same, else one of numepi's families."""
+def _flow(description, flow, circuit):
+    """The stored flow: the caller's, if it is the same, else one of numepi's families, on the circuit's support."""
     if flow is None:
-        return flow_from_description(description)
+        flow = flow_from_description(description)
+        if circuit is None or flow.support.where is None:
+            return flow
+        if flow.support != circuit.support:
+            raise ValueError(f"circuit has the support {circuit.support}, the stored one {flow.support}: give that one")
+        return flow_from_description(description, circuit.support.where)
     if plain(flow.description) != description:
         raise ValueError(f"flow is {plain(flow.description)}, the stored one {description}: give that one")
     return flow

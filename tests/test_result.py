@@ -51,6 +51,8 @@ def test_the_table_names_every_constraint(result):
     text = result.summary()
     for name in ("mean re_lambda1", "mean im_lambda1", "variance re_lambda1", "product", "entropy"):
         assert name in text
+    tolerances = {line.split()[-1] for line in text.splitlines()[1 : 1 + len(result.constraint_names)]}
+    assert tolerances == {"target", "spread"}, "the table says where tolerances come from"
     assert result.status in repr(result) and result.message in text
 
 

@@ -1,6 +1,7 @@
 """Support: validation, and its maps from the real line."""
 
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -121,3 +122,67 @@ def test_equality_hash_and_repr():
     assert MIXED != "box"
     assert repr(Support([0, 0], [1, np.inf])) == "Support(lower=[0.0, 0.0], upper=[1.0, inf])"
     assert "400 dimensions" in repr(Support([0.0] * 400, [1.0] * 400))
+
+
+def ordered(z):
+    return z[:, 0] < z[:, 1]
+
+
+def test_a_condition_cuts_the_volume_and_is_sampled():
+    triangle = Support([0.0, 0.0], [2.0, 1.0], where=lambda z: z[:, 0] < 2 * z[:, 1])
+    share, stderr = triangle.share
+    # five standard errors at a fixed seed: false alarm 6e-7
+    assert abs(share - 0.5) < 5 * stderr and stderr == pytest.approx(0.5 / 512)
+    assert triangle.volume == pytest.approx(2 * share) and triangle.log_volume == pytest.approx(np.log(2 * share))
+    z = triangle.sample(5000, rng=1)
+    assert triangle.contains(z).all() and z.shape == (5000, 2)
+    # uniform on the triangle: means 2/3 and 2/3, variances 2/9 and 1/18; five standard errors, false alarm 1e-6
+    assert np.all(np.abs(z.mean(axis=0) - 2 / 3) < 5 * np.sqrt([2 / 9, 1 / 18]) / np.sqrt(5000))
+    assert triangle.contains([[0.5, 0.5], [1.5, 0.5], [0.5, 1.5]]).tolist() == [True, False, False]
+    assert triangle.within_bounds([[1.5, 0.5]]).all()
+    assert Support([0.0], [1.0]).share == (1.0, 0.0) and triangle.sample(0).shape == (0, 2)
+
+
+def test_integers_widen_by_half_a_unit_and_round_within_bounds():
+    support = Support([1, 0.0, -np.inf], [5, 1.0, 3], integer=(0, 2), where=lambda z: z[:, 0] != 3)
+    assert support.lower.tolist() == [0.5, 0.0, -np.inf] and support.upper.tolist() == [5.5, 1.0, 3.5]
+    z = np.array([[0.5, 0.2, -7.3], [5.5, 0.7, 3.5], [2.6, 0.1, 0.4]])
+    assert support.rounded(z).tolist() == [[1, 0.2, -7], [5, 0.7, 3], [3, 0.1, 0]]
+    # the condition is asked about the numbers that are simulated
+    assert support.contains(z).tolist() == [True, True, False]
+    draws = Support([1], [4], integer=[0]).sample(4000, rng=0)[:, 0]
+    counts = np.bincount(draws.astype(int))[1:]
+    assert len(counts) == 4 and np.all(np.abs(counts - 1000) < 5 * np.sqrt(750))  # false alarm 2e-6
+
+
+def test_description_equality_and_pickle_with_condition_and_integers():
+    support = Support([1, 0.0], [5, 9.0], where=ordered, integer=[0])
+    description = json.loads(json.dumps(support.description))
+    assert (
+        description["lower"] == [1, 0] and description["upper"] == [5, 9] and description["where"].endswith("ordered")
+    )
+    assert Support.from_description(description, where=ordered) == support
+    nameless = Support.from_description(description)
+    assert nameless == support and hash(nameless) == hash(support)
+    with pytest.raises(ValueError, match="ordered, known by name only"):
+        nameless.contains([[1.0, 2.0]])
+    assert nameless.within_bounds([[1.0, 2.0]]).all()
+    assert pickle.loads(pickle.dumps(support)).where is ordered
+    local = Support([0.0, 0.0], [1.0, 1.0], where=lambda z: z[:, 0] < z[:, 1])
+    assert pickle.loads(pickle.dumps(local)) == local
+    assert support != Support([1, 0.0], [5, 9.0], integer=[0]) != Support([0.5, 0.0], [5.5, 9.0])
+    assert "where=" in repr(support) and "integer=(0,)" in repr(support)
+
+
+@pytest.mark.parametrize(("arguments", "error", "match"), [
+    ({"where": 3}, TypeError, "where = 3: give a function of z"),
+    ({"where": lambda z: z[:, 0]}, TypeError, "where returned float64: it must return booleans"),
+    ({"where": lambda z: z > 0}, ValueError, r"where returned shape \(3, 2\) for 3 rows"),
+    ({"where": lambda z: z[:, 0] < -1}, ValueError, "where holds for 0 of 262,144 draws: narrow the bounds"),
+    ({"integer": (2,)}, ValueError, "integer = 2: give a whole number from 0 to 1"),
+    ({"integer": (0.0,)}, ValueError, "integer = 0.0: give a whole number"),
+    ({"integer": (1,)}, ValueError, r"upper\[1\] = 1.5: bounds of an integer parameter are whole numbers"),
+])  # fmt: skip
+def test_bad_conditions_and_integers_are_refused(arguments, error, match):
+    with pytest.raises(error, match=match):
+        Support([0.0, 0.0], [1.0, 1.5], **arguments)

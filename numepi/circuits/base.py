@@ -73,6 +73,7 @@ class Circuit(metaclass=Checked):
     noise_names: tuple = ()
     differentiable = True
     sign_symmetries: tuple = ()  # sets of parameters (indices) whose joint change of sign leaves f's distribution alone
+    rows_per_part = 16  # of a batch that an executor gets at a time, at the least: fewer cost more to send than to run
     parameter_vectors = 1  # that z joins: more than 1 where statistics depend on their norms and overlaps
 
     @property
@@ -207,7 +208,7 @@ class Circuit(metaclass=Checked):
         if not np.isfinite(z).all():
             row, column = np.argwhere(~np.isfinite(z))[0]
             raise ValueError(f"z[{row}, {column}] = {z[row, column]}: parameters must be finite")
-        return z
+        return z if self.support is None else self.support.rounded(z)
 
     def _check_noise(self, noise, n):
         if noise is None:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from numepi.arguments import check_flag
 from numepi.circuits.base import Circuit
+from numepi.circuits.row_by_row import row_by_row
 from numepi.differentiation import autograd_errors_named, forward_where_not_finite
 from numepi.identity import identity
 
@@ -29,18 +31,27 @@ class FunctionCircuit(Circuit):
         f (n, k) real; row i of f must depend on row i of z alone.  ``rng`` is a `numpy.random.Generator`, made anew
         for each call from the key and ``first_index``: the same call gives the same numbers, so differences under
         common random numbers work.  Unlike numepi's own circuits the noise of a row then depends on the rows before
-        it; only a deterministic function gives the same numbers in any batch.
+        it; only a deterministic function gives the same numbers in any batch.  With ``vectorised=False`` it takes one
+        parameter set, z (D,), and returns f (k,), or a number where k = 1.
     support : numepi.Support
     parameter_names, statistic_names : sequence of str, optional
         Default z1, z2, ... and f1, f2, ...; without statistic names the function is called once, on two rows, to count
         them.
     jacobian : callable, optional
-        The same arguments -> df/dz (n, k, D).  Without it the function must be written with `autograd.numpy`.
-    differentiable : bool
+        The same arguments -> df/dz (n, k, D), or (k, D) with ``vectorised=False``.  Without it the function must be
+        written with `autograd.numpy`.
+    differentiable : bool, optional
         False for a statistic without derivatives (a count, say): solvers that need a Jacobian then refuse the circuit.
+        By default True, but with ``vectorised=False`` only if there is a jacobian.
     sign_symmetries : sequence of sequences of str
         Sets of parameters, by name, whose joint change of sign leaves the distribution of the statistics alone.  The
         dual solver then learns one mode of those that are images of each other (`numepi.SymmetricFlow`).
+    vectorised : bool
+        False for a simulator of one parameter set, which is called row by row.  Row i then has a generator of its own,
+        made from the key and ``first_index + i``: its noise is the same in any batch.  Rows run one after the other in
+        this process, as numepi cannot know whether a simulator may run on several threads at once, nor whether it can
+        be sent to other processes; ``infer(executor=ProcessPoolExecutor())`` says that it can, and sends the rows to
+        all cores (docs/cluster.md).  In an inference a row that raises is a failed simulation (``on_error``).
     name : str
     version : str, optional
         What tells the function from others of its qualified name, in checkpoints and stored results: change it with the
@@ -65,14 +76,22 @@ class FunctionCircuit(Circuit):
         parameter_names: Sequence[str] | None = None,
         statistic_names: Sequence[str] | None = None,
         jacobian: Callable[..., ArrayLike] | None = None,
-        differentiable: bool = True,
+        differentiable: bool | None = None,
         sign_symmetries: Sequence[Sequence[str]] = (),
         name: str = "function",
         version: str | None = None,
+        vectorised: bool = True,
     ) -> None:
         for argument, value in (("function", function), ("jacobian", jacobian)):
             if not callable(value) and not (argument == "jacobian" and value is None):
                 raise TypeError(f"{argument} is a {type(value).__name__}: expected a function of z (n, D)")
+        self.vectorised = check_flag("vectorised", vectorised)
+        if not vectorised:
+            self.rows_per_part = 1  # each call simulates one
+        if differentiable is None:
+            differentiable = vectorised or jacobian is not None
+        if differentiable and not vectorised and jacobian is None:
+            raise ValueError("differentiable=True with vectorised=False: give a jacobian, autograd takes whole batches")
         if jacobian is not None and not differentiable:
             raise ValueError("differentiable=False but a jacobian is given: leave one of the two out")
         self.function, self.jacobian, self.support = function, jacobian, support
@@ -81,8 +100,11 @@ class FunctionCircuit(Circuit):
         self.sign_symmetries = tuple(self._indices(each) for each in sign_symmetries)
         self.statistic_names = ()
         if statistic_names is None:
-            probe = support.from_line(np.array([[-0.25], [0.25]]) * np.ones(support.dim))[0]
-            count = self._values(probe, np.random.default_rng(0)).shape[1]
+            probe = support.rounded(support.probes(2))
+            probed = (
+                self._values(probe, np.random.default_rng(0)) if vectorised else self._rows(function, probe, (0,), 0)
+            )
+            count = probed.shape[1]
             self.statistic_names = _names("statistic_names", None, count, "f")
         else:
             self.statistic_names = _names("statistic_names", statistic_names, len(statistic_names), "f")
@@ -98,7 +120,7 @@ class FunctionCircuit(Circuit):
             "differentiable": self.differentiable,
             "sign_symmetries": [[self.parameter_names[i] for i in each] for each in self.sign_symmetries],
             "version": self.version,
-        }
+        } | ({} if self.vectorised else {"vectorised": False})
 
     def _indices(self, names):
         if isinstance(names, str):
@@ -118,6 +140,9 @@ class FunctionCircuit(Circuit):
             return np.random.default_rng([*key, first_index])
 
         z = z.astype(np.float64)  # a copy: the function may write into its argument
+        if not self.vectorised:
+            f = self._rows(self.function, z, key, first_index)
+            return f, self._rows(self.jacobian, z, key, first_index) if with_jacobian else None
         if not with_jacobian:
             return self._values(z, generator()), None
         if self.jacobian is None:
@@ -128,6 +153,12 @@ class FunctionCircuit(Circuit):
         if jacobian.shape != expected:
             raise ValueError(f"the jacobian returned shape {jacobian.shape}: expected (n, k, D) = {expected}")
         return f, jacobian
+
+    def _rows(self, function, z, key, first_index):
+        """What ``function`` returns of each row, stacked: f (n, k), or the jacobian (n, k, D)."""
+        k = len(self.statistic_names) or None
+        what, shape = ("jacobian", (k, z.shape[1])) if function is self.jacobian else ("statistics function", (k,))
+        return row_by_row(function, z, key, first_index, what, shape)
 
     def _values(self, z, generator):
         n = len(z)

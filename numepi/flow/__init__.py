@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from numepi.flow.families.directional import DirectionalFlow
@@ -27,8 +28,10 @@ __all__ = [
 _FAMILIES = {f.__name__: f for f in (DirectionalFlow, ElementwiseFlow, RealNVP, SplineFlow, SymmetricFlow)}
 
 
-def flow_from_description(description: dict[str, Any]) -> Flow:
+def flow_from_description(description: dict[str, Any], where: Callable[..., Any] | None = None) -> Flow:
     """The flow that has this ``description`` (a dict, as a flow's attribute of that name gives it).
+
+    ``where`` is the condition of its support, which a description holds by name only.
 
     Raises
     ------
@@ -41,4 +44,4 @@ def flow_from_description(description: dict[str, Any]) -> Flow:
         raise ValueError(
             f"flow family {family!r} is unknown: this version has {sorted(_FAMILIES)}; give one of your own as flow="
         )
-    return _FAMILIES[family](Support.from_description(settings.pop("support")), **settings)
+    return _FAMILIES[family](Support.from_description(settings.pop("support"), where), **settings)

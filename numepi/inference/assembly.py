@@ -38,6 +38,7 @@ def _unscored(solver, outcome, configuration):
     constraints = problem.constraints
     statistics = np.full(len(problem.circuit.statistic_names), np.nan)
     moments = np.full(len(constraints), np.nan)
+    tolerance, tolerance_source = constraints.tolerances(moments)
     return Result(
         distribution=FlowDistribution(solver.flow, theta, problem.circuit.parameter_names),
         property=constraints.prop,
@@ -54,7 +55,8 @@ def _unscored(solver, outcome, configuration):
         statistic_variance=statistics,
         constraint_names=constraints.names,
         constraint_target=constraints.target,
-        constraint_tolerance=constraints.tolerance,
+        constraint_tolerance=tolerance,
+        constraint_tolerance_source=tolerance_source,
         constraint=moments,
         constraint_stderr=moments,
         p_values=moments,

@@ -19,7 +19,8 @@ from numepi.identity import circuit_class, described, identity
 from numepi.inference.assembly import assemble
 from numepi.inference.augmented_lagrangian.solver import AugmentedLagrangian
 from numepi.inference.dual.solver import Dual
-from numepi.inference.problem import Problem, Stream
+from numepi.inference.prior_check import checked_prior
+from numepi.inference.problem import Problem
 from numepi.inference.protocols import Prior
 from numepi.inference.running.checkpoint import Checkpoint
 from numepi.inference.running.progress import Progress
@@ -76,10 +77,13 @@ def infer(
         ``numepi.DirectionalFlow`` where the circuit's parameters are vectors (``circuit.parameter_vectors``); for the
         augmented Lagrangian the paper's ``numepi.RealNVP``; for a single parameter a ``numepi.ElementwiseFlow``.
     gradient : "auto", "exact" or "none"
-        ``"exact"`` uses the circuit's Jacobian, ``"none"`` does without; ``"auto"`` uses it where there is one.
-    prior : numepi.inference.protocols.Prior, optional
-        Density with ``log_prob(z)`` (n,) and ``gradient(z)`` (n, D); the entropy is then taken relative to it.  A
-        ``description`` (JSON-able), where it has one, tells a checkpoint one prior from another.
+        ``"exact"`` uses the circuit's Jacobian, ``"none"`` does without; ``"auto"`` uses it where there is one, and the
+        property has no function with steps.
+    prior : Prior, optional
+        One of `numepi.priors`, which is taken given that z lies in the support, or any density with ``log_prob(z)``
+        (n,) and ``gradient(z)`` (n, D), normalised or not; the entropy is then taken relative to it.  Where it is zero
+        (-inf) nothing is simulated.  A ``description`` (JSON-able), where it has one, tells a checkpoint one prior from
+        another.
     max_simulations : int, optional
         Simulations (rows of z) that each run may spend on fitting; the final score on fresh noise comes on top.
     max_time : float, optional
@@ -131,7 +135,8 @@ def infer(
     if callback is not None:
         check_callable("callback", callback, "a function of a state, or None")
     flow, settings = _check(circuit, prop, solver, flow, prior, precision, solver_settings)
-    with_gradient = _use_gradient(circuit, solver, gradient)
+    prior = checked_prior(prior, circuit.support)
+    with_gradient = _use_gradient(circuit, prop, solver, gradient)
     budget = Budget(max_simulations, max_time)
     root = seed_sequence(rng)
     configuration = {
@@ -174,12 +179,22 @@ def _rank(result):
     return result.success, -np.nan_to_num(result.relative_entropy, nan=np.inf)
 
 
-def _use_gradient(circuit, solver, gradient):
+def _use_gradient(circuit, prop, solver, gradient):
     if gradient == "exact" and not circuit.differentiable:
         raise ValueError(f"gradient = 'exact', but {circuit!r} has no Jacobian: use gradient='auto' or 'none'")
-    use = circuit.differentiable and gradient != "none"
+    steps = [moment.name for moment in prop.functions if not moment.differentiable]
+    if gradient == "exact" and steps:
+        raise ValueError(f"gradient = 'exact', but Moment {steps[0]!r} has steps: use gradient='auto' or 'none'")
+    support = circuit.support
+    cut = "integers" if support.integer else "a condition (where)" if support.where is not None else None
+    if gradient == "exact" and cut:
+        raise ValueError(f"gradient = 'exact', but the support has {cut}, where densities jump: use 'auto' or 'none'")
+    use = circuit.differentiable and not steps and not cut and gradient != "none"
     if SOLVERS[solver].needs_gradient and not use:
-        raise ValueError(f"solver {solver!r} needs gradients: give the circuit a Jacobian, or use solver='dual'")
+        raise ValueError(
+            f"solver {solver!r} needs gradients: give the circuit a Jacobian, leave out what has steps, or use "
+            "solver='dual'"
+        )
     return use
 
 
@@ -223,7 +238,7 @@ def _lacking(value, protocol):
 def _check_statistics(problem):
     """Simulate three parameters: what has a wrong shape, type or derivative, or mixes rows, fails before any work."""
     circuit = problem.circuit
-    z, _ = circuit.support.from_line(problem.normals(Stream.INITIAL, 0, 3))
+    z = circuit.support.probes(3)
     k, dim = len(circuit.statistic_names), len(circuit.parameter_names)
     answer, n = _probe(circuit.statistics_and_jacobian if problem.with_gradient else circuit.statistics, z, problem)
     f, jacobian = answer if problem.with_gradient else (answer, np.zeros((n, k, dim)))

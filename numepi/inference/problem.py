@@ -28,7 +28,8 @@ class Batch:
     Attributes
     ----------
     valid : ndarray (n,), bool
-        Rows of the request that succeeded; the arrays below hold only those rows (n_valid).
+        Rows of the request that have prior density and whose simulation succeeded; the arrays below hold only those
+        (n_valid).
     f : ndarray (n_valid, k)
     T : ndarray (n_valid, m)
     jacobian : ndarray (n_valid, k, D) or None
@@ -96,27 +97,37 @@ class Problem:
     def simulate(self, z, purpose, iteration, first_index=0, with_jacobian=False):
         """Statistics at the rows of ``z``, as a `Batch` without the rows that failed."""
         call = self.circuit.statistics_and_jacobian if with_jacobian else self.circuit.statistics
+        inside = self.inside(z)
+        asked = z[inside]
         answer, reports = simulate(
-            call, z, self.seed(purpose, iteration), first_index, len(self.circuit.statistic_names), self.executor,
+            call, asked, self.seed(purpose, iteration), first_index, len(self.circuit.statistic_names), self.executor,
             self.on_error, precision=self.precision, device=self.device,
         )  # fmt: skip
         self._report(reports)
         f, jacobian = answer if with_jacobian else (answer, None)
-        valid = np.isfinite(f).all(axis=1)
+        good = np.isfinite(f).all(axis=1)
         T = np.full((len(f), len(self.constraints)), np.nan)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            T[valid] = self.constraints.sufficient_statistics(f[valid])
-        valid &= np.isfinite(T).all(axis=1)
-        self._account(z, valid)
+            T[good] = self.constraints.sufficient_statistics(f[good])
+        good &= np.isfinite(T).all(axis=1)
+        self._account(asked, good)
         self.last_not_differentiable = 0
         if with_jacobian:
-            valid &= self._differentiable(z, valid, jacobian)
-        return Batch(valid, f[valid], T[valid], jacobian[valid] if with_jacobian else None)
+            good &= self._differentiable(asked, good, jacobian)
+        valid = np.zeros(len(z), bool)
+        valid[inside] = good
+        return Batch(valid, f[good], T[good], jacobian[good] if with_jacobian else None)
 
-    def too_many_failures(self, n_valid, n, max_failed_fraction):
-        """Why a run must stop when ``n_valid`` of the last ``n`` simulations are left, or None if it need not."""
+    def too_many_failures(self, valid, z, max_failed_fraction):
+        """Why a run must stop when only the ``valid`` rows of ``z`` are left, or None if it need not."""
+        n_valid, n = int(valid.sum()), int(self.inside(z).sum())
         if n_valid >= max(2, (1 - max_failed_fraction) * n):
             return None
+        if n_valid == n:
+            return (
+                f"{n} of {len(z)} draws have any prior density: narrow the bounds around the support's condition, or "
+                "around the prior"
+            )
         if self.last_not_differentiable >= 0.5 * (n - n_valid):
             return (
                 f"{self.last_not_differentiable} of {n} simulations have statistics but no finite derivative: "
@@ -129,13 +140,39 @@ class Problem:
             "narrow the support, or raise max_failed_fraction"
         )
 
+    @property
+    def has_density_everywhere(self):
+        """Whether the prior is the uniform one on the support's bounds, without a condition."""
+        return self.prior is None and self.circuit.support.where is None
+
+    def inside(self, z):
+        """Rows of ``z`` (n, D) with prior density (n,): the others are never simulated, and count nowhere."""
+        if self.has_density_everywhere:
+            return np.ones(len(z), bool)
+        return self.log_prior(z) > -np.inf
+
     def log_prior(self, z):
-        """log p0 (n,): zero for the uniform prior."""
-        return np.zeros(len(z)) if self.prior is None else np.asarray(self.prior.log_prob(z), float)
+        """log p0 (n,): zero for the uniform prior, -inf where the support's condition does not hold.
+
+        A prior that is NaN or inf somewhere is taken to have no density there; `infer` has looked for that before.
+        """
+        support = self.circuit.support
+        if self.prior is None:
+            log_p = np.zeros(len(z))
+        else:
+            log_p = np.array(self.prior.log_prob(support.rounded(z)), float)
+            log_p[~(log_p < np.inf)] = -np.inf
+        if support.where is not None:
+            log_p[~support.contains(z)] = -np.inf
+        return log_p
 
     def log_prior_gradient(self, z):
         """Gradient of log p0 in z (n, D)."""
-        return np.zeros_like(z) if self.prior is None else np.asarray(self.prior.gradient(z), float)
+        if self.prior is None:
+            return np.zeros_like(z)
+        gradient = np.array(self.prior.gradient(self.circuit.support.rounded(z)), float)
+        gradient[:, list(self.circuit.support.integer)] = 0.0  # constant in a unit cell
+        return gradient
 
     def _report(self, reports):
         if reports.n_raised and not self.reports.n_raised:

@@ -98,7 +98,7 @@ class RestrictedPrior(Prior):
             raise ValueError(f"the prior has {prior.dim} parameters and the support {support.dim}: give one each")
         self.prior, self.support = prior, support
         self.description = prior.description
-        exact = prior._box_mass(support.lower, support.upper)
+        exact = prior._box_mass(support.lower, support.upper) if support.where is None else None
         if exact is None:
             inside = support.contains(prior.sample(_MASS_DRAWS, rng=_MASS_SEED))
             self.mass = float(inside.mean())

@@ -3,6 +3,7 @@
 Knows statistics by name and shape only, no circuit and no solver.
 """
 
-from numepi.property.emergent_property import EmergentProperty, Moment
+from numepi.property.emergent_property import EmergentProperty
+from numepi.property.moments import Moment
 
 __all__ = ["EmergentProperty", "Moment"]

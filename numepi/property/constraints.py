@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from numepi.differentiation import autograd_errors_named, forward_where_not_finite
+from numepi.property.feasibility import check_feasible
+from numepi.property.moments import Correlation
+from numepi.property.tolerances import GIVEN, SHARE, SPREAD, TARGET, Rule, moment_rule, tolerances
 
 __all__ = ["Constraints"]
 
+_BY_SPREAD = Rule(None, SPREAD)
 # A target this many times its neighbour's scale makes one penalty or step size unfit for both.
 _SCALE_RATIO_WARNING = 1e4
 
@@ -29,33 +34,31 @@ class Constraints:
         The size of a natural fluctuation of each T: sigma for a mean, sqrt(2) sigma^2 for a variance (the spread of a
         squared normal), and so on.  Where no variance is given, |target| or 1 for a mean, and sigma = 1 in the others.
     tolerance : ndarray (m,)
-        How far E[T] may be from its target for the constraint to count as met: 0.1 sigma for a mean, 10 % for a
-        variance, 0.1 of the scale for the others.
+        How far E[T] may be from its target for the constraint to count as met, as far as that is known before there is
+        an answer: where its spread decides, `tolerances` says so once it is there, and here ``scale`` stands in.
     """
 
     def __init__(self, prop: Any, statistic_names: Sequence[str]) -> None:
-        self.prop = prop
+        self.prop = prop = prop.aligned(statistic_names)
         self.statistic_names = statistic_names
-        if len(prop.mean) != len(statistic_names):
-            raise ValueError(
-                f"mean has {len(prop.mean)} entries but the circuit has {len(statistic_names)} statistics: "
-                f"{', '.join(statistic_names)}"
-            )
         self._centre = np.array([0.0 if m is None else m for m in prop.mean])
-        names, target, scale, powers = [], [], [], []
-        for name, power, value, size in self._monomials():
+        names, target, scale, powers, rules = [], [], [], [], []
+        for name, power, value, size, rule in self._monomials():
             names.append(name)
             powers.append(power)
             target.append(value)
             scale.append(size)
+            rules.append(rule)
         self._powers = np.array(powers, dtype=int).reshape(len(names), len(statistic_names))
         self._factors = [np.repeat(np.arange(len(power)), power).tolist() for power in self._powers]
         # A mean is a constraint on f itself, every other monomial on f - mean.
         self._is_mean = np.array([p.sum() == 1 for p in self._powers], dtype=bool)
-        for moment in prop.functions:
+        self._functions = [self._bound(moment) for moment in prop.functions]
+        for moment, _ in self._functions:
             names.append(moment.name)
             target.append(moment.target)
             scale.append(abs(moment.target) or 1.0 if moment.scale is None else moment.scale)
+            rules.append(moment_rule(moment))
         if not names:
             raise ValueError("the emergent property is empty: give at least one target")
         if len(set(names)) != len(names):
@@ -65,11 +68,37 @@ class Constraints:
         self.scale = np.array(scale, float)
         self._is_variance = np.zeros(len(names), dtype=bool)
         self._is_variance[: len(powers)] = (self._powers == 2).any(axis=1)
-        self.tolerance = 0.1 * np.where(self._is_variance, np.abs(self.target), self.scale)
+        for argument in ("tolerance", "standard_error"):
+            for name in getattr(prop, argument):
+                if name not in names:
+                    raise ValueError(f"{argument} names the constraint {name!r}: choose from {', '.join(names)}")
+        self._rules = [Rule(prop.tolerance[n], GIVEN) if n in prop.tolerance else r for n, r in zip(names, rules)]
+        self._standard_errors = np.array([prop.standard_error.get(name, 0.0) for name in names])
+        self.tolerance = self.tolerances(self.scale)[0]
+        check_feasible(prop, statistic_names)
         self._monomial_offset = np.where(self._is_mean, self.target[: len(powers)], 0.0)
 
     def __len__(self):
         return len(self.names)
+
+    def tolerances(self, spread: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+        """How far E[T] may be from its target for the constraint to count as met, and where that comes from.
+
+        Parameters
+        ----------
+        spread : array (m,)
+            Standard deviation of each T under the answer.
+
+        Returns
+        -------
+        tolerance : ndarray (m,)
+        source : tuple of str (m,)
+            ``"given"`` by the user; ``"target"``: 0.1 sigma for a mean with a target variance sigma^2, 0.1 sigma_a
+            sigma_b for a covariance, a tenth of the target for variances and other even moments; ``"binomial"`` and
+            ``"scale"``: see `numepi.Moment`; ``"data"``: the target's own standard error, where that is the larger
+            one; ``"spread"``: 0.1 of ``spread``, for what is left.
+        """
+        return tolerances(self._rules, self._standard_errors, spread)
 
     def _monomials(self):
         prop, names = self.prop, self.statistic_names
@@ -78,11 +107,12 @@ class Constraints:
         unit = np.eye(k, dtype=int)
         for i, m in enumerate(prop.mean):
             if m is not None:
-                size = sigma[i] if prop.variance[i] is not None else (abs(m) or 1.0)
-                yield f"mean {names[i]}", unit[i], m, size
+                known = prop.variance[i] is not None
+                size = sigma[i] if known else (abs(m) or 1.0)
+                yield f"mean {names[i]}", unit[i], m, size, Rule(SHARE * size, TARGET) if known else _BY_SPREAD
         for i, v in enumerate(prop.variance):
             if v is not None:
-                yield f"variance {names[i]}", 2 * unit[i], v, np.sqrt(2.0) * v
+                yield f"variance {names[i]}", 2 * unit[i], v, np.sqrt(2.0) * v, Rule(SHARE * v, TARGET)
         for (a, b), value in prop.covariance.items():
             i, j = self._index(a, "covariance"), self._index(b, "covariance")
             if i == j:
@@ -94,7 +124,9 @@ class Constraints:
                     f"covariance[{a!r}, {b!r}] = {value}: its size must be below {sigma[i] * sigma[j]:.6g}, "
                     "the product of the standard deviations"
                 )
-            yield f"covariance {a}, {b}", unit[i] + unit[j], value, sigma[i] * sigma[j]
+            size = sigma[i] * sigma[j]
+            rule = _BY_SPREAD if None in (prop.variance[i], prop.variance[j]) else Rule(SHARE * size, TARGET)
+            yield f"covariance {a}, {b}", unit[i] + unit[j], value, size, rule
         for (name, power), value in prop.moments.items():
             i = self._index(name, "moments")
             least = 0.0 if prop.variance[i] is None else sigma[i] ** power
@@ -102,7 +134,8 @@ class Constraints:
                 raise ValueError(f"moments[{name!r}, {int(power)}] = {value}: an even moment must exceed {least:.6g}")
             # Standard deviation of the power of a normal variable.
             size = sigma[i] ** power * np.sqrt(float(prod(range(1, 2 * power, 2))))
-            yield f"moment {int(power)} {name}", int(power) * unit[i], value, size
+            rule = Rule(SHARE * value, TARGET) if power % 2 == 0 else _BY_SPREAD
+            yield f"moment {int(power)} {name}", int(power) * unit[i], value, size, rule
 
     def _index(self, name, argument):
         if name not in self.statistic_names:
@@ -111,6 +144,32 @@ class Constraints:
         if self.prop.mean[index] is None:
             raise ValueError(f"{argument} of {name!r} needs its mean target: moments are centred on it")
         return index
+
+    def _bound(self, moment):
+        """The moment, with what a correlation takes from the targets, and the columns of its statistics."""
+        if moment.statistics is None:
+            return moment, slice(None)
+        for name in moment.statistics:
+            if name not in self.statistic_names:
+                known = ", ".join(self.statistic_names)
+                raise ValueError(f"Moment {moment.name!r} names the statistic {name!r}: choose from {known}")
+        columns = [self.statistic_names.index(name) for name in moment.statistics]
+        if isinstance(moment.function, Correlation):
+            moment = self._standardised(moment, columns)
+        return moment, columns
+
+    def _standardised(self, moment, columns):
+        mean, variance = ([values[i] for i in columns] for values in (self.prop.mean, self.prop.variance))
+        for argument, values, what in (("centre", mean, "mean"), ("spread", variance, "variance")):
+            if getattr(moment.function, argument) is None and None in values:
+                name = moment.statistics[values.index(None)]
+                raise ValueError(
+                    f"Moment {moment.name!r} has no {argument}, and the {what} of {name} is free: give {argument}=, "
+                    "say that of an answer without this moment, or fix it"
+                )
+        spread = [1.0 if v is None else np.sqrt(v) for v in variance]
+        function = moment.function.standardised_by([0.0 if m is None else m for m in mean], spread)
+        return replace(moment, function=function, jacobian=function.derivative)
 
     def sufficient_statistics(self, f: np.ndarray) -> np.ndarray:
         """T of statistics ``f`` (n, k): (n, m)."""
@@ -122,7 +181,7 @@ class Constraints:
             for j in factors[1:]:
                 column *= centred[:, j]
         values += self._monomial_offset
-        extra = [_user_values(moment, f) for moment in self.prop.functions]
+        extra = [_user_values(moment, f[:, columns]) for moment, columns in self._functions]
         return np.column_stack([values, *extra]) if extra else values
 
     def derivative(self, f: np.ndarray) -> np.ndarray:
@@ -135,8 +194,8 @@ class Constraints:
                 lowered = power.copy()
                 lowered[j] -= 1
                 out[:, row, j] = power[j] * np.prod(centred**lowered, axis=1)
-        for row, moment in enumerate(self.prop.functions, start=len(self._powers)):
-            out[:, row] = _user_derivative(moment, f)
+        for row, (moment, columns) in enumerate(self._functions, start=len(self._powers)):
+            out[:, row, columns] = _user_derivative(moment, f[:, columns])
         return out
 
     def pullback(self, f: np.ndarray, jacobian: np.ndarray, weights: np.ndarray) -> np.ndarray:

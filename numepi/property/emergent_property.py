@@ -7,39 +7,19 @@ the user gives.  `numepi.property.constraints` has T itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from numepi.arguments import check_flag, check_names, check_number
 from numepi.property.constraints import Constraints
+from numepi.property.data import moments_of_data
+from numepi.property.moments import Moment, moment_from_description
 
-__all__ = ["EmergentProperty", "Moment"]
-
-
-@dataclass(frozen=True)
-class Moment:
-    """A user's own constraint: E[function(f)] = target.
-
-    Parameters
-    ----------
-    name : str
-    function : callable
-        Maps statistics (n, k) to (n,), each row on its own.
-    target : float
-    jacobian : callable, optional
-        Maps (n, k) to the derivatives (n, k).  Without it autograd differentiates ``function``, which must then be
-        written with ``autograd.numpy``.
-    scale : float, optional
-        The size of a natural fluctuation of ``function(f)``; by default |target|, or 1 for a target of 0.
-    """
-
-    name: str
-    function: Callable[..., Any]
-    target: float
-    jacobian: Callable[..., Any] | None = None
-    scale: float | None = None
+__all__ = ["EmergentProperty"]
 
 
 @dataclass(frozen=True)
@@ -57,11 +37,19 @@ class EmergentProperty:
     moments : dict, optional
         ``{("a", p): value}`` fixes E[(a - mean_a)^p] for p >= 3.
     functions : sequence of `Moment`, optional
-        Any further functions of the statistics.
+        Any further functions of the statistics: probabilities, quantiles, correlations, or the user's own.
+    tolerance : dict, optional
+        ``{"mean a": value, "variance b": value}``: how far from its target a constraint, by its name in the table of
+        results, still counts as met.  What is not named takes `Constraints.tolerances`' defaults.
+    standard_error : dict, optional
+        Of targets that are estimates, by name as in ``tolerance``: a tolerance is no smaller, unless it is given.
+    statistics : sequence of str, optional
+        What the entries of ``mean`` and ``variance`` belong to, by name; the circuit's other statistics are left free.
+        By default they are all of the circuit's, in its order.
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         For lengths that differ, a variance that is zero, negative or not finite, a target that is not finite, or a
         variance about a free mean.  What needs the names of the statistics is checked by `constraints`.
 
@@ -76,6 +64,9 @@ class EmergentProperty:
     covariance: Mapping[tuple[str, str], float] = field(default_factory=dict)
     moments: Mapping[tuple[str, int], float] = field(default_factory=dict)
     functions: Sequence[Moment] = ()
+    tolerance: Mapping[str, float] = field(default_factory=dict)
+    standard_error: Mapping[str, float] = field(default_factory=dict)
+    statistics: Sequence[str] | None = None
 
     def __post_init__(self):
         mean = _targets(self.mean, "mean")
@@ -95,13 +86,69 @@ class EmergentProperty:
         for moment in self.functions:
             if not isinstance(moment, Moment):
                 raise ValueError(f"functions holds a {type(moment).__name__}: each must be a numepi.Moment")
-            if not np.isfinite(moment.target):
-                raise ValueError(f"Moment {moment.name!r} has target {moment.target}: it must be finite")
-            if moment.scale is not None and not 0 < moment.scale < np.inf:
-                raise ValueError(f"Moment {moment.name!r} has scale {moment.scale}: it must be positive and finite")
+        for argument in ("tolerance", "standard_error"):
+            values = _named_numbers(getattr(self, argument), argument)
+            object.__setattr__(self, argument, values)
+        if self.statistics is not None:
+            object.__setattr__(self, "statistics", check_names("statistics", self.statistics, count=len(mean)))
         for name, power in self.moments:
             if not isinstance(power, (int, float, np.number)) or power < 3 or power % 1 != 0:
                 raise ValueError(f"moments[{name!r}, {power}]: powers are integers from 3 (use variance for 2)")
+
+    @classmethod
+    def from_data(
+        cls, data: ArrayLike, names: Sequence[str] | None = None, covariance: bool = False
+    ) -> EmergentProperty:
+        """The means and variances of measurements, with tolerances no smaller than their standard errors.
+
+        Parameters
+        ----------
+        data : array (n, k)
+            A row for each independent experiment (cell, animal), a column for each statistic, in its unit; (n,) for a
+            single one.  NaN and masked entries are missing, and left out.
+        names : sequence of str (k,), optional
+            The circuit's statistics that the columns are of, in any order; by default all of them, in its order.
+        covariance : bool
+            Whether to fix the covariances, too.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a column has fewer than four values, or one only, or an infinite one.
+
+        Examples
+        --------
+        >>> from numepi import EmergentProperty
+        >>> prop = EmergentProperty.from_data([[1.0], [2.0], [4.0], [5.0]], names=["rate"])
+        >>> prop.mean, round(prop.variance[0], 3), round(prop.standard_error["mean rate"], 3)
+        ((3.0,), 3.333, 0.913)
+        """
+        return cls(**moments_of_data(data, names, check_flag("covariance", covariance)))
+
+    def aligned(self, statistic_names: Sequence[str]) -> EmergentProperty:
+        """The same property with an entry of ``mean`` and ``variance`` for each of a circuit's statistics, in order.
+
+        Raises
+        ------
+        ValueError
+            If a statistic is unknown, or the number of targets is not that of the statistics.
+        """
+        if self.statistics is None:
+            if len(self.mean) != len(statistic_names):
+                raise ValueError(
+                    f"mean has {len(self.mean)} entries but the circuit has {len(statistic_names)} statistics: "
+                    f"{', '.join(statistic_names)}"
+                )
+            return self
+        for name in self.statistics:
+            if name not in statistic_names:
+                raise ValueError(f"statistics names {name!r}: choose from {', '.join(statistic_names)}")
+        place = {name: i for i, name in enumerate(self.statistics)}
+        mean, variance = (
+            tuple(values[place[name]] if name in place else None for name in statistic_names)
+            for values in (self.mean, self.variance or ())
+        )
+        return replace(self, mean=mean, variance=variance, statistics=tuple(statistic_names))
 
     def constraints(self, statistic_names: Sequence[str]) -> Constraints:
         """The property as `Constraints` on the statistics of these names, in this order.
@@ -114,6 +161,11 @@ class EmergentProperty:
         """
         return Constraints(self, tuple(statistic_names))
 
+    @property
+    def differentiable(self) -> bool:
+        """Whether derivatives say how to meet it: not where a function has steps."""
+        return all(moment.differentiable for moment in self.functions)
+
     def description(self) -> dict[str, Any]:
         """A dict of plain numbers and strings; user functions appear by name only."""
         return {
@@ -121,29 +173,46 @@ class EmergentProperty:
             "variance": list(self.variance or ()),
             "covariance": [[*names, value] for names, value in self.covariance.items()],
             "moments": [[name, int(power), value] for (name, power), value in self.moments.items()],
-            "functions": [[m.name, float(m.target), m.scale] for m in self.functions],
+            "functions": [moment.description() for moment in self.functions],
+            "tolerance": dict(self.tolerance),
+            "standard_error": dict(self.standard_error),
+            "statistics": self.statistics and list(self.statistics),
         }
 
     @classmethod
     def from_description(cls, description: dict[str, Any], functions: Sequence[Moment] = ()) -> EmergentProperty:
-        """Rebuild the property; ``functions`` are the `Moment` objects that the description names."""
+        """Rebuild the property; ``functions`` are the user's `Moment` objects that the description names."""
         named = {m.name: m for m in functions}
-        missing = [name for name, *_ in description["functions"] if name not in named]
-        if missing:
-            raise ValueError(f"functions: the stored property uses {missing}; pass those Moment objects again")
-        for name, target, scale in description["functions"]:
-            if (named[name].target, named[name].scale) != (target, scale):
-                raise ValueError(
-                    f"functions: the stored Moment {name!r} has target {target} and scale {scale}, the one given "
-                    f"{named[name].target} and {named[name].scale}; pass the same"
-                )
+        moments = []
+        for each in description["functions"]:
+            moment = moment_from_description(each) or named.get(each["name"])
+            if moment is None:
+                missing = [e["name"] for e in description["functions"] if not e["function"] and e["name"] not in named]
+                raise ValueError(f"functions: the stored property uses {missing}; pass those Moment objects again")
+            for key, stored in each.items():
+                given = moment.description()[key]
+                if key != "function" and given != stored:
+                    raise ValueError(
+                        f"functions: the stored Moment {moment.name!r} has {key} {stored}, the one given {given}; pass "
+                        "the same"
+                    )
+            moments.append(moment)
         return cls(
             mean=description["mean"],
             variance=description["variance"],
             covariance={(a, b): value for a, b, value in description["covariance"]},
             moments={(name, power): value for name, power, value in description["moments"]},
-            functions=[named[name] for name, *_ in description["functions"]],
+            functions=moments,
+            tolerance=description["tolerance"],
+            standard_error=description["standard_error"],
+            statistics=description["statistics"],
         )
+
+
+def _named_numbers(values, argument):
+    if not isinstance(values, dict):
+        raise TypeError(f"{argument} = {values!r}: give a dict by constraint, such as {{'mean a': 0.1}}")
+    return {name: check_number(f"{argument}[{name!r}]", value, above=0) for name, value in values.items()}
 
 
 def _targets(values, argument):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,12 +20,16 @@ if TYPE_CHECKING:
 __all__ = ["FlowDistribution"]
 
 _ROWS = 8192
+_MASS_DRAWS, _MASS_SEED = 2**16, 20210729  # the mass belongs to the distribution, not to a sample of it
 
 
 class FlowDistribution:
     """The density q(z) of ``flow`` at ``theta``.
 
-    Outside of the support log q is -inf, its gradient and Hessian NaN.
+    Outside of the support log q is -inf, its gradient and Hessian NaN.  Where the support has a condition, q is the
+    flow's density given that it holds: samples are those that satisfy it, and log q is higher by the log of the flow's
+    `inside_mass`.  Where it has integers, samples are whole numbers and log q is the density that a flow gives to their
+    unit cells: the integral over a cell is the probability of its number.
 
     Parameters
     ----------
@@ -63,12 +68,45 @@ class FlowDistribution:
     def sample_with_log_prob(self, n: int, rng: Seed = 0) -> tuple[np.ndarray, np.ndarray]:
         """Samples (n, D) and their log density (n,), which comes free with them."""
         n = check_count("n", n, least=0)
-        base = np.random.default_rng(seed_sequence(rng)).standard_normal((n, self.dim))
-        return self.flow.sample(self.theta, base)
+        generator = np.random.default_rng(seed_sequence(rng))
+        if self.support.where is None:
+            z, log_q = self.flow.sample(self.theta, generator.standard_normal((n, self.dim)))
+            return self.support.rounded(z), log_q
+        mass, parts, count = self.inside_mass[0], [(np.empty((0, self.dim)), np.empty(0))], 0
+        while count < n:
+            size = min(_ROWS, int((n - count) / mass * 1.1) + 16)
+            z, log_q = self.flow.sample(self.theta, generator.standard_normal((size, self.dim)))
+            inside = self.support.contains(z)
+            parts.append((z[inside], log_q[inside]))
+            count += int(inside.sum())
+        z, log_q = (np.concatenate(each)[:n] for each in zip(*parts))
+        return self.support.rounded(z), log_q - np.log(mass)
+
+    @cached_property
+    def inside_mass(self) -> tuple[float, float]:
+        """Share of the flow's draws that satisfy the support's condition, of 65,536, and its standard error.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        if self.support.where is None:
+            return 1.0, 0.0
+        base = np.random.default_rng(_MASS_SEED).standard_normal((_MASS_DRAWS, self.dim))
+        share = float(self.support.contains(self.flow.sample(self.theta, base)[0]).mean())
+        if share == 0:
+            raise ValueError(f"none of {_MASS_DRAWS:,} draws of the flow satisfies the condition of {self.support!r}")
+        return share, float(np.sqrt(share * (1 - share) / _MASS_DRAWS))
 
     def log_prob(self, z: ArrayLike) -> np.ndarray:
         """Log q (n,) at ``z`` (n, D)."""
-        return self.flow.log_prob(self.theta, self._points("z", z))
+        z = self._points("z", z)
+        log_q = self.flow.log_prob(self.theta, z)
+        if self.support.where is None:
+            return log_q
+        outside = ~self.support.contains(z) & ~np.isnan(log_q)
+        return np.where(outside, -np.inf, log_q - np.log(self.inside_mass[0]))
 
     def gradient(self, z: ArrayLike) -> np.ndarray:
         """d log q / dz (n, D) at ``z`` (n, D)."""

@@ -74,7 +74,7 @@ class InversePass:
 
     def __init__(self, transforms, packed, z, parts, support):
         self._chain, self._parts = list(zip(transforms, packed)), parts
-        self._inside = support.contains(z)
+        self._inside = support.within_bounds(z)
         self._some_outside = not self._inside.all()
         points = z
         if self._some_outside:  # any place inside will do: nothing of it is returned

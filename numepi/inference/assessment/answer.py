@@ -35,6 +35,7 @@ def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1):
     flow, theta = result.distribution.flow, result.distribution.theta
     constraints, ended = problem.constraints, result.ended
     final = score(problem, flow, theta, n)
+    tolerance, tolerance_source = constraints.tolerances(final.constraint_spread)
     # By luck: an unbounded problem, say, may meet its constraints on its way out, and a start before any work.
     by_luck = ended["status"] == "failed" or result.n_simulations == 0
     met = not by_luck and constraints_met(constraints, final, ended["met"])
@@ -62,6 +63,8 @@ def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1):
         statistic_variance=final.variance,
         constraint=final.constraint,
         constraint_stderr=final.constraint_stderr,
+        constraint_tolerance=tolerance,
+        constraint_tolerance_source=tolerance_source,
         p_values=final.p_values,
         certificate=certificate,
     )

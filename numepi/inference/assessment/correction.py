@@ -40,4 +40,6 @@ def corrected_sample(problem, flow, theta, theta_start, multipliers, n, replicat
     cumulative = np.cumsum(weights)
     points = (generator.random() + np.arange(n)) / n * cumulative[-1]
     rows = np.minimum(np.searchsorted(cumulative, points), len(z) - 1)
-    return z[generator.permutation(rows)], float(effective_sample_size(weights) / len(weights))
+    return problem.circuit.support.rounded(z[generator.permutation(rows)]), float(
+        effective_sample_size(weights) / len(weights)
+    )

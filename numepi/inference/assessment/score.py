@@ -27,12 +27,12 @@ class Score:
         KL(q || prior), likewise; -entropy for the uniform prior.
     mean, variance : ndarray (k,)
         Of the statistics; the variance is about the target mean where there is one, else about the mean.
-    constraint, constraint_stderr : ndarray (m,)
-        E[T] and its standard error.
+    constraint, constraint_stderr, constraint_spread : ndarray (m,)
+        E[T], its standard error, and the standard deviation of T.
     p_values : ndarray (m,)
         Of the paper's two-tailed test, on means of n / 200 draws.
     n, n_failed : int
-        Draws, and how many of their simulations were not finite; with fewer than two left, what needs simulations is
+        Draws with prior density, and how many of their simulations were not finite; with fewer than two left, what needs simulations is
         NaN.
     round_trip : float
         See `passes_apart`: of these draws.
@@ -45,6 +45,7 @@ class Score:
     variance: np.ndarray
     constraint: np.ndarray
     constraint_stderr: np.ndarray
+    constraint_spread: np.ndarray
     p_values: np.ndarray
     n: int
     n_failed: int
@@ -90,6 +91,7 @@ def score(problem, flow, theta, n=20_000):
     )
     entropy, entropy_stderr = working_entropy(log_q, valid)
     relative_entropy, _ = working_entropy(log_q - log_prior, valid)
+    inside = log_prior > -np.inf
     if len(f) < 2:
         f, T = np.full((2, f.shape[1]), np.nan), np.full((2, T.shape[1]), np.nan)
     mean = f.mean(axis=0)
@@ -97,6 +99,8 @@ def score(problem, flow, theta, n=20_000):
     share = max(1, len(T) // _N_TESTS)
     groups = (T - problem.constraints.target)[: share * _N_TESTS].reshape(-1, share, T.shape[1])
     centre = np.array([m if target is None else target for m, target in zip(mean, targets)])
+    spread = T.std(axis=0, ddof=1)
+    entropy, relative_entropy, entropy_stderr = _entropies(log_q, log_prior, inside)
     return Score(
         entropy=entropy,
         entropy_stderr=entropy_stderr,
@@ -104,10 +108,11 @@ def score(problem, flow, theta, n=20_000):
         mean=mean,
         variance=((f - centre) ** 2).mean(axis=0),
         constraint=T.mean(axis=0),
-        constraint_stderr=T.std(axis=0, ddof=1) / np.sqrt(len(T)),
+        constraint_stderr=spread / np.sqrt(len(T)),
+        constraint_spread=spread,
         p_values=null_p_values(groups.mean(axis=1)),
-        n=n,
-        n_failed=n - int(valid.sum()),
+        n=int(inside.sum()),
+        n_failed=int(inside.sum()) - int(valid.sum()),
         round_trip=passes_apart(log_q, log_inverted),
     )
 

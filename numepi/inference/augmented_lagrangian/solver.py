@@ -191,7 +191,7 @@ class AugmentedLagrangian:
         z, log_q, pullback = self.flow.sample_with_pullback(self.theta, base)
         batch = problem.simulate(z, Stream.NOISE, counter, with_jacobian=True)
         valid, n = batch.valid, int(batch.valid.sum())
-        if self._fails(n, settings.batch_size):
+        if self._fails(valid, z):
             return
         violation = (batch.T - problem.constraints.target) / self.scale
         first_half = np.arange(settings.batch_size)[valid] < settings.batch_size // 2
@@ -220,7 +220,7 @@ class AugmentedLagrangian:
             base = problem.normals(Stream.EPOCH_BASE, counter, self._test_size)
             z, log_q = self.flow.sample(self.theta, base)
             batch = problem.simulate(z, Stream.EPOCH_NOISE, counter)
-            if self._fails(len(batch.T), len(z)):
+            if self._fails(batch.valid, z):
                 return
             violation = (batch.T - target) / self.scale
             means.append(violation[: settings.test_batch_size].mean(axis=0))
@@ -249,8 +249,8 @@ class AugmentedLagrangian:
         self.epochs["p_values"].append(p_values)
         self.epochs["violation"].append(violation * self.scale)
 
-    def _fails(self, n_valid, n):
-        self.failure = self.problem.too_many_failures(n_valid, n, self.settings.max_failed_fraction)
+    def _fails(self, valid, z):
+        self.failure = self.problem.too_many_failures(valid, z, self.settings.max_failed_fraction)
         return self.failure is not None
 
     @property

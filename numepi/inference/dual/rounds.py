@@ -17,6 +17,8 @@ _MAX_REPLICATES = 16
 _NOISY_SIMULATIONS = 6  # times round_size: most simulations of a round in which parameters are simulated repeatedly
 _NO_NOISE = 1e-3  # variance of one draw of T in its natural scale, below which one draw will do
 _NOISE_PER_WEIGHT = 0.05  # variance of a log-weight that is left to the second-order correction
+_INSIDE_DRAWS = 2000  # that say which share of a round's draws has prior density, to 1 % at a half
+_MOST_DRAWS = 100  # for one with prior density: a flow makes so many in less time than most circuits simulate one
 _HELD_OUT = 5  # every fifth row of the replay tells whether a fit goes too far
 _TOLERATED_LOSS = 0.05  # nats of held-out likelihood that a fit may lose
 _MINIMUM_GAIN = 0.005  # nats that a few more steps of a fit should gain
@@ -70,17 +72,15 @@ class Rounds:
         """Simulate a round, and move the multipliers; return whether to the dual's optimum."""
         solver, problem = self.solver, self.solver.problem
         settings = solver.settings
-        base = problem.normals(Stream.BASE, self.number, self.size)
+        base = problem.normals(Stream.BASE, self.number, self._n_draws())
         n_start = int(settings.defensive * len(base))
         start, _ = solver.flow.sample(solver.theta_start, base[:n_start])
         own, log_own = solver.flow.sample(solver.theta, base[n_start:])
         z = np.concatenate([start, own])
         valid, T, covariance = averaged_statistics(problem, z, Stream.NOISE, self.number, self.replicates)
         own_rows = valid[n_start:]
-        for rows in (valid, own_rows):
-            solver.failure = solver.failure or problem.too_many_failures(
-                int(rows.sum()), len(rows), settings.max_failed_fraction
-            )
+        for rows, points in ((valid, z), (own_rows, own)):
+            solver.failure = solver.failure or problem.too_many_failures(rows, points, settings.max_failed_fraction)
         if solver.failure:
             return False
         log_prior = problem.log_prior(z)
@@ -107,6 +107,16 @@ class Rounds:
             solver.annealing.out_of_rounds()
         solver.failure = solver.annealing.failure
         return optimal
+
+    def _n_draws(self):
+        """Draws of the mixture of which about `size` have prior density: the others are not simulated."""
+        solver, problem = self.solver, self.solver.problem
+        if problem.has_density_everywhere:
+            return self.size
+        base = problem.normals(Stream.INITIAL, 1 + self.number, _INSIDE_DRAWS)
+        start, own = (problem.inside(solver.flow.sample(t, base)[0]).mean() for t in (solver.theta_start, solver.theta))
+        share = solver.settings.defensive * start + (1 - solver.settings.defensive) * own
+        return int(self.size / max(share, 1 / _MOST_DRAWS))
 
     def _choose_replicates(self, n_own):
         """Enough draws for each z that little noise is left in the log-weights of the flow's own rows.

@@ -91,7 +91,7 @@ class Dual:
             return ElementwiseFlow(circuit.support, precision=precision)
         if 1 < circuit.parameter_vectors < circuit.support.dim // circuit.parameter_vectors:
             return DirectionalFlow(circuit.support, circuit.parameter_vectors, precision=precision)
-        if circuit.sign_symmetries and prior is None:
+        if circuit.sign_symmetries and prior is None and circuit.support.where is None:
             return SymmetricFlow(circuit.support, circuit.sign_symmetries, precision=precision)
         return SplineFlow(circuit.support, precision=precision)
 
@@ -213,7 +213,7 @@ class Dual:
             self.theta, problem.normals(Stream.EPOCH_BASE, counter, self.settings.refine_size)
         )
         batch = problem.simulate(z, Stream.EPOCH_NOISE, counter, with_jacobian=with_jacobian)
-        self.failure = problem.too_many_failures(int(batch.valid.sum()), len(z), self.settings.max_failed_fraction)
+        self.failure = problem.too_many_failures(batch.valid, z, self.settings.max_failed_fraction)
         if self.failure:
             return None
         return FlowSample(z, log_q, pullback, batch, (batch.T - problem.constraints.target) / self.scale)

@@ -11,7 +11,6 @@ from numepi.worker_threads import shard_threads, workers_beside
 
 __all__ = ["simulate"]
 
-_LEAST = 16  # rows of a part
 _MOST = 128  # parts of a batch
 _ENGINES = ("distributed", "loky", "joblib", "mpi4py")  # whose own errors say that a worker was lost
 
@@ -22,7 +21,7 @@ def simulate(call, z, rng, first_index, n_statistics, executor=None, on_error="r
     Parameters
     ----------
     call : callable
-        A circuit's ``statistics`` or ``statistics_and_jacobian``.
+        A circuit's ``statistics`` or ``statistics_and_jacobian``; the circuit says how many rows a part has at least.
     n_statistics : int
     executor : concurrent.futures.Executor, optional
         Where the parts of the batch are simulated.  They depend on the number of rows only, so that any executor gives
@@ -33,7 +32,7 @@ def simulate(call, z, rng, first_index, n_statistics, executor=None, on_error="r
     """
     if executor is None:
         return _evaluate(call, z, rng, first_index, n_statistics, on_error, how)
-    size = max(_LEAST, -(-len(z) // _MOST))
+    size = max(call.__self__.rows_per_part, -(-len(z) // _MOST))
     starts = range(0, len(z), size)
     beside, owner = workers_beside(executor), os.getpid()
     parts = [
@@ -48,12 +47,7 @@ def simulate(call, z, rng, first_index, n_statistics, executor=None, on_error="r
         for future in futures:
             if future is not None:
                 future.cancel()
-    joined = (
-        tuple(np.concatenate(each) for each in zip(*answers))
-        if isinstance(answers[0], tuple)
-        else np.concatenate(answers)
-    )
-    return joined, sum(reports, Reports())
+    return _joined(answers, reports)
 
 
 def _submit(executor, part):
@@ -93,4 +87,14 @@ def _part(call, z, rng, first_index, n_statistics, on_error, how, beside, owner)
 def _evaluate(call, z, rng, first_index, n_statistics, on_error, how):
     if on_error == "raise":
         return call(z, rng=rng, first_index=first_index, **how), Reports()
-    return evaluate(call, z, rng, first_index, n_statistics, how)
+    if call.__self__.rows_per_part > 1 or len(z) < 2:
+        return evaluate(call, z, rng, first_index, n_statistics, how)
+    # Rows are simulated one by one anyway: so none is simulated again because another raised.
+    rows = (evaluate(call, z[i : i + 1], rng, first_index + i, n_statistics, how) for i in range(len(z)))
+    return _joined(*zip(*rows))
+
+
+def _joined(answers, reports):
+    if isinstance(answers[0], tuple):
+        return tuple(np.concatenate(each) for each in zip(*answers)), sum(reports, Reports())
+    return np.concatenate(answers), sum(reports, Reports())
