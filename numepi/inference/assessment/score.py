@@ -32,8 +32,8 @@ class Score:
     p_values : ndarray (m,)
         Of the paper's two-tailed test, on means of n / 200 draws.
     n, n_failed : int
-        Draws with prior density, and how many of their simulations were not finite; with fewer than two left, what needs simulations is
-        NaN.
+        Draws with prior density, and how many of their simulations were not finite; with fewer than two left, what
+        needs simulations is NaN.
     round_trip : float
         See `passes_apart`: of these draws.
     """
@@ -100,7 +100,6 @@ def score(problem, flow, theta, n=20_000):
     groups = (T - problem.constraints.target)[: share * _N_TESTS].reshape(-1, share, T.shape[1])
     centre = np.array([m if target is None else target for m, target in zip(mean, targets)])
     spread = T.std(axis=0, ddof=1)
-    entropy, relative_entropy, entropy_stderr = _entropies(log_q, log_prior, inside)
     return Score(
         entropy=entropy,
         entropy_stderr=entropy_stderr,

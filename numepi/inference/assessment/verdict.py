@@ -33,7 +33,10 @@ def constraints_met(constraints, score, by_the_solver=None):
         The verdict of a solver with a test of its own (Algorithm 1), which counts besides; without one every error
         must lie within its tolerance.
     """
-    error, (tolerance, _) = np.abs(score.constraint - constraints.target), constraints.tolerances(score.constraint_spread)
+    error, (tolerance, _) = (
+        np.abs(score.constraint - constraints.target),
+        constraints.tolerances(score.constraint_spread),
+    )
     within = error <= tolerance
     met = np.all(within) if by_the_solver is None else by_the_solver
     clear = error - _SIGMAS * score.constraint_stderr <= tolerance

@@ -10,8 +10,9 @@ from numepi.inference.assessment.verdict import constraints_met, not_reached, ve
 from numepi.inference.running.run import Outcome
 
 CONSTRAINTS = SimpleNamespace(
-    names=("mean f", "variance f"), target=np.array([2.0, 1.0]), tolerance=np.array([0.1, 0.1])
-)
+    names=("mean f", "variance f"), target=np.array([2.0, 1.0]), tolerance=np.array([0.1, 0.1]),
+    tolerances=lambda spread: (0.1 * spread, ("spread", "spread")),
+)  # fmt: skip
 CERTIFICATE = Certificate(0.1, 0.01, 1.0, 0.01, 9000.0, 0.3, True, (0.0,), 20_000, 1)
 ACCOUNT = {"n_simulations": 1000, "n_failed": 0, "n_raised": 0, "n_not_differentiable": 0}
 
@@ -19,7 +20,7 @@ ACCOUNT = {"n_simulations": 1000, "n_failed": 0, "n_raised": 0, "n_not_different
 def scored(mean, stderr=0.01, p=0.5, failing=0.0):
     return SimpleNamespace(
         constraint=np.array([mean, 1.0]), constraint_stderr=np.array([stderr, 0.01]), p_values=np.array([p, 0.5]),
-        failing_share=failing,
+        constraint_spread=np.array([1.0, 1.0]), failing_share=failing,
     )  # fmt: skip
 
 
