@@ -217,9 +217,25 @@ def certify(
             noise_bias = float(np.maximum(noise_bias, bias))  # NaN stays
     score_kl, score_kl_stderr = _by_score(problem, eta / scale, estimate["entropy_bound"], score)
     return Certificate(
-        **estimate, optimal=step.optimal, multipliers=tuple((eta / scale).tolist()), n=n, replicates=replicates,
-        round_trip=round_trip, score_kl=score_kl, score_kl_stderr=score_kl_stderr, noise_bias=noise_bias,
-    )  # fmt: skip
+        **estimate,
+        optimal=step.optimal and _has_minimum(draws.mean(axis=0)),
+        multipliers=tuple((eta / scale).tolist()),
+        n=n,
+        replicates=replicates,
+        round_trip=round_trip,
+        score_kl=score_kl,
+        score_kl_stderr=score_kl_stderr,
+        noise_bias=noise_bias,
+    )
+
+
+def _has_minimum(violation):
+    """Whether the dual can have a minimum on these rows (n, m).
+
+    Where all lie on one side of a target it falls for ever, and ever more slowly: its gradient vanishes all the same.
+    """
+    low, high = violation.min(axis=0), violation.max(axis=0)
+    return bool(np.all(((low < 0) & (high > 0)) | ((low == 0) & (high == 0))))
 
 
 @dataclass(frozen=True)

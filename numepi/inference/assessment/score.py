@@ -29,6 +29,8 @@ class Score:
         Of the statistics; the variance is about the target mean where there is one, else about the mean.
     constraint, constraint_stderr, constraint_spread : ndarray (m,)
         E[T], its standard error, and the standard deviation of T.
+    least, greatest : ndarray (m,)
+        Of T over the draws.
     p_values : ndarray (m,)
         Of the paper's two-tailed test, on means of n / 200 draws.
     n, n_failed : int
@@ -46,6 +48,8 @@ class Score:
     constraint: np.ndarray
     constraint_stderr: np.ndarray
     constraint_spread: np.ndarray
+    least: np.ndarray
+    greatest: np.ndarray
     p_values: np.ndarray
     n: int
     n_failed: int
@@ -109,6 +113,8 @@ def score(problem, flow, theta, n=20_000):
         constraint=T.mean(axis=0),
         constraint_stderr=spread / np.sqrt(len(T)),
         constraint_spread=spread,
+        least=T.min(axis=0),
+        greatest=T.max(axis=0),
         p_values=null_p_values(groups.mean(axis=1)),
         n=int(inside.sum()),
         n_failed=int(inside.sum()) - int(valid.sum()),

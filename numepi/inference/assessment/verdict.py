@@ -6,6 +6,7 @@ __all__ = ["constraints_met", "not_reached", "verdict"]
 
 _NEAR = 0.3  # nats from the exact solution
 _SIGMAS = 3.0  # standard errors by which an achieved moment may miss more than it seems to, or less
+_ROUNDING = 1e-6  # of the tolerance: a statistic that is its target everywhere is so but for rounding
 _MANY_FAILED = 0.01  # share of failed draws that the message mentions
 _ELSE_TRY = (
     "try more draws a round (round_size), a narrower support or prior, the logarithm of a statistic that spans decades,"
@@ -23,7 +24,8 @@ def constraints_met(constraints, score, by_the_solver=None):
     """Whether the scored draws let the constraints count as met.
 
     Every error must lie within its tolerance but for three of its standard errors, and none beyond the tolerance may
-    be as certain as the paper's test can tell (p = 0).
+    be as certain as the paper's test can tell (p = 0).  And the draws must lie on both sides of each target: what all
+    of them miss on the same side has no such mean, however wide the tolerance.
 
     Parameters
     ----------
@@ -40,7 +42,9 @@ def constraints_met(constraints, score, by_the_solver=None):
     within = error <= tolerance
     met = np.all(within) if by_the_solver is None else by_the_solver
     clear = error - _SIGMAS * score.constraint_stderr <= tolerance
-    return bool(met and np.all(clear) and np.all(within | (score.p_values > 0)))
+    rounding = _ROUNDING * tolerance
+    between = (score.least - rounding <= constraints.target) & (constraints.target <= score.greatest + rounding)
+    return bool(met and np.all(clear & between & (within | (score.p_values > 0))))
 
 
 def not_reached(constraints, achieved):

@@ -251,3 +251,14 @@ def test_corrected_samples_against_quadrature():
     cumulative = np.cumsum(marginal) - 0.5 * (marginal + marginal[0])
     for column in z.T:
         assert stats.kstest(column, lambda x: np.interp(x, nodes, cumulative / cumulative[-1])).pvalue > 1e-4
+
+
+@pytest.mark.parametrize(("target", "optimal"), [(0.9, True), (1.0, False)])
+def test_a_target_at_the_end_of_what_there_is_has_no_optimal_multipliers(target, optimal):
+    box = ne.Support([-2.0, -2.0], [2.0, 2.0])
+    circuit = ne.circuits.FunctionCircuit(lambda z: 1.0 * (z[:, :1] > 1), box, statistic_names=("above",))
+    flow = ne.RealNVP(box, stages=2, hidden=(8,))
+    theta = flow.initial_parameters(0)
+    p = Problem(circuit, ne.EmergentProperty(mean=[target]), np.random.SeedSequence(0))
+    certificate = certify(p, flow, theta, theta, n=4000)
+    assert certificate.optimal is certificate.reliable is optimal

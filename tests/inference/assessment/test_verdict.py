@@ -17,10 +17,11 @@ CERTIFICATE = Certificate(0.1, 0.01, 1.0, 0.01, 9000.0, 0.3, True, (0.0,), 20_00
 ACCOUNT = {"n_simulations": 1000, "n_failed": 0, "n_raised": 0, "n_not_differentiable": 0}
 
 
-def scored(mean, stderr=0.01, p=0.5, failing=0.0):
+def scored(mean, stderr=0.01, p=0.5, failing=0.0, least=0.0, greatest=3.0):
     return SimpleNamespace(
         constraint=np.array([mean, 1.0]), constraint_stderr=np.array([stderr, 0.01]), p_values=np.array([p, 0.5]),
         constraint_spread=np.array([1.0, 1.0]), failing_share=failing,
+        least=np.array([least, 0.0]), greatest=np.array([greatest, 3.0]),
     )  # fmt: skip
 
 
@@ -40,6 +41,13 @@ def scored(mean, stderr=0.01, p=0.5, failing=0.0):
 )
 def test_constraints_met(mean, stderr, p, by_the_solver, met):
     assert constraints_met(CONSTRAINTS, scored(mean, stderr, p), by_the_solver) is met
+
+
+@pytest.mark.parametrize(
+    ("least", "greatest", "met"), [(1.9, 2.0, True), (1.9, 1.99, False), (2.01, 2.2, False), (2.0, 2.0 + 1e-15, True)]
+)
+def test_draws_on_one_side_of_the_target_do_not_meet_it(least, greatest, met):
+    assert constraints_met(CONSTRAINTS, scored(2.0, least=least, greatest=greatest)) is met
 
 
 def said(met=True, outcome=("finished", ""), certificate=CERTIFICATE, score=None, infeasible=None):
