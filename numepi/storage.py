@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from numepi import circuits
 from numepi.annotations import PathLike
 from numepi.archive import plain, read_archive
+from numepi.arguments import check_instance, shown
+from numepi.circuits.base import Circuit
 from numepi.circuits.dynamics.circuit import Dynamics
 from numepi.flow import FlowDistribution, flow_from_description
 from numepi.identity import CANNOT_TELL, circuit_class, described, differences, identity
 from numepi.inference.assessment.certificate import Certificate
 from numepi.inference.assessment.services import ASSESSMENT
-from numepi.property import EmergentProperty
+from numepi.property import EmergentProperty, Moment
 from numepi.result import ARRAYS, SCALARS, Result
 
 if TYPE_CHECKING:
-    from numepi.circuits.base import Circuit
     from numepi.flow.protocol import Flow
     from numepi.inference.protocols import Prior
-    from numepi.property.moments import Moment
 
 __all__ = ["load"]
+
+_NUMBERS = (
+    "entropy", "entropy_stderr", "relative_entropy", "failing_share", "n_simulations", "n_failed",
+    "n_not_differentiable", "n_raised", "elapsed",
+)  # fmt: skip
 
 
 def load(
@@ -58,13 +63,32 @@ def load(
     UserWarning
         Where what is given cannot be told from another.
     """
+    if circuit is not None:
+        check_instance("circuit", circuit, Circuit, "give the circuit of the result")
+    if isinstance(functions, (Moment, str)) or not isinstance(functions, Iterable):
+        raise TypeError(f"functions = {shown(functions)}: give a sequence of numepi.Moment")
+    functions = tuple(functions)
+    for i, each in enumerate(functions):
+        check_instance(f"functions[{i}]", each, Moment, "give a numepi.Moment")
     metadata, arrays = read_archive(path, "result")
+    try:
+        return _rebuilt(metadata, arrays, functions, circuit, prior, flow)
+    except (LookupError, TypeError, AttributeError, ArithmeticError, MemoryError, RecursionError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ValueError(f"{path} is damaged, or not as numepi wrote it ({reason[:200]})") from error
+
+
+def _rebuilt(metadata, arrays, functions, circuit, prior, flow):
     values = {name: metadata[name] for name in SCALARS} | {name: arrays[name] for name in ARRAYS}
     for name in (
         "constraint_names", "constraint_tolerance_source", "parameter_names", "statistic_names", "failing_interval",
         "failure_reports",
     ):  # fmt: skip
         values[name] = tuple(values[name])
+    _check_values(values)
+    for name in ("property", "flow", "configuration"):
+        if not isinstance(metadata[name], dict):
+            raise TypeError(f"{name} is a {type(metadata[name]).__name__}")
     if circuit is None:
         circuit = _circuit(metadata)
     for name in ("parameter_names", "statistic_names"):
@@ -90,6 +114,22 @@ def load(
     )
 
 
+def _check_values(values):
+    """Raise TypeError where what a file holds is not of the type, or array of the length, that `Result.save` wrote."""
+    for name in _NUMBERS:
+        if isinstance(values[name], bool) or not isinstance(values[name], (int, float)):
+            raise TypeError(f"{name} = {shown(values[name])} is no number")
+    statistics, moments = len(values["statistic_names"]), len(values["constraint_names"])
+    for name in ARRAYS:
+        array = values[name]
+        if name == "failed_examples":
+            good = array.ndim == 2 and array.shape[1] == len(values["parameter_names"])
+        else:
+            good = array.shape == (statistics if name.startswith("statistic_") else moments,)
+        if not good or array.dtype.kind not in "fi":
+            raise TypeError(f"{name} is an array of {array.dtype} of shape {array.shape}")
+
+
 def _compare(configuration, circuit, prior, functions):
     """Raise where what is given is not what the stored run was made with, and warn where that cannot be told."""
     given = {}
@@ -108,7 +148,7 @@ def _compare(configuration, circuit, prior, functions):
     if len(found) > len(unclear):
         raise ValueError(f"not what the result was made with: {'; '.join(e for e in found if e not in unclear)}")
     if unclear:
-        warnings.warn("; ".join(unclear), UserWarning, stacklevel=3)
+        warnings.warn("; ".join(unclear), UserWarning, stacklevel=4)
 
 
 def _circuit(metadata):
