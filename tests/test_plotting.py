@@ -176,3 +176,25 @@ def test_a_fit_is_recorded_and_animated_without_external_programs(tmp_path):
         ne.plotting.animate_fit(ne.plotting.FitRecorder(), tmp_path / "none.gif", circuit)
     with pytest.raises(ValueError, match="every = 0"):
         ne.plotting.FitRecorder(every=0)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+@pytest.mark.parametrize("dim", [1, 3])
+def test_few_samples_and_few_columns_are_drawn(n, dim):
+    z = np.ones((n, dim))
+    _, axes = ne.plotting.pairs(z, np.zeros(n), modes=z[0])
+    assert axes.shape == (dim, dim)
+    mpl.pyplot.gcf().canvas.draw()
+
+
+def test_rows_that_are_not_finite_are_left_out(ax, rng):
+    z, density = rng.normal(size=(30, 3)), rng.normal(size=30)
+    z[3, 0], z[4, 2], density[5], density[6] = np.nan, np.inf, np.nan, -np.inf
+    _, axes = ne.plotting.pairs(z, density)
+    points = axes[1, 0].collections[0]
+    assert len(points.get_offsets()) == 27 and np.isfinite(points.get_clim()).all()
+    assert len(ne.plotting.plane(ax, z, density).get_offsets()) == 27
+    assert len(ne.plotting.plane(ax, np.ma.masked_greater(z, 1.0)).get_offsets()) == (z.max(axis=1) <= 1.0).sum()
+    first, second = ne.plotting.histograms(ax, {"one": [2.0, np.nan], "same": [2.0]}, "x")
+    assert sum(bar.get_height() > 0 for bar in first) == sum(bar.get_height() > 0 for bar in second) == 1
+    mpl.pyplot.gcf().canvas.draw()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from numepi.arguments import check_flag
+from numepi.arguments import check_flag, check_text, filled
 from numepi.circuits.base import Circuit
 from numepi.circuits.row_by_row import row_by_row
 from numepi.differentiation import autograd_errors_named, forward_where_not_finite
@@ -95,7 +95,11 @@ class FunctionCircuit(Circuit):
         if jacobian is not None and not differentiable:
             raise ValueError("differentiable=False but a jacobian is given: leave one of the two out")
         self.function, self.jacobian, self.support = function, jacobian, support
-        self.differentiable, self.name, self.version = bool(differentiable), str(name), version
+        self.differentiable, self.name, self.version = (
+            check_flag("differentiable", differentiable),
+            check_text("name", name),
+            version,
+        )
         self.parameter_names = _names("parameter_names", parameter_names, support.dim, "z")
         self.sign_symmetries = tuple(self._indices(each) for each in sign_symmetries)
         self.statistic_names = ()
@@ -220,9 +224,9 @@ def _names(argument, names, count, letter):
 
 def _real_array(what, value):
     try:
-        value = np.asarray(value)
+        value = value if np.ma.isMaskedArray(value) else np.asarray(value)
     except ValueError as error:
         raise ValueError(f"the {what} returned a ragged {type(value).__name__}: expected one array") from error
     if value.dtype.kind not in "biuf":
         raise TypeError(f"the {what} returned dtype {value.dtype}: expected real numbers")
-    return value.astype(np.float64)
+    return filled(value)  # a copy: the function may keep its array

@@ -160,7 +160,7 @@ class Problem:
         if self.prior is None:
             log_p = np.zeros(len(z))
         else:
-            log_p = np.array(self.prior.log_prob(support.rounded(z)), float)
+            log_p = np.array(self.prior.log_prob(support.rounded(z).copy()), float)
             log_p[~(log_p < np.inf)] = -np.inf
         if support.where is not None:
             log_p[~support.contains(z)] = -np.inf
@@ -170,7 +170,7 @@ class Problem:
         """Gradient of log p0 in z (n, D)."""
         if self.prior is None:
             return np.zeros_like(z)
-        gradient = np.array(self.prior.gradient(self.circuit.support.rounded(z)), float)
+        gradient = np.array(self.prior.gradient(self.circuit.support.rounded(z).copy()), float)
         gradient[:, list(self.circuit.support.integer)] = 0.0  # constant in a unit cell
         return gradient
 

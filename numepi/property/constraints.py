@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from numepi.arguments import filled
 from numepi.differentiation import autograd_errors_named, forward_where_not_finite
 from numepi.property.feasibility import check_feasible
 from numepi.property.moments import Correlation
@@ -254,7 +255,8 @@ class Constraints:
 
 
 def _user_values(moment, f):
-    values = np.asarray(moment.function(f))
+    values = moment.function(f.copy())  # which may write into what it is given
+    values = filled(values) if np.ma.isMaskedArray(values) else np.asarray(values)
     if values.shape != (len(f),) or values.dtype.kind not in "fiub":
         raise ValueError(
             f"Moment {moment.name!r} returned {values.dtype} of shape {values.shape}: "
@@ -272,7 +274,7 @@ def _user_derivative(moment, f):
             derivative = elementwise_grad(moment.function)(f)
             derivative = forward_where_not_finite(moment.function, f, np.asarray(derivative, float))
     else:
-        derivative = moment.jacobian(f)
+        derivative = moment.jacobian(f.copy())
     derivative = np.asarray(derivative, float)
     if derivative.shape != f.shape:
         raise ValueError(f"jacobian of Moment {moment.name!r} has shape {derivative.shape}: expected {f.shape}")

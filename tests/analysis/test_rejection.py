@@ -53,3 +53,19 @@ def test_an_open_support_is_refused():
     )
     with pytest.raises(ValueError, match="is not a box"):
         brute_force(open_circuit, half, 5)
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        lambda f: f[:, 0],
+        lambda f: (f[:, 0] > 0).astype(float),
+        lambda f: np.array([True]),
+        lambda f: True,
+        lambda f: f > 0,
+        lambda f: None,
+    ],
+)
+def test_what_accept_returns_must_be_one_truth_for_each_row(accept):
+    with pytest.raises(TypeError, match=r"accept returned .*: expected bool of shape \(2000,\)"):
+        brute_force(ne.circuits.LDS(), accept, 5)
