@@ -21,7 +21,7 @@ unit cells, [k - 1/2, k + 1/2], all mean k.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from numepi.annotations import Seed
-from numepi.arguments import check_callable, check_count
+from numepi.arguments import check_callable, check_count, real_array, shown
 from numepi.conditions import Absent, alike, check_condition, name_of, portable
 from numepi.line_functions import expit, log_logistic, log_normal, ndtr, ndtri, softplus, softplus_inverse
 from numepi.random_streams import seed_sequence
@@ -72,8 +72,8 @@ class Support:
     def __init__(
         self, lower: ArrayLike, upper: ArrayLike, where: Callable[..., Any] | None = None, integer: Sequence[int] = ()
     ) -> None:
-        self.lower = np.array(lower, dtype=np.float64)
-        self.upper = np.array(upper, dtype=np.float64)
+        self.lower = real_array("lower", lower)
+        self.upper = real_array("upper", upper)
         self.where = where if where is None else check_callable("where", where, "a function of z (n, D)")
         if self.lower.ndim != 1 or self.lower.shape != self.upper.shape:
             raise ValueError(
@@ -96,6 +96,8 @@ class Support:
             self._check_where()
 
     def _widen_integers(self, indices):
+        if isinstance(indices, str) or not isinstance(indices, Iterable):
+            raise TypeError(f"integer = {shown(indices)}: give a sequence of indices, such as (0,)")
         indices = tuple(check_count("integer", i, least=0, most=self.dim - 1) for i in indices)
         for i in indices:
             for side, bounds, outwards in (("lower", self.lower, -0.5), ("upper", self.upper, 0.5)):

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from numepi.annotations import Seed
+from numepi.arguments import check_flag, check_number
+from numepi.circuits.base import Circuit
 from numepi.circuits.rows_alone import rows_that_mix
 from numepi.random_streams import seed_sequence
-
-if TYPE_CHECKING:
-    from numepi.circuits.base import Circuit
 
 __all__ = ["JacobianCheck", "check_jacobian"]
 
@@ -126,8 +124,12 @@ def check_jacobian(
         If the Jacobian disagrees or cannot be told right from wrong, or rows mix (the message says where), or no row
         has finite statistics.
     """
-    if step is not None and not 0 < step < 0.25:
-        raise ValueError(f"step = {step}: a fraction of the support's width, above 0 and below 0.25")
+    if isinstance(circuit, type) or not isinstance(circuit, Circuit):
+        raise TypeError(f"circuit is a {type(circuit).__name__}: give one of numepi.circuits")
+    if step is not None:  # a fraction of the support's width
+        step = check_number("step", step, above=0, below=0.25)
+    tolerance = check_number("tolerance", tolerance, above=0)
+    check_flag("raise_error", raise_error)
     steps = _STEPS if step is None else np.append(step, _STEPS[step > _STEPS])
     z = circuit._check_parameters(z)
     seed = seed_sequence(rng)

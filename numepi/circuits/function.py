@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from numepi.arguments import check_flag, check_text, filled
+from numepi.arguments import check_flag, check_indices, check_instance, check_names, check_text, filled, shown
 from numepi.circuits.base import Circuit
 from numepi.circuits.row_by_row import row_by_row
 from numepi.differentiation import autograd_errors_named, forward_where_not_finite
 from numepi.identity import identity
-
-if TYPE_CHECKING:
-    from numepi.support import Support
+from numepi.support import Support
 
 __all__ = ["FunctionCircuit"]
 
@@ -85,22 +83,30 @@ class FunctionCircuit(Circuit):
         for argument, value in (("function", function), ("jacobian", jacobian)):
             if not callable(value) and not (argument == "jacobian" and value is None):
                 raise TypeError(f"{argument} is a {type(value).__name__}: expected a function of z (n, D)")
+        check_instance("support", support, Support, "give a numepi.Support")
         self.vectorised = check_flag("vectorised", vectorised)
         if not vectorised:
             self.rows_per_part = 1  # each call simulates one
         if differentiable is None:
             differentiable = vectorised or jacobian is not None
+        check_flag("differentiable", differentiable)
         if differentiable and not vectorised and jacobian is None:
             raise ValueError("differentiable=True with vectorised=False: give a jacobian, autograd takes whole batches")
         if jacobian is not None and not differentiable:
             raise ValueError("differentiable=False but a jacobian is given: leave one of the two out")
         self.function, self.jacobian, self.support = function, jacobian, support
         self.differentiable, self.name, self.version = (
-            check_flag("differentiable", differentiable),
+            differentiable,
             check_text("name", name),
             version,
         )
-        self.parameter_names = _names("parameter_names", parameter_names, support.dim, "z")
+        self.parameter_names = (
+            _numbered("z", support.dim)
+            if parameter_names is None
+            else check_names("parameter_names", parameter_names, support.dim)
+        )
+        if isinstance(sign_symmetries, str) or not isinstance(sign_symmetries, Iterable):
+            raise TypeError(f"sign_symmetries = {shown(sign_symmetries)}: give sets of names, such as [('a', 'b')]")
         self.sign_symmetries = tuple(self._indices(each) for each in sign_symmetries)
         self.statistic_names = ()
         if statistic_names is None:
@@ -109,9 +115,9 @@ class FunctionCircuit(Circuit):
                 self._values(probe, np.random.default_rng(0)) if vectorised else self._rows(function, probe, (0,), 0)
             )
             count = probed.shape[1]
-            self.statistic_names = _names("statistic_names", None, count, "f")
+            self.statistic_names = _numbered("f", count)
         else:
-            self.statistic_names = _names("statistic_names", statistic_names, len(statistic_names), "f")
+            self.statistic_names = check_names("statistic_names", statistic_names)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -127,14 +133,9 @@ class FunctionCircuit(Circuit):
         } | ({} if self.vectorised else {"vectorised": False})
 
     def _indices(self, names):
-        if isinstance(names, str):
+        if isinstance(names, str) or not isinstance(names, Iterable):
             raise TypeError(f"sign_symmetries has {names!r}: give sets of names, such as [({names!r},)]")
-        for name in names:
-            if name not in self.parameter_names:
-                raise ValueError(
-                    f"sign_symmetries names {name!r}: the parameters are {', '.join(self.parameter_names)}"
-                )
-        return tuple(self.parameter_names.index(name) for name in names)
+        return tuple(check_indices("sign_symmetries", each, self.parameter_names) for each in names)
 
     def __repr__(self):
         return f"FunctionCircuit({_qualified_name(self.function)}, {self.support!r})"
@@ -212,14 +213,8 @@ def _qualified_name(function):
     return f"{function.__module__}.{getattr(function, '__qualname__', type(function).__qualname__)}"
 
 
-def _names(argument, names, count, letter):
-    if names is None:
-        return tuple(f"{letter}{i + 1}" for i in range(count))
-    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
-        raise TypeError(f"{argument} = {names!r}: expected a sequence of strings")
-    if len(names) != count or len(set(names)) != len(names) or count == 0:
-        raise ValueError(f"{argument} = {list(names)}: expected {count or 'one or more'} different names")
-    return tuple(names)
+def _numbered(letter, count):
+    return tuple(f"{letter}{i + 1}" for i in range(count))
 
 
 def _real_array(what, value):

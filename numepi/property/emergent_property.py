@@ -7,14 +7,14 @@ the user gives.  `numepi.property.constraints` has T itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from numepi.arguments import check_flag, check_names, check_number
+from numepi.arguments import check_flag, check_mapping, check_names, check_number, shown
 from numepi.property.constraints import Constraints
 from numepi.property.data import moments_of_data
 from numepi.property.moments import Moment, moment_from_description
@@ -82,6 +82,8 @@ class EmergentProperty:
         object.__setattr__(self, "variance", variance)
         object.__setattr__(self, "covariance", _named_targets(self.covariance, "covariance"))
         object.__setattr__(self, "moments", _named_targets(self.moments, "moments"))
+        if isinstance(self.functions, (str, Moment)) or not isinstance(self.functions, Iterable):
+            raise TypeError(f"functions = {shown(self.functions)}: give a sequence of numepi.Moment")
         object.__setattr__(self, "functions", tuple(self.functions))
         for moment in self.functions:
             if not isinstance(moment, Moment):
@@ -211,24 +213,19 @@ class EmergentProperty:
 
 def _named_numbers(values, argument):
     if not isinstance(values, dict):
-        raise TypeError(f"{argument} = {values!r}: give a dict by constraint, such as {{'mean a': 0.1}}")
+        raise TypeError(f"{argument} = {shown(values)}: give a dict by constraint, such as {{'mean a': 0.1}}")
     return {name: check_number(f"{argument}[{name!r}]", value, above=0) for name, value in values.items()}
 
 
 def _targets(values, argument):
     if np.ndim(values) != 1:
-        raise ValueError(f"{argument} = {values!r}: expected a sequence with one entry for each statistic")
-    values = tuple(None if v is None else float(v) for v in values)
-    for i, v in enumerate(values):
-        if v is not None and not np.isfinite(v):
-            raise ValueError(f"{argument}[{i}] = {v}: targets must be finite (use None to leave a moment free)")
-    return values
+        raise ValueError(f"{argument} = {shown(values)}: expected a sequence with one entry for each statistic")
+    return tuple(None if v is None else check_number(f"{argument}[{i}]", v) for i, v in enumerate(values))
 
 
 def _named_targets(targets, argument):
-    for key, value in dict(targets).items():
+    targets = check_mapping(argument, targets, "give a dict of pairs and targets")
+    for key in targets:
         if not isinstance(key, tuple) or len(key) != 2:
             raise ValueError(f"{argument} has the key {key!r}: expected a pair")
-        if not np.isfinite(value):
-            raise ValueError(f"{argument}[{key!r}] = {value}: targets must be finite")
-    return {key: float(value) for key, value in dict(targets).items()}
+    return {key: check_number(f"{argument}[{key!r}]", value) for key, value in targets.items()}

@@ -123,9 +123,9 @@ def test_function_that_autograd_cannot_follow(points):
     ({"function": 3}, TypeError, "function is a int"),
     ({"jacobian": 3}, TypeError, "jacobian is a int"),
     ({"jacobian": polar_jacobian, "differentiable": False}, ValueError, "leave one of the two out"),
-    ({"parameter_names": ["a", "b"]}, ValueError, "expected 3 different names"),
-    ({"parameter_names": ["a", "b", "b"]}, ValueError, "expected 3 different names"),
-    ({"statistic_names": "radius"}, TypeError, "sequence of strings"),
+    ({"parameter_names": ["a", "b"]}, ValueError, "give 3 different names"),
+    ({"parameter_names": ["a", "b", "b"]}, ValueError, "twice: give different names"),
+    ({"statistic_names": "radius"}, TypeError, "give a sequence of names"),
 ])  # fmt: skip
 def test_bad_arguments(arguments, error, message):
     with pytest.raises(error, match=message):

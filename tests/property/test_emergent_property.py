@@ -85,7 +85,7 @@ def test_description_round_trip():
         ({"mean": [0, 1], "variance": [1]}, "mean has 2 entries and variance 1"),
         ({"mean": [0, 1], "variance": [1, 0]}, r"variance\[1\] = 0.0: a target variance must be positive"),
         ({"mean": [0, 1], "variance": [1, -2]}, "must be positive"),
-        ({"mean": [0, np.nan]}, r"mean\[1\] = nan: targets must be finite"),
+        ({"mean": [0, np.nan]}, r"mean\[1\] = nan: give a finite number"),
         ({"mean": [0, 1], "variance": [1, np.inf]}, r"variance\[1\] = inf"),
         ({"mean": [None, 1], "variance": [1, 1]}, r"variance\[0\] is set but mean\[0\] is None"),
         ({"mean": [0, 1], "moments": {("a", 2): 1.0}}, "powers are integers from 3"),
