@@ -8,8 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what `__getattr__` below loads, for those who read types
-    from numepi import analysis, circuits, flow, inference, plotting, priors, storage
+    from numepi import analysis, circuits, flow, inference, initial, observe, plotting, priors, storage
     from numepi.circuits.check import check_jacobian
+    from numepi.circuits.dynamics.circuit import Dynamics
+    from numepi.circuits.dynamics.events import Event
+    from numepi.circuits.dynamics.time_expressions import Table
     from numepi.flow import DirectionalFlow, ElementwiseFlow, RealNVP, SplineFlow, SymmetricFlow
     from numepi.inference import infer
     from numepi.interop import to_datatree

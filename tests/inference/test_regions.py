@@ -65,7 +65,7 @@ def test_a_triangle_against_quadrature():
     result = ne.infer(circuit, ne.EmergentProperty([mean], [variance]), rng=1, **QUICK)
     assert result.success, result.message
     assert all(below(asked).all() for asked in circuit.asked), "rows outside were simulated"
-    # Seeds 0 to 4 end 0.01 to 0.06 nats below; without the renormalisation they would be log 2 off.
+    # Without the renormalisation it would be log 2 off.
     assert entropy - 0.15 < result.entropy < entropy + 0.03
     assert result.certificate.entropy_bound == pytest.approx(entropy, abs=0.03)
     assert -0.02 < result.certificate.kl < 0.15
