@@ -1,6 +1,8 @@
-"""Command line: ``python -m numepi run lds``, ``list``, ``info``."""
+"""Command line: ``python -m numepi run lds``, ``run mymodel.py:neuron --property mean=40``, ``list``, ``info``."""
 
 import argparse
+import importlib
+import importlib.util
 import os
 import platform
 import sys
@@ -27,7 +29,11 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="numepi", description="Emergent property inference in NumPy and Numba.")
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="infer the parameters of a circuit for the paper's emergent property")
-    run.add_argument("circuit", choices=CIRCUITS)
+    run.add_argument("circuit", help=f"one of {', '.join(CIRCUITS)}; or your own: file.py:name or package.module:name")
+    run.add_argument(
+        "--property", nargs="+", metavar="MOMENT=VALUES", default=None,
+        help="of your own circuit: mean=40,0.5 variance=4,none, one value for each statistic (none: free)",
+    )  # fmt: skip
     run.add_argument("--seed", type=int, default=0, help="names every random number of the run (default 0)")
     run.add_argument("--solver", choices=list(QUICK), default="dual")
     run.add_argument("--out", type=Path, default=Path("out"), help="directory for the result and figures (default out)")
@@ -48,22 +54,80 @@ def _run(options):
     matplotlib.use("Agg")
     import numepi as ne
 
-    circuit = getattr(ne.circuits, CIRCUITS[options.circuit])()
+    circuit, prop, name = _circuit_and_property(options)
     try:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"--out {options.out}: the directory cannot be made ({error}); name another") from error
-    target = options.out / f"{options.circuit}.npz"
+    target = options.out / f"{name}.npz"
     check_writable(target, "--out")
     settings = QUICK[options.solver] if options.quick else {}
-    prop = circuit.emergent_property()
     result = ne.infer(circuit, prop, rng=options.seed, solver=options.solver, **settings)
     print(f"{circuit!r}, seed {options.seed}, solver {options.solver}{', quick' if options.quick else ''}")
     print(result.summary())
     result.save(target)
-    files = [target, *_figures(circuit, prop, result, options.out / options.circuit)]
+    files = [target, *_figures(circuit, prop, result, options.out / name)]
     print("wrote " + ", ".join(map(str, files)))
     return 0
+
+
+def _circuit_and_property(options):
+    """The circuit asked for, its emergent property, and a name for files."""
+    import numepi as ne
+
+    if options.circuit in CIRCUITS:
+        if options.property is not None:
+            raise ValueError(f"--property is for your own circuits: {options.circuit} has the paper's")
+        circuit = getattr(ne.circuits, CIRCUITS[options.circuit])()
+        return circuit, circuit.emergent_property(), options.circuit
+    source, _, attribute = options.circuit.rpartition(":")
+    if not source:
+        raise ValueError(
+            f"there is no circuit {options.circuit!r}: choose from {', '.join(CIRCUITS)}, or give file.py:name"
+        )
+    circuit = _load(source, attribute)
+    if options.property is None:
+        if not hasattr(circuit, "emergent_property"):
+            names = ", ".join(circuit.statistic_names)
+            raise ValueError(f"{attribute} needs --property mean=... variance=..., one value for each of {names}")
+        return circuit, circuit.emergent_property(), attribute
+    moments = {}
+    for text in options.property:
+        moment, equals, values = text.partition("=")
+        if moment not in ("mean", "variance") or not equals:
+            raise ValueError(f"--property {text}: write mean=1.5,2 or variance=0.1,none")
+        try:
+            moments[moment] = [None if v.strip().lower() == "none" else float(v) for v in values.split(",")]
+        except ValueError:
+            raise ValueError(f"--property {text}: give numbers, or none for a moment that is left free") from None
+        if len(moments[moment]) != len(circuit.statistic_names):
+            names = ", ".join(circuit.statistic_names)
+            raise ValueError(f"--property {text} has {len(moments[moment])} values: give one for each of {names}")
+    return circuit, ne.EmergentProperty(**moments), attribute
+
+
+def _load(source, attribute):
+    """The circuit called ``attribute`` in a file or an importable module."""
+    from numepi.circuits import Circuit
+
+    if source.endswith(".py"):
+        path = Path(source)
+        if not path.is_file():
+            raise ValueError(f"there is no file {source}")
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[path.stem] = module
+        spec.loader.exec_module(module)
+    else:
+        try:
+            module = importlib.import_module(source)
+        except ModuleNotFoundError as error:
+            raise ValueError(f"{source} cannot be imported ({error}): name a file, as in model.py:name") from error
+    circuit = getattr(module, attribute, None)
+    if not isinstance(circuit, Circuit):
+        found = [name for name, value in vars(module).items() if isinstance(value, Circuit)]
+        raise ValueError(f"{source} has no circuit {attribute!r}: it has {', '.join(found) or 'none'}")
+    return circuit
 
 
 def _figures(circuit, prop, result, stem):
@@ -81,8 +145,9 @@ def _figures(circuit, prop, result, stem):
             z, log_density, circuit.parameter_names, circuit.support, modes=densest, parameters=shown
         ),
         "traces": ne.plotting.traces(result),
-        "activity": ne.plotting.activity(circuit.simulate(z[:3], rng=1)),
     }
+    if type(circuit)._simulate is not ne.circuits.Circuit._simulate or isinstance(circuit, ne.Dynamics):
+        figures["activity"] = ne.plotting.activity(circuit.simulate(z[:3], rng=1))
     if isinstance(circuit, ne.circuits.LDS):
         figures["contours"] = ne.plotting.lds_contours(z, log_density, circuit, prop)
     paths = []

@@ -5,6 +5,12 @@ statistic for each element.  Samples are taken after every step from ``observe_f
 than that.  Times are in the units of the model's ``dt``.
 """
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from numepi.circuits.dynamics.observers.base import Observer
 from numepi.circuits.dynamics.observers.moments import Moments
 from numepi.circuits.dynamics.observers.samples import (
     At,
@@ -24,58 +30,61 @@ __all__ = [
     "softmax_frequency", "spectral_peak", "spikes_per_burst", "std", "synchrony", "time_above", "variance",
 ]  # fmt: skip
 
+# A state's name, an element's, or a function (x, z, t).
+Observed = str | Callable[..., Any]
 
-def mean(of, window=None):
+
+def mean(of: Observed, window: str | None = None) -> Observer:
     """Mean over time; ``window="cycles of spike"`` from the first to the last, best for an oscillator."""
     return Moments(of, "mean", window)
 
 
-def variance(of, window=None):
+def variance(of: Observed, window: str | None = None) -> Observer:
     """Variance over time (population, ddof 0); ``window`` as for `mean`."""
     return Moments(of, "variance", window)
 
 
-def std(of, window=None):
+def std(of: Observed, window: str | None = None) -> Observer:
     """Standard deviation over time (population, ddof 0); its derivative is reported as zero where it is zero."""
     return Moments(of, "std", window)
 
 
-def minimum(of):
+def minimum(of: Observed) -> Observer:
     """The least sample."""
     return Extreme(of, False)
 
 
-def maximum(of):
+def maximum(of: Observed) -> Observer:
     """The greatest sample."""
     return Extreme(of, True)
 
 
-def final(of):
+def final(of: Observed) -> Observer:
     """The value at the end."""
     return Final(of)
 
 
-def at(of, time):
+def at(of: Observed, time: float) -> Observer:
     """The value at a time (between samples on a straight line)."""
     return At(of, float(time))
 
 
-def time_above(of, level):
+def time_above(of: Observed, level: float) -> Observer:
     """Time spent above a level."""
     return TimeAbove(of, float(level))
 
 
-def correlation(of, other):
+def correlation(of: Observed, other: Observed) -> Observer:
     """Pearson's correlation of two values over time."""
     return Correlation(of, other)
 
 
-def lagged_correlation(of, other, lag):
+def lagged_correlation(of: Observed, other: Observed, lag: int) -> Observer:
     """Pearson's correlation of a value with another, ``lag`` samples later."""
     return Correlation(of, other, int(lag))
 
 
-def synchrony(of):
+def synchrony(of: Observed) -> Observer:
     """Synchrony of a vector of units: 1 if all do the same, about 1 / sqrt(n) if they are independent.
 
     Square root of the variance over time of the population's mean over the mean variance of its units (Golomb and
@@ -84,17 +93,17 @@ def synchrony(of):
     return Synchrony(of)
 
 
-def band_power(of, frequencies):
+def band_power(of: Observed, frequencies: Sequence[float]) -> Observer:
     """Mean over ``frequencies`` of the power spectral density |sum (v - mean) exp(-2 pi i f t)|^2 dt / n."""
     return Power(of, tuple(map(float, frequencies)))
 
 
-def spectral_peak(of, frequencies):
+def spectral_peak(of: Observed, frequencies: Sequence[float]) -> Observer:
     """The one of ``frequencies`` with the greatest power; it has no derivative."""
     return Power(of, tuple(map(float, frequencies)), peak=True)
 
 
-def softmax_frequency(of, frequencies, slope, smoothing=1):
+def softmax_frequency(of: Observed, frequencies: Sequence[float], slope: float, smoothing: int = 1) -> Observer:
     """A differentiable frequency: the mean of ``frequencies`` weighted by softmax(slope |X|).
 
     X is the spectrum of the samples, rectified, averaged over ``smoothing`` neighbours and freed of their mean: the
@@ -103,57 +112,59 @@ def softmax_frequency(of, frequencies, slope, smoothing=1):
     return SoftmaxFrequency(of, tuple(map(float, frequencies)), float(slope), int(smoothing))
 
 
-def count(event):
+def count(event: str) -> Observer:
     """Number of events in the window; it has no derivative."""
     return Count(event)
 
 
-def rate(event):
+def rate(event: str) -> Observer:
     """Number of events by the length of the window; no derivative: 1 / `mean_interval` has one."""
     return Count(event, per_time=True)
 
 
-def first_time(event):
+def first_time(event: str) -> Observer:
     """Time of the first event in the window, from the beginning of the simulation; NaN without one."""
     return FirstTime(event)
 
 
-def mean_interval(event):
+def mean_interval(event: str) -> Observer:
     """Mean time between events, (last - first) / (count - 1); NaN below two events."""
     return MeanInterval(event)
 
 
-def interval_cv(event):
+def interval_cv(event: str) -> Observer:
     """Coefficient of variation of the times between events (ddof 0); NaN below three events."""
     return IntervalCV(event)
 
 
-def phase(event, of):
+def phase(event: str, of: str) -> Observer:
     """Where in the cycle of event ``of`` (0 to 1) another happens, mean over cycles that have one."""
     return Phase(event, of)
 
 
-def burst_duration(event, gap):
+def burst_duration(event: str, gap: float) -> Observer:
     """Mean time from the first to the last event of a burst; a time above ``gap`` without an event ends it."""
     return Bursts(event, float(gap), "duration")
 
 
-def burst_period(event, gap):
+def burst_period(event: str, gap: float) -> Observer:
     """Mean time from the beginning of a burst to that of the next."""
     return Bursts(event, float(gap), "period")
 
 
-def duty_cycle(event, gap):
+def duty_cycle(event: str, gap: float) -> Observer:
     """Share of time within bursts: duration over period."""
     return Bursts(event, float(gap), "duty cycle")
 
 
-def spikes_per_burst(event, gap):
+def spikes_per_burst(event: str, gap: float) -> Observer:
     """Mean number of events in a burst; it has no derivative."""
     return Bursts(event, float(gap), "spikes")
 
 
-def fold(start, update, finish):
+def fold(
+    start: Mapping[str, ArrayLike], update: Callable[..., Mapping[str, Any]], finish: Callable[..., Any]
+) -> Observer:
     """A statistic of one's own.
 
     Parameters

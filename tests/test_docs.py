@@ -14,7 +14,7 @@ from docs import generate_api, pages
 DOCS = pages.ROOT / "docs"
 PAGES = sorted([pages.ROOT / "README.md", *DOCS.glob("*.md")])
 WITH_CODE = [page for page in PAGES if pages.blocks(page)]
-NOT_RUN = {"cluster.md": ["needs dask and a Slurm cluster"]}
+NOT_RUN = {"cluster.md": ["needs dask and a Slurm cluster"], "recipes.md": ["needs brian2"]}
 STORED_FIT = ["cluster.md"]
 QUICK = {"final_rounds": 1, "round_size": 500, "fit_steps": 5, "refine_steps": 5, "refine_size": 20}
 

@@ -65,6 +65,10 @@ def activity(trajectories: Trajectories, titles: Sequence[str] | None = None, fi
                     trajectories.time, lines, color=COLOURS[v], linewidth=0.9, alpha=1 / np.sqrt(lines.shape[1])
                 )
                 handles[0].set_label(trajectories.names[v])
+            for event, times in _events(trajectories, row, task, tasks).items():
+                low, high = ax.get_ylim()
+                ax.plot(times, np.full(len(times), high), "|", color="0.3", markersize=6, label=event, clip_on=False)
+                ax.set_ylim(low, high)
             if titles is not None and task == 0:
                 ax.set_title(titles[row], fontsize=8)
     for ax in axes[:, 0]:
@@ -73,3 +77,14 @@ def activity(trajectories: Trajectories, titles: Sequence[str] | None = None, fi
         ax.set_xlabel("time (s)")
     axes[0, 0].legend(fontsize=7, frameon=False, ncols=shown, loc="upper left")
     return figure, axes
+
+
+def _events(trajectories, row, task, tasks):
+    """Times of a model's events in the first trial of a panel, by name."""
+    found = {}
+    for name, events in getattr(trajectories, "events", {}).items():
+        here = events.where[:, 0] == row
+        if tasks > 1:
+            here &= events.where[:, 1] == task
+        found[name] = events.time[here & (events.where[:, 1 + (tasks > 1)] == 0)]
+    return found

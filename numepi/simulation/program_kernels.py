@@ -8,7 +8,7 @@ from numepi.simulation.lane_kernels import as_float, draw_function, labels
 
 __all__ = ["average", "statistics_kernel", "trajectory_kernel", "uniforms_from_words"]
 
-_kernels = {}
+_kernels: dict[tuple[str, object], object] = {}  # by program and kind
 
 
 @scalar

@@ -118,7 +118,7 @@ class ProgramJob:
     drive: np.ndarray
     constants: np.ndarray
     tasks: np.ndarray
-    noise: Noise = None
+    noise: Noise | None = None
     observe_from: int = 1
     least_share: float = 1.0
     tables: tuple = ()

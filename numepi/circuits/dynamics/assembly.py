@@ -17,9 +17,8 @@ __all__ = ["assemble", "tables"]
 
 # Wide blocks spread the loops' overhead, but a block's buffer must stay in the first cache beside what else is read: as
 # measured for V1 (12 kB, 32 lanes) and STG (14 kB, 16 lanes: 1.25 times faster than 32).
-# More lines take more than about ten seconds to compile (6 to 8 ms each: benchmarks/bench_dynamics.py), and vectors of
-# more elements than that in all are not taken apart to find out.
-_UNROLLED_LINES, _UNROLLED_ELEMENTS = 1500, 200
+# More lines take more than about ten seconds to compile (6 to 8 ms each: benchmarks/bench_dynamics.py).
+_UNROLLED_LINES = 1500
 _LANES, _BUFFER = (32, 16), 12 * 1024
 
 
@@ -69,7 +68,7 @@ def tables(build):
 
 def _sources(build, with_tangents, lanes, constants):
     """The source of all phases and its layout: unrolled where that is short enough, with loops where not."""
-    if build.n_elements <= _UNROLLED_ELEMENTS:
+    if build.n_operations <= 2 * _UNROLLED_LINES:  # else there is no need to find out
         text, layout = _unrolled(build, with_tangents, lanes, constants)
         if text.count("\n") <= _UNROLLED_LINES:
             return text, layout

@@ -67,7 +67,7 @@ def check_parameters(parameters):
 
 
 def check_times(dt, duration, observe_from):
-    """Step, duration and beginning of the window."""
+    """Step, duration and beginning of the window, as floats."""
     for name, value in (("dt", dt), ("duration", duration), ("observe_from", observe_from)):
         if (
             not isinstance(value, numbers.Real)
@@ -87,6 +87,7 @@ def check_times(dt, duration, observe_from):
         raise ValueError(f"duration / dt = {steps:.3g} steps: at most 16,777,216; are both in the same units?")
     if observe_from >= duration:
         raise ValueError(f"observe_from = {observe_from}: nothing is left to observe before duration = {duration}")
+    return float(dt), float(duration), float(observe_from)
 
 
 def check_method(method, drift, step, noise):

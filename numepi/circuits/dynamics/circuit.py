@@ -1,27 +1,32 @@
 """`Dynamics`: a user's model as a circuit."""
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from numepi.annotations import Seed
 from numepi.arguments import check_count
 from numepi.circuits.base import Circuit
 from numepi.circuits.dynamics import checks
 from numepi.circuits.dynamics.description import describe_model, digest, restore, source_text
+from numepi.circuits.dynamics.events import Event
 from numepi.circuits.dynamics.given_noise import given_noise
 from numepi.circuits.dynamics.model import Model, element_names
 from numepi.circuits.dynamics.observers.base import Observer
 from numepi.circuits.dynamics.program import Build
 from numepi.circuits.dynamics.reference import reference
 from numepi.circuits.dynamics.step_check import StepCheck
-from numepi.circuits.dynamics.trajectories import EventTimes, ModelTrajectories, read
+from numepi.circuits.dynamics.trajectories import ModelTrajectories, paths_of
 from numepi.random_streams import stream_key
-from numepi.simulation.lanes import Noise
 from numepi.simulation.programs import ProgramJob
 from numepi.support import Support
 
 __all__ = ["Dynamics"]
+
+Function = Callable[..., Any]  # (x, z, t), or (x, z, t, xi) for a map
 
 
 class Dynamics(Circuit):
@@ -77,19 +82,35 @@ class Dynamics(Circuit):
     """
 
     def __init__(
-        self, drift=None, states=None, parameters=None, statistics=None, dt=None, duration=None, observe_from=0.0,
-        noise=None, step=None, normals=(), events=None, tasks=None, trials=1, method=None, least_share=1.0,
-        name="dynamics",
-    ):  # fmt: skip
-        for argument, value in (("states", states), ("parameters", parameters), ("statistics", statistics)):
-            if value is None:
-                raise TypeError(f"{argument} is missing: give a dict by name")
+        self,
+        drift: Function | None = None,
+        states: Mapping[str, Any] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        statistics: Mapping[str, Observer] | None = None,
+        dt: float | None = None,
+        duration: float | None = None,
+        observe_from: float = 0.0,
+        noise: Function | None = None,
+        step: Function | None = None,
+        normals: Sequence[str] | Mapping[str, tuple[int, ...]] = (),
+        events: Mapping[str, Event] | None = None,
+        tasks: Mapping[str, Mapping[str, ArrayLike]] | None = None,
+        trials: int = 1,
+        method: str | None = None,
+        least_share: float = 1.0,
+        name: str = "dynamics",
+    ) -> None:
+        if states is None or parameters is None or statistics is None:
+            missing = [
+                n for n, v in zip(("states", "parameters", "statistics"), (states, parameters, statistics)) if v is None
+            ]
+            raise TypeError(f"{' and '.join(missing)} missing: give a dict by name")
         events, tasks = events or {}, tasks or {}
         checks.check_names("states", states)
         checks.check_names("statistics", statistics)
         bounds = checks.check_parameters(parameters)
         checks.check_tasks(tasks, parameters)
-        checks.check_times(dt, duration, observe_from)
+        dt, duration, observe_from = checks.check_times(dt, duration, observe_from)
         method = checks.check_method(method, drift, step, noise)
         checks.check_events(events, dt, method == "map")
         normals = dict(normals) if isinstance(normals, dict) else dict.fromkeys(normals, ())
@@ -97,10 +118,16 @@ class Dynamics(Circuit):
         self.least_share, self.name = float(least_share), str(name)
         self.model = Model(
             {"drift": drift, "step": step, "noise": noise}, states, {n: b[0].shape for n, b in bounds.items()}, tasks,
-            events, method, float(dt), float(duration), float(observe_from), normals,
+            events, method, dt, duration, observe_from, normals,
         )  # fmt: skip
         self.observers = {key: self._observer(key, observer) for key, observer in statistics.items()}
-        self.functions = {"drift": drift, "step": step, "noise": noise, "states": states, "events": events}
+        self.functions: dict[str, Any] | None = {
+            "drift": drift,
+            "step": step,
+            "noise": noise,
+            "states": states,
+            "events": events,
+        }
         self.text = {
             n: source_text(f) for n, f in (("drift", drift), ("step", step), ("noise", noise)) if f is not None
         }
@@ -141,12 +168,12 @@ class Dynamics(Circuit):
 
     # -- what the model is, as plain data
     @cached_property
-    def description(self):
+    def description(self) -> dict[str, Any]:
         """The whole model in JSON's types: `Dynamics.from_description` makes it again, without its functions."""
         return describe_model(self)
 
     @classmethod
-    def from_description(cls, description):
+    def from_description(cls, description: Mapping[str, Any]) -> "Dynamics":
         """The model that `description` describes; it has no functions for `reference`."""
         self = object.__new__(cls)
         self.trials, self.least_share = description["trials"], description["least_share"]
@@ -163,7 +190,7 @@ class Dynamics(Circuit):
         return Dynamics.from_description, (self.description,)
 
     @property
-    def settings(self):
+    def settings(self) -> dict[str, Any]:
         """What defines the model, for results and checkpoints: numbers, and a fingerprint of every function."""
         parts = dict(self.description)
         for name in ("templates", "events", "statistics"):
@@ -180,12 +207,12 @@ class Dynamics(Circuit):
         )
 
     @property
-    def time(self):
+    def time(self) -> np.ndarray:
         """Sample times, in the units of the equations."""
         return np.arange(self.model.steps + 1) * self.model.dt
 
     @property
-    def noise_names(self):
+    def noise_names(self) -> tuple[str, ...]:  # type: ignore[override]
         """ "initial" and "noise", as far as the model has them."""
         return tuple(
             n for n, size in (("initial", sum(self._build.n_random.values())), ("noise", self._build.n_noise)) if size
@@ -213,7 +240,7 @@ class Dynamics(Circuit):
 
     # -- derivatives
     @property
-    def differentiable_statistics(self):
+    def differentiable_statistics(self) -> tuple[str, ...]:
         """Names of the statistics that have a Jacobian.
 
         Counts never do.  Where there is noise, times of events do not, nor does anything in a model whose events reset:
@@ -231,11 +258,19 @@ class Dynamics(Circuit):
         return not (observer.counts or (noisy and (observer.of_events or self.model.resets)))
 
     @property
-    def differentiable(self):
+    def differentiable(self) -> bool:  # type: ignore[override]
         """Whether all statistics have a Jacobian."""
         return all(self._is_differentiable(observer) for observer, _ in self.observers.values())
 
-    def statistics_and_jacobian(self, z, rng=0, first_index=0, noise=None, precision="float64", device="cpu"):
+    def statistics_and_jacobian(
+        self,
+        z: ArrayLike,
+        rng: Seed = 0,
+        first_index: int = 0,
+        noise: Mapping[str, ArrayLike] | None = None,
+        precision: str = "float64",
+        device: str = "cpu",
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Statistics (n, k) and Jacobian (n, k, D); TypeError where a statistic has no derivative."""
         without = [key for key, (observer, _) in self.observers.items() if not self._is_differentiable(observer)]
         if without:
@@ -250,7 +285,9 @@ class Dynamics(Circuit):
     def _paths(self):
         return Build(self.model.changed(observe_from=0.0), {}, keep=True)
 
-    def simulate(self, z, rng=0, noise=None, every=1):
+    def simulate(
+        self, z: ArrayLike, rng: Seed = 0, noise: Mapping[str, ArrayLike] | None = None, every: int = 1
+    ) -> ModelTrajectories:
         """States, and times of events, at each parameter (rows of ``z`` (n, D)).
 
         Parameters
@@ -269,27 +306,12 @@ class Dynamics(Circuit):
         every = check_count("every", every)
         z = self._check_parameters(z)
         job, key = self._job(self._check_noise(noise, len(z)), self._paths), stream_key(rng)
-        states, events = [], []
-        per_row = job.program.n_tasks * job.trials
-        for row in range(len(z)):  # one at a time: the whole path is in memory only once
-            given = job.noise
-            if given is not None:
-                given = Noise(*(array[row * per_row : (row + 1) * per_row] for array in given))
-            values = replace(job, noise=given).trajectories(z[row : row + 1], key, row)
-            values = values if self.model.tasks else values[:, 0]
-            kept, found = read(self._paths, values, every)
-            states.append(kept)
-            events.append(
-                {n: EventTimes(e.index + row * (np.arange(e.index.shape[1]) == 0), e.time) for n, e in found.items()}
-            )
-        merged = {
-            n: EventTimes(*(np.concatenate(part) for part in zip(*(e[n] for e in events)))) for n in self.model.events
-        }
-        names = tuple(e for n, s in self.model.states.items() for e in element_names(n, s))
-        return ModelTrajectories(self.time[::every], np.concatenate(states), names, merged)
+        states, events = paths_of(self._paths, job, z, key, every)
+        names = tuple(e for n, shape in self.model.states.items() for e in element_names(n, shape))
+        return ModelTrajectories(self.time[::every], states, names, events)
 
     # -- checks
-    def reference(self, z, rng=0, first_index=0):
+    def reference(self, z: ArrayLike, rng: Seed = 0, first_index: int = 0) -> np.ndarray:
         """Statistics (n, k) by the model's own functions in plain NumPy, slowly, with the noise of `statistics`.
 
         For checking and teaching: print and debug inside the functions.
@@ -301,7 +323,7 @@ class Dynamics(Circuit):
             raise ValueError(f"{', '.join(kept)}: a softmax frequency is computed by compiled code only")
         return reference(self, self._check_parameters(z), stream_key(rng), first_index)
 
-    def check_step(self, z, rng=0):
+    def check_step(self, z: ArrayLike, rng: Seed = 0) -> StepCheck:
         """How far statistics move when the step is halved.
 
         Parameters

@@ -5,8 +5,9 @@ out of differentiating the map.  A step has at most two segments.  Times are cou
 step, fraction of it), the number exact in any precision.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,14 +42,14 @@ class Event:
     `Event.peak` makes the other kind: local maxima of a state.
     """
 
-    function: object
+    function: Callable[..., Any] | str
     direction: int = +1
-    reset: object = None
+    reset: Callable[..., Mapping[str, Any]] | None = None
     refractory: float = 0.0
-    above: float = field(default=None, kw_only=True)
+    above: float | None = field(default=None, kw_only=True)
 
     @classmethod
-    def peak(cls, of, above=-np.inf, refractory=0.0):
+    def peak(cls, of: str | Callable[..., Any], above: float = -np.inf, refractory: float = 0.0) -> "Event":
         """Local maxima of a state (a name, or a function of x, z, t) above a level.
 
         In maps and noisy models the greatest of three neighbouring samples; its time is the vertex of the parabola
@@ -57,7 +58,7 @@ class Event:
         return cls(of, direction=-1, refractory=refractory, above=float(above))
 
     @property
-    def is_peak(self):
+    def is_peak(self) -> bool:
         """Whether it was made by `peak`."""
         return self.above is not None
 

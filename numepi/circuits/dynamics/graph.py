@@ -176,8 +176,10 @@ class Graph:
     def apply(self, op, *args):
         """An elementwise operation, broadcast, simplified where numbers allow."""
         args = self._typed(op, args)
-        shape = np.broadcast_shapes(*(self.shape(a) for a in args))
-        args = [a if self.shape(a) == () else self.broadcast(a, shape) for a in args]
+        shape = ()
+        if any(self.nodes[a].shape for a in args):
+            shape = np.broadcast_shapes(*(self.shape(a) for a in args))
+            args = [a if self.shape(a) == () else self.broadcast(a, shape) for a in args]
         values = [self.value(a) for a in args]
         if all(value is not None for value in values):
             return self.constant(np.broadcast_to(evaluate(op, values), shape))

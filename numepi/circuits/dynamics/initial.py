@@ -1,8 +1,11 @@
 """Initial values: numbers, functions of the parameters, random, or functions of a random number."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 __all__ = ["Random", "normal", "uniform"]
 
@@ -22,7 +25,7 @@ class Random:
         return np.broadcast_shapes(np.shape(self.shift), np.shape(self.scale))
 
 
-def uniform(low, high, of=None):
+def uniform(low: ArrayLike, high: ArrayLike, of: Callable[..., Any] | None = None) -> Random:
     """Uniform between two numbers (or arrays, element by element).
 
     Parameters
@@ -35,7 +38,7 @@ def uniform(low, high, of=None):
     return Random("uniform", low, np.subtract(high, low), of)
 
 
-def normal(mean, sd, of=None):
+def normal(mean: ArrayLike, sd: ArrayLike, of: Callable[..., Any] | None = None) -> Random:
     """Normal with that mean and standard deviation; ``of`` as for `uniform`.
 
     Examples

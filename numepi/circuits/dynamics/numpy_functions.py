@@ -24,6 +24,8 @@ from numepi.circuits.dynamics.traced import (
 
 __all__ = ["host"]
 
+_KNOWN = "exp, log, tanh, sqrt, sin, cos, sinh, cosh, expm1, log1p, arctanh, abs, sign, floor, maximum, minimum"
+
 
 def _ufunc(graph, ufunc, method, inputs, options):
     if graph is None:
@@ -48,7 +50,7 @@ def _ufunc(graph, ufunc, method, inputs, options):
         call = ufunc if method == "__call__" else getattr(ufunc, method)
         return host(graph, call, inputs, options)
     name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
-    raise TraceError(f"np.{name} cannot be traced ({user_line()}): there are {', '.join(sorted(UFUNCS))}")
+    raise TraceError(f"np.{name} cannot be traced ({user_line()}): write it with + - * / ** and {_KNOWN}")
 
 
 def _matmul(graph, a, b):

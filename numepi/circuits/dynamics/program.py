@@ -199,9 +199,14 @@ class Build:
         return [(name, k) for name, shape in self.model.constants.items() for k in range(math.prod(shape))]
 
     @property
-    def n_elements(self):
-        """Elements of the longest vectors together: of the states, parameters, constants and noise."""
-        return sum(math.prod(s) for s in (self.model.states | self.model.parameters | self.model.constants).values())
+    def n_operations(self):
+        """Operations on scalars that a simulation's values would take if nothing were a loop."""
+        count = 0
+        for graph, outputs in self.graphs.values():
+            for i in graph.live(outputs.values()):
+                node = graph.nodes[i]
+                count += math.prod(node.shape) * (2 * graph.shape(node.args[0])[-1] if node.op == "matmul" else 1)
+        return count
 
     def whole(self, graph, kind, key, shape):
         """An input as a vector."""

@@ -8,6 +8,10 @@ import numpy as np
 __all__ = ["SIMPLIFY"]
 
 
+def _shape(g, a, b):
+    return np.broadcast_shapes(g.shape(a), g.shape(b)) if g.shape(a) or g.shape(b) else ()
+
+
 def _add(g, args):
     a, b = args
     if g.uniform(a) == 0:
@@ -19,7 +23,7 @@ def _add(g, args):
     if g.nodes[a].op == "neg":
         return g.apply("sub", b, g.nodes[a].args[0])
     if g.value(a) is not None:  # constants second
-        return g.add("add", (b, a), None, np.broadcast_shapes(g.shape(a), g.shape(b)))
+        return g.add("add", (b, a), None, _shape(g, a, b))
     return None
 
 
@@ -62,7 +66,7 @@ def _mul(g, args):
         return g.apply("mul", g.nodes[a].args[0], g.nodes[b].args[0])
     if (a, b) != tuple(args) or a > b:
         low, high = (a, b) if g.value(b) is not None else sorted((a, b))
-        return g.add("mul", (low, high), None, np.broadcast_shapes(g.shape(a), g.shape(b)))
+        return g.add("mul", (low, high), None, _shape(g, a, b))
     return None
 
 

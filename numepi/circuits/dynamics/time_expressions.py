@@ -1,6 +1,9 @@
 """Time in a model's functions: the traced time itself, and functions of it that are given by numbers."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from numepi.circuits.dynamics.graph import TIME, TRACED
 from numepi.circuits.dynamics.numpy_functions import host
@@ -34,7 +37,7 @@ class Table:
     1.0
     """
 
-    def __init__(self, time, values, kind="linear"):
+    def __init__(self, time: ArrayLike, values: ArrayLike, kind: str = "linear") -> None:
         self.time, self.values, self.kind = np.asarray(time, np.float64), np.asarray(values, np.float64), kind
         if self.time.ndim != 1 or len(self.time) < 2 or not (np.diff(self.time) > 0).all():
             raise ValueError(f"time of a Table has shape {self.time.shape}: give two or more increasing times")
@@ -48,7 +51,7 @@ class Table:
     def __repr__(self):
         return f"Table({self.time.tolist()!r}, {self.values.tolist()!r}, {self.kind!r})"
 
-    def __call__(self, t):
+    def __call__(self, t: Any) -> Any:
         """The value at a time: a number, or the traced time (or an expression of it)."""
         if isinstance(t, (Traced, TracedArray)):
             if t.graph.level[t.node] == TRACED:

@@ -28,7 +28,7 @@ class Call:
 
         def fill(argument):
             if isinstance(argument, Place):
-                return values[argument.index]
+                return values[argument.place]
             return type(argument)(fill(a) for a in argument) if isinstance(argument, (list, tuple)) else argument
 
         return self.function(*fill(list(self.args)), **{name: fill(value) for name, value in self.kwargs.items()})
@@ -37,7 +37,7 @@ class Call:
 class Place(NamedTuple):
     """A place for an expression among the arguments of a call."""
 
-    index: int
+    place: int
 
 
 def _frozen(value):

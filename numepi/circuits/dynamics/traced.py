@@ -6,7 +6,9 @@ both own NumPy's two protocols.  Whatever has no value yet raises `TraceError`, 
 
 import linecache
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +19,7 @@ __all__ = [
 ]  # fmt: skip
 
 # How NumPy's ufuncs and functions are traced: filled by `numepi.circuits.dynamics.numpy_functions`.
-DISPATCH = {}
+DISPATCH: dict[str, Callable[..., Any]] = {}
 _OWN = str(Path(__file__).parent)
 _LIBRARIES = (_OWN, str(Path(np.__file__).parent))
 _REMEDY = (
@@ -44,7 +46,13 @@ def user_line():
 
 def no_value(self, *_):
     """Raise: there is no value yet."""
-    raise TraceError(f"{_REMEDY} ({user_line()})")
+    line = user_line()
+    if "np.array" in line:  # NumPy compares the elements of a plain object array
+        raise TraceError(
+            "np.maximum, np.minimum and np.sign compare the elements of np.array([z.a, z.b]), which have no value "
+            f"while the model is traced: make the vector with np.stack([z.a, z.b]) ({line})"
+        )
+    raise TraceError(f"{_REMEDY} ({line})")
 
 
 def _operator(op, swap=False):

@@ -1,23 +1,24 @@
 """Trajectories of a model with the times of its events."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from numepi.circuits.base import Trajectories
+from numepi.simulation.lanes import Noise
 
-__all__ = ["EventTimes", "ModelTrajectories", "read"]
+__all__ = ["EventTimes", "ModelTrajectories", "paths_of"]
 
 
 class EventTimes(NamedTuple):
     """When events of one kind happened.
 
-    ``index`` (m, axes): the row of z, the task where there are tasks, the trial, and the unit where the event is a
+    ``where`` (m, axes): the row of z, the task where there are tasks, the trial, and the unit where the event is a
     vector; ``time`` (m,) in the units of the equations.
     """
 
-    index: np.ndarray
+    where: np.ndarray
     time: np.ndarray
 
 
@@ -37,8 +38,8 @@ class ModelTrajectories(Trajectories):
         """Times of an event in one simulation (of the first task and unit)."""
         found = self.events[event]
         axis = self.values.ndim - 3  # of the trials; tasks come before, units after
-        chosen = (found.index[:, 0] == row) & (found.index[:, axis] == trial)
-        chosen &= (found.index[:, 1:axis] == 0).all(axis=1) & (found.index[:, axis + 1 :] == 0).all(axis=1)
+        chosen = (found.where[:, 0] == row) & (found.where[:, axis] == trial)
+        chosen &= (found.where[:, 1:axis] == 0).all(axis=1) & (found.where[:, axis + 1 :] == 0).all(axis=1)
         return found.time[chosen]
 
 
@@ -76,3 +77,35 @@ def read(build, values, every):
         keep = [*range(where.shape[1] - 2), where.shape[1] - 1] if event.shape else list(range(where.shape[1] - 2))
         events[name] = EventTimes(where[:, keep], times)
     return states, events
+
+
+def paths_of(build, job, z, key, every):
+    """States (n, tasks, trials, samples, v) and events of all rows, without the axis of tasks where there are none.
+
+    Parameters
+    ----------
+    build : Build
+        Of all values.
+    job : ProgramJob
+        Of its program.
+    z : ndarray (n, D)
+    key : (int, int)
+    every : int
+        Keep every so many-th sample of the states.
+    """
+    states, events = [], []
+    per_row = job.program.n_tasks * job.trials
+    for row in range(len(z)):  # one at a time: the whole path is in memory only once
+        given = job.noise
+        if given is not None:
+            given = Noise(*(array[row * per_row : (row + 1) * per_row] for array in given))
+        values = replace(job, noise=given).trajectories(z[row : row + 1], key, row)
+        kept, found = read(build, values if build.model.tasks else values[:, 0], every)
+        states.append(kept)
+        events.append(
+            {n: EventTimes(e.where + row * (np.arange(e.where.shape[1]) == 0), e.time) for n, e in found.items()}
+        )
+    merged = {
+        n: EventTimes(*(np.concatenate(part) for part in zip(*(e[n] for e in events)))) for n in build.model.events
+    }
+    return np.concatenate(states), merged

@@ -65,7 +65,7 @@ def test_trajectories_hold_the_state_and_tell_the_times():
     np.testing.assert_allclose(np.diff(times), interval, rtol=1e-9)
     held = (path.time > times[0] + 0.01) & (path.time < times[0] + REFRACTORY)
     np.testing.assert_allclose(path.values[0, 0, held, 0], 0.1, rtol=1e-14)
-    assert path.events["spike"].index.shape == (len(times), 2)
+    assert path.events["spike"].where.shape == (len(times), 2)
 
 
 def test_a_vector_of_units_has_events_of_its_own():

@@ -41,7 +41,7 @@ class View:
     templates: dict
     x: dict
     clock: Clock
-    slots: dict = None
+    slots: dict | None = None
     number: object = None
     count: object = None
     record: object = None

@@ -21,7 +21,7 @@ class Moments(Observer):
 
     of: object
     what: str  # "mean", "variance" or "std"
-    window: str = None
+    window: str | None = None
 
     def functions(self):
         return {"of": self.of}

@@ -115,7 +115,7 @@ class IntervalCV(_Intervals):
 class Phase(_Intervals):
     """Where in the cycle of ``of`` an event happens: mean over the cycles that have one (the first in each)."""
 
-    of: str = None
+    of: str = ""
 
     def events(self):
         return (self.of, self.event)
@@ -168,7 +168,7 @@ class Phase(_Intervals):
 class Bursts(_Intervals):
     """Bursts: events without a gap longer than ``gap``; complete ones that began in the window count."""
 
-    gap: float = None
+    gap: float = 0.0
     what: str = "duration"  # "duration", "period", "duty cycle" or "spikes"
 
     @property
