@@ -5,6 +5,7 @@ random numbers and the same averages.  What differs is who owns the loops over l
 they may also loop over units, directions and stages.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -111,6 +112,8 @@ class ProgramJob:
         Share of the trials that must have a statistic for their mean to count; 1: all.
     tables : tuple of ndarray
         Float64 arrays that a program's summary reads.
+    for_threads : callable, optional
+        Returns the same program for one lane, which a thread of a GPU runs; its constants are the same.
     """
 
     program: Program
@@ -122,6 +125,7 @@ class ProgramJob:
     observe_from: int = 1
     least_share: float = 1.0
     tables: tuple = ()
+    for_threads: Callable[[], Program] | None = None
 
     differentiable = True
 

@@ -184,3 +184,31 @@ def test_a_new_circuit_has_its_kernels_for_free(summarised, rng):
     f_cuda, jacobian_cuda = cuda.statistics(job, z, (123, 456), 9, True)
     assert error(f_cuda, f) <= 1e-14 and error(jacobian_cuda, jacobian) <= 1e-14
     np.testing.assert_array_equal(cuda.statistics(job, z, (123, 456), 9, False)[0], f_cuda)
+
+
+def traced_models():
+    """Models from equations: noise and tasks; events with resets; loops over long vectors."""
+    from benchmarks.dynamics_models.large import ring
+    from benchmarks.dynamics_models.sc import sc
+
+    bouncing = ne.Dynamics(
+        lambda x, z, t: {"v": z.a - 0.1 * x.v}, states={"v": ne.initial.uniform(0.0, 0.5)},
+        parameters={"a": (0.5, 2.0), "b": (0.0, 0.2)},
+        events={"spike": ne.Event(lambda x, z, t: x.v - 1.0, reset=lambda x, z, t: {"v": z.b}, refractory=0.2)},
+        statistics={"interval": ne.observe.mean_interval("spike"), "mean": ne.observe.mean("v")},
+        dt=0.1, duration=6.0, trials=2,
+    )  # fmt: skip
+    return {"sc": sc(2), "bouncing": bouncing, "ring": ring(16)}
+
+
+@pytest.mark.parametrize("name", ["sc", "bouncing", "ring"])
+def test_models_from_equations(name, rng):
+    circuit = traced_models()[name]
+    z = draw(circuit, 2, rng)
+    f, jacobian = circuit.statistics_and_jacobian(z, rng=KEY, first_index=3)
+    f_cuda, jacobian_cuda = circuit.statistics_and_jacobian(z, rng=KEY, first_index=3, device="cuda")
+    assert error(f_cuda, f) <= 1e-13 and error(jacobian_cuda, jacobian) <= 1e-11
+    if name == "sc":
+        noise = {"initial": rng.normal(0, 1, (2, 2, 3, 4)), "noise": rng.normal(0, 1, (2, 2, 3, 74, 4))}
+        given, on_cuda = (circuit.statistics(z, noise=noise, device=device) for device in ("cpu", "cuda"))
+        assert error(on_cuda, given) <= 1e-13

@@ -15,17 +15,25 @@ from numepi.simulation.programs import Program, Variant
 
 __all__ = ["assemble", "tables"]
 
-# Wide blocks spread the loops' overhead, but a block's buffer must stay in the first cache beside what else is read: as
-# measured for V1 (12 kB, 32 lanes) and STG (14 kB, 16 lanes: 1.25 times faster than 32).
 # More lines take more than about ten seconds to compile (6 to 8 ms each: benchmarks/bench_dynamics.py).
 _UNROLLED_LINES = 1500
+# Wide blocks spread the loops' overhead, but a block's buffer must stay in the first cache beside what else is read: as
+# measured for V1 (12 kB, 32 lanes) and STG (14 kB, 16 lanes: 1.25 times faster than 32).
 _LANES, _BUFFER = (32, 16), 12 * 1024
 
 
-def assemble(build):
-    """The program, compiled when it is first called, and the array of its constants."""
+def _lanes(build):
     widest = _sources(build, True, _LANES[0], Constants())[1].size * _LANES[0] * 8
-    lanes = _LANES[0] if widest <= _BUFFER else _LANES[1]
+    return _LANES[0] if widest <= _BUFFER else _LANES[1]
+
+
+def assemble(build, lanes=None):
+    """The program, compiled when it is first called, and the array of its constants.
+
+    ``lanes`` side by side; by default as many as suit the first cache.
+    """
+    if lanes is None:
+        lanes = _lanes(build)
     constants = Constants()
     sources, layouts = {}, {}
     for with_tangents in (False, True):

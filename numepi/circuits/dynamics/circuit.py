@@ -236,6 +236,7 @@ class Dynamics(Circuit):
             build.observe_from,
             self.least_share,
             build.tables(),
+            lambda: build.for_threads,
         )
 
     # -- derivatives

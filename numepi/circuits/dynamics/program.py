@@ -258,6 +258,11 @@ class Build:
         """The program, compiled when it is first called, and the array of its constants."""
         return assemble(self)
 
+    @cached_property
+    def for_threads(self):
+        """The program for threads of a GPU, one lane each."""
+        return assemble(self, 1)[0]
+
     def tables(self):
         """Arrays that summaries of kept signals read."""
         return tables(self)

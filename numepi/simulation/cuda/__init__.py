@@ -1,6 +1,7 @@
 """CUDA drivers of the circuits' scalar functions; nothing here imports CUDA before it is asked to simulate."""
 
 from numepi.simulation.lanes import Job
+from numepi.simulation.programs import ProgramJob
 from numepi.simulation.rows import RowJob
 
 __all__ = ["driver_of", "statistics"]
@@ -39,6 +40,6 @@ def statistics(job, z, key, first_index, with_jacobian):
 
 def driver_of(job):
     """Return the module that runs jobs of this kind; only where numba-cuda is installed."""
-    from numepi.simulation.cuda import rows, simulations
+    from numepi.simulation.cuda import programs, rows, simulations
 
-    return {Job: simulations, RowJob: rows}[type(job)]
+    return {Job: simulations, ProgramJob: programs, RowJob: rows}[type(job)]
