@@ -62,6 +62,8 @@ def check(circuit: Any) -> None:
     if type(circuit)._job is base._job:
         raise TypeError(f"{where} must define _job(noise), or _evaluate in its place")
     job = circuit._job(None)
+    if not callable(getattr(job, "statistics", None)):
+        raise TypeError(f"{where}._job(None) returned {job!r}: expected a numepi.simulation.lanes.Job")
     for kind, names in (("parameters", parameters), ("statistics", statistics)):
         simulated = getattr(job, f"n_{kind}", None)
         if simulated not in (None, len(names)):

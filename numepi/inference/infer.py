@@ -211,8 +211,11 @@ def _check(circuit, prop, solver, flow, prior, precision, solver_settings):
         raise TypeError(f"prior is a {type(prior).__name__}: it needs the methods log_prob(z) and gradient(z)")
     if flow is None:
         flow = SOLVERS[solver].default_flow(circuit, precision, prior)
-    elif _lacking(flow, Flow):
-        raise TypeError(f"flow is a {type(flow).__name__}: give a flow such as numepi.RealNVP(circuit.support)")
+    elif lacking := _lacking(flow, Flow):
+        raise TypeError(
+            f"flow is a {type(flow).__name__}: give a flow such as numepi.RealNVP(circuit.support); for one of your own "
+            f"it lacks {', '.join(lacking[:3])}{', ...' * (len(lacking) > 3)}: see numepi.flow.Flow"
+        )
     elif flow.dim != dim:
         raise ValueError(f"flow has dimension {flow.dim}: the circuit has {dim} parameters")
     elif flow.support != circuit.support:
@@ -227,12 +230,12 @@ def _check(circuit, prop, solver, flow, prior, precision, solver_settings):
 
 
 def _lacking(value, protocol):
-    """Whether an object (a class is none) lacks a member of a protocol.
+    """Members of a protocol that an object lacks, sorted (a class lacks all).
 
     Unlike isinstance, from Python 3.12 on, it sees the members that an object hands on.
     """
     members = {name for name in (*vars(protocol), *protocol.__annotations__) if not name.startswith("_")}
-    return isinstance(value, type) or not all(hasattr(value, name) for name in members)
+    return sorted(name for name in members if isinstance(value, type) or not hasattr(value, name))
 
 
 def _check_statistics(problem):

@@ -6,8 +6,10 @@ returns is known only when it is compiled: the kernels refuse a wrong number of 
 reasoning, and `explanation` then types one function after another to find the first that is at fault.
 """
 
+import ast
 import inspect
 from collections.abc import Callable
+from numbers import Real
 from typing import NamedTuple
 
 import numba
@@ -92,9 +94,12 @@ def _check_function(where, name, function):
 
 
 def check_constants(where, constants):
-    """Raise TypeError for constants that are not a NamedTuple."""
+    """Raise TypeError for constants that are not a NamedTuple of numbers (and arrays, the tables of a summary)."""
     if not isinstance(constants, tuple) or not hasattr(constants, "_fields"):
         raise TypeError(f"{where}: constants is a {type(constants).__name__}: expected a NamedTuple of numbers")
+    for name, value in zip(constants._fields, constants):
+        if not isinstance(value, (Real, np.bool_, np.ndarray)):
+            raise TypeError(f"{where}: constants.{name} = {value!r}: expected a number")
 
 
 def check_job(job, simulator_type):
@@ -108,20 +113,31 @@ def check_job(job, simulator_type):
     if np.ndim(job.drive) != 2 or np.shape(job.drive)[1] != job.simulator.n_drive:
         expected = f"(steps + 1, n_drive) = (steps + 1, {job.simulator.n_drive})"
         raise ValueError(f"{where}: drive has shape {np.shape(job.drive)}: expected {expected}")
+    steps = len(job.drive) - 1
+    if steps < 1:
+        raise ValueError(f"{where}: drive has {steps + 1} rows: give one for the initial state and one for each step")
+    if job.simulator.observation is not None and not 0 <= job.observe_from <= steps:
+        raise ValueError(
+            f"{where}: observe_from = {job.observe_from!r}, but there are {steps} steps: none would be observed"
+        )
 
 
 def check_arrays(simulator, z, trials, drive, noise):
     """Raise ValueError where an array has another shape than the simulator's counts and ``trials`` make."""
     n = len(z) * simulator.n_tasks * trials
-    shapes = [("z", z, (len(z), simulator.n_parameters)), ("drive", drive, (len(drive), simulator.n_drive))]
+    simulations = f"for {len(z)} parameters x {simulator.n_tasks} tasks x {trials} trials"
+    shapes = [
+        ("z", z, (len(z), simulator.n_parameters), "(n, n_parameters)"),
+        ("drive", drive, (len(drive), simulator.n_drive), "(steps + 1, n_drive)"),
+    ]
     if noise is not None:
-        shapes.append(("noise.initial", noise.initial, (n, simulator.n_initial)))
-        shapes.append(("noise.steps", noise.steps, (n, len(drive) - 1, simulator.n_noise)))
-    for name, array, expected in shapes:
+        steps = len(drive) - 1, simulator.n_noise
+        shapes.append(("noise.initial", noise.initial, (n, simulator.n_initial), f"(simulations, n_initial) {simulations}"))
+        shapes.append(("noise.steps", noise.steps, (n, *steps), f"(simulations, steps, n_noise) {simulations}"))
+    for name, array, expected, meaning in shapes:
         if np.shape(array) != expected:
             raise ValueError(
-                f"simulator {simulator.name!r}: {name} has shape {np.shape(array)}, where its counts and {trials} "
-                f"trials make {expected}"
+                f"simulator {simulator.name!r}: {name} has shape {np.shape(array)}: expected {expected}, {meaning}"
             )
 
 
@@ -237,7 +253,7 @@ def _returned(stage):
     try:
         stage.function.compile(stage.arguments)
     except NumbaError as error:
-        raise _Fault(f"{stage.name} does not compile: {_reason(error)}") from None
+        raise _Fault(f"{stage.name} does not compile: {_reason(error)}{_received(stage, error)}") from None
     return stage.function.overloads[stage.arguments].signature.return_type
 
 
@@ -245,5 +261,18 @@ def _reason(error):
     """The compiler's reason and place without its page of reasoning."""
     lines = [line.strip() for line in str(error).splitlines()]
     words = next((line for line in lines if line and not line.startswith(("Failed in", "During:", "-", "["))), "")
+    if words.startswith("No implementation"):  # for the call that follows
+        words = next((f"numba has no {line[4:]}" for line in lines if line.startswith(">>> ")), words)
+    if words.startswith("('"):  # numba shows some reasons as the tuple of their parts
+        words = "".join(ast.literal_eval(words))
     place = next((line for line in lines if line.startswith('File "')), "")
     return f"{words} ({place.rstrip(':')})" if place else words
+
+
+def _received(stage, error):
+    """How many numbers the function is given, where it took another number of them."""
+    if "tuple length" not in str(error) and "tuple index" not in str(error):
+        return ""
+    given = zip(_ARGUMENTS[stage.name].split(", "), stage.arguments)
+    counts = [f"{name} {len(item)}" for name, item in given if isinstance(item, (types.UniTuple, types.Tuple))]
+    return f"; numbers that it is given: {', '.join(counts)}"

@@ -122,6 +122,7 @@ def takes_anything(self, **keywords):
         ({"n_statistics": 2}, ValueError, r"names 1 statistics \(f\), its simulator has 2"),
         ({"__init__": forgets}, TypeError, r"Changed does not keep its argument 'tau': set self\.tau"),
         ({"__init__": takes_anything}, TypeError, r"takes \*\*keywords: name each argument"),
+        ({"_job": lambda self, noise: None}, TypeError, r"Changed\._job\(None\) returned None: expected a .*lanes\.Job"),
         ({"_job": ne.circuits.Circuit._job}, TypeError, r"Changed must define _job\(noise\), or _evaluate"),
     ],
 )
@@ -148,9 +149,13 @@ def test_a_simulator_with_another_number_of_parameters_than_names_is_refused():
     [
         ({"constants": 0.5}, TypeError, "job of simulator 'v1': constants is a float: expected a NamedTuple"),
         ({"constants": (0.5,)}, TypeError, "constants is a tuple: expected a NamedTuple"),
+        ({"constants": Rate(None)}, TypeError, "job of simulator 'v1': constants.rate = None: expected a number"),
         ({"trials": 0}, ValueError, "trials = 0: give a whole number"),
         ({"trials": 2.0}, ValueError, "trials = 2.0"),
         ({"drive": np.zeros(5)}, ValueError, r"drive has shape \(5,\): expected \(steps \+ 1, n_drive\) = .* 0\)"),
+        ({"drive": np.empty((1, 0))}, ValueError, "drive has 1 rows: give one for the initial state and one for each"),
+        ({"observe_from": 5}, ValueError, "observe_from = 5, but there are 4 steps"),
+        ({"observe_from": -1}, ValueError, "observe_from = -1"),
         ({"simulator": SC_SIMULATOR}, ValueError, r"job of simulator 'sc': drive has shape \(5, 0\)"),
         ({"simulator": "v1"}, TypeError, "simulator is a str: expected a Simulator"),
     ],

@@ -12,11 +12,21 @@ import pytest
 
 import numepi as ne
 from numepi.archive import temporary_name
+from numepi.circuits import LDS
+from numepi.flow.elementwise.support import SupportMap
+from numepi.flow.families.composition import ComposedFlow
 
 QUICK = {
     "solver": "augmented-lagrangian", "initial": "uniform", "progress": False, "epochs": 3, "iterations_per_epoch": 8,
     "batch_size": 20, "test_batch_size": 20, "n_tests": 5,
 }  # fmt: skip
+
+
+class Undescribed(ComposedFlow):
+    """A flow that does not say what defines it."""
+
+    def __init__(self, support=LDS.support):
+        super().__init__(support, [SupportMap(support, "gaussian-cdf", "float64")], "float64")
 
 
 @pytest.fixture(scope="module")
@@ -285,7 +295,8 @@ class WrongShape(ne.circuits.Circuit):
         ({"resume": True}, ValueError, "resume = True needs a checkpoint"),
         ({"checkpoint": "/nowhere/at/all.npz"}, ValueError, "checkpoint = .*does not exist"),
         ({"prior": 3}, TypeError, "prior is a int: it needs the methods"),
-        ({"flow": 3}, TypeError, "flow is a int: give a flow such as"),
+        ({"flow": 3}, TypeError, r"flow is a int: give a flow such as .* it lacks \w+, \w+, \w+, \.\.\.: see numepi\.flow"),
+        ({"flow": Undescribed()}, TypeError, "flow is a Undescribed: .* it lacks description: see"),
         ({"precision": "half"}, ValueError, "precision"),
         ({"rng": "x"}, TypeError, "rng = 'x': give an int"),
     ],

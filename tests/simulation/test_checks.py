@@ -94,6 +94,15 @@ def misspelt(state, parameters, noise, drive, task, c):
     return (state[0] + c.ratio, state[1]), (state[1],)  # constants have no such field
 
 
+def unknown_call(state, parameters, noise, drive, task, c):
+    return (parameters[task], state[1]), ()
+
+
+def takes_three(tangents, linearisation, parameters, drive, task, c):
+    a, b, _ = tangents
+    return (a + b,)
+
+
 def two_tangents(tangents, linearisation, parameters, drive, task, c):
     return tangents[0], tangents[0]
 
@@ -118,6 +127,8 @@ def two_derivatives(tangents, derivatives, linearisation, c):
         ("step", not_a_pair, "step returns .* expected a tuple of n_states = 2"),
         ("step", bare_linearisation, "step returns a single float64 as its linearisation: expected a tuple"),
         ("step", misspelt, r"step does not compile: .*ratio.* \(File \"tests/simulation/test_checks.py\", line \d+\)"),
+        ("step", unknown_call, r"numba has no getitem\(UniTuple\(float64 x 1\), float64\) \(File"),
+        ("tangent", takes_three, r"wrong tuple length for tangents: expected 3, got 1 .*; numbers .* tangents 1, linear"),
         ("tangent", two_tangents, "tangent returns 2 numbers: n_tangents is 1"),
         ("observation", bare_value, "observation.update returns a single float64 first: .* n_values = 1"),
         ("statistic", two_statistics, "statistic returns 2 numbers first: n_statistics is 1"),
@@ -188,9 +199,9 @@ def test_a_definition_that_cannot_work_is_refused_when_it_is_made(changes, error
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"z": [[0.5, 1.0]]}, r"z has shape \(1, 2\), where its counts and 3 trials make \(1, 1\)"),
+        ({"z": [[0.5, 1.0]]}, r"z has shape \(1, 2\): expected \(1, 1\), \(n, n_parameters\)"),
         ({"drive": (4, 1)}, r"drive has shape \(4, 1\)"),
-        ({"noise": Noise(np.zeros((6, 3)), np.zeros((6, 3, 1)))}, r"noise\.initial has shape \(6, 3\).*\(6, 4\)"),
+        ({"noise": Noise(np.zeros((6, 3)), np.zeros((6, 3, 1)))}, r"noise\.initial has .*\(6, 4\), .* 2 parameters x 1 tasks x 3"),
         ({"noise": Noise(np.zeros((6, 4)), np.zeros((6, 2, 1)))}, r"noise\.steps has shape \(6, 2, 1\).*\(6, 3, 1\)"),
     ],
 )

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ComposedFlow"]
 
+_METHODS = ("forward", "inverse", "run", "pull", "tangent", "pull_tangent")  # that `Transform` has not
+
 
 class ComposedFlow:
     """z = f_L(... f_1(x)), x ~ N(0, I_D);  log q(z) = log N(x) - sum log|det|.
@@ -37,9 +39,15 @@ class ComposedFlow:
     transforms : list of Transform
         The last one maps to the support.
     precision : "float64" or "float32"
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a transform that lacks a method, or of another dimension than the support.
     """
 
     def __init__(self, support: Support, transforms: Sequence[Any], precision: str) -> None:
+        _check_transforms(transforms, support.dim)
         self.support = support
         self.dim = support.dim
         self.transforms = transforms
@@ -68,7 +76,8 @@ class ComposedFlow:
         if left:
             raise ValueError(
                 f"{left} of {self.dim} coordinates cannot be scaled and shifted by this flow's couplings: use two "
-                "stages or more, or post_affine=True (needed for scales beyond exp(4 per stage))"
+                "stages or more, or post_affine=True (needed for scales beyond exp(4 per stage)); a transform of your "
+                "own takes its share in absorb_affine"
             )
 
     def layout(self) -> list[tuple[str, tuple[int, ...], int]]:
@@ -243,6 +252,16 @@ class ComposedFlow:
             for transform, where, each in zip(self.transforms, self._slices, partial):
                 grad_theta[where] += transform.total_gradient(each)
         return grad_theta, results
+
+
+def _check_transforms(transforms, dim):
+    for place, transform in enumerate(transforms):
+        where = f"transform {place} of {len(transforms)} ({type(transform).__name__})"
+        lacking = [name for name in _METHODS if not callable(getattr(transform, name, None))]
+        if lacking:
+            raise TypeError(f"{where} lacks {', '.join(lacking)}: see numepi.flow.transform.Transform")
+        if transform.dim != dim:
+            raise ValueError(f"{where} has dimension {transform.dim}: the support has {dim}")
 
 
 def _read_samples(batch):

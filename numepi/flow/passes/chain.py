@@ -43,7 +43,8 @@ class ForwardPass:
     def _run(self, x, log_q):
         tapes = []
         for transform, parameters in self._chain:
-            x, tape = transform.run(parameters, x, log_q, False)
+            y, tape = transform.run(parameters, x, log_q, False)
+            x = _shaped(y, x, transform, "run")
             tapes.append(tape)
         return x, tapes
 
@@ -57,9 +58,8 @@ class ForwardPass:
         def pull_part(part, tapes):
             grad_part, weight_part = grad[part.blocks], weight[part.blocks]
             for (transform, parameters), tape, each in zip(self._chain[::-1], tapes[::-1], partial[::-1]):
-                grad_part = transform.pull(
-                    parameters, tape, grad_part, weight_part, False, each[part.groups], group
-                )  # fmt: skip
+                pulled = transform.pull(parameters, tape, grad_part, weight_part, False, each[part.groups], group)
+                grad_part = _shaped(pulled, grad_part, transform, "pull")
             return grad_part
 
         grads = _on_threads(pull_part, self._parts, self._tapes)
@@ -93,7 +93,8 @@ class InversePass:
     def _run(self, y, log_q):
         tapes = []
         for transform, parameters in self._chain[::-1]:
-            y, tape = transform.run(parameters, y, log_q, True)
+            x, tape = transform.run(parameters, y, log_q, True)
+            y = _shaped(x, y, transform, "run")
             tapes.append(tape)
         return y, tapes[::-1]
 
@@ -108,7 +109,8 @@ class InversePass:
             grad_part, weight_part = grad[part.blocks], weight[part.blocks]
             for i, (transform, parameters) in enumerate(self._chain):
                 rows = partial[i][part.groups] if group else None
-                grad_part = transform.pull(parameters, tapes[i], grad_part, weight_part, True, rows, group)
+                pulled = transform.pull(parameters, tapes[i], grad_part, weight_part, True, rows, group)
+                grad_part = _shaped(pulled, grad_part, transform, "pull")
             return grad_part
 
         return self._rows(_join(_on_threads(pull_part, self._parts, self._tapes)))
@@ -125,11 +127,13 @@ class InversePass:
     def _product(self, x, tangent, tapes):
         tangent_tapes = []
         for (transform, parameters), tape in zip(self._chain[::-1], tapes[::-1]):
-            tangent, tangent_tape = transform.tangent(parameters, tape, tangent)
+            moved, tangent_tape = transform.tangent(parameters, tape, tangent)
+            tangent = _shaped(moved, tangent, transform, "tangent")
             tangent_tapes.append(tangent_tape)
         grad, grad_tangent, weight = -x, -tangent, np.ones((len(x), LANES))
         for (transform, parameters), tape, tangent_tape in zip(self._chain, tapes, tangent_tapes[::-1]):
-            grad, grad_tangent = transform.pull_tangent(parameters, tape, tangent_tape, grad, grad_tangent, weight)
+            pulled = transform.pull_tangent(parameters, tape, tangent_tape, grad, grad_tangent, weight)
+            grad, grad_tangent = (_shaped(each, x, transform, "pull_tangent") for each in pulled)
         return grad_tangent
 
     def _rows(self, blocks):
@@ -137,6 +141,16 @@ class InversePass:
         if self._some_outside:
             rows[~self._inside] = np.nan
         return rows
+
+
+def _shaped(blocks, like, transform, method):
+    """The blocks that a transform's method returned: compiled passes after it check no bounds."""
+    if np.shape(blocks) != like.shape:
+        raise ValueError(
+            f"{type(transform).__name__}.{method} returned an array of shape {np.shape(blocks)}: expected {like.shape}, "
+            "that of its input (blocks, D, lanes)"
+        )
+    return blocks
 
 
 def _on_threads(function, *arguments):

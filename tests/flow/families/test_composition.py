@@ -8,6 +8,10 @@ from autograd import grad, jacobian
 from autograd.test_util import check_grads
 
 from numepi.flow import RealNVP
+from numepi.flow.elementwise.affine import ElementwiseAffine
+from numepi.flow.elementwise.support import SupportMap
+from numepi.flow.families.composition import ComposedFlow
+from numepi.flow.transform import Transform
 from numepi.support import Support
 
 CASES = [
@@ -251,3 +255,42 @@ def test_wrong_shapes_are_refused_with_the_expected_ones(random_flow):
         flow.log_prob(theta, np.zeros(4))
     with pytest.raises(ValueError, match=r"v .*\(2, 4\).*\(3, 4\)"):
         flow.log_prob_hessian_product(theta, np.zeros((3, 4)), np.zeros((2, 4)))
+
+
+class Short(ElementwiseAffine):
+    """Its methods lose a coordinate where told to."""
+
+    short = ""
+
+    def run(self, parameters, x, log_q, inverse):
+        y, tape = super().run(parameters, x, log_q, inverse)
+        return (y[:, 1:] if self.short == "run" else y), tape
+
+    def pull(self, *arguments):
+        return super().pull(*arguments)[:, 1:]
+
+
+def test_a_transform_that_returns_another_shape_is_named_before_compiled_passes_read_it():
+    support = Support([0.0, 0.0], [1.0, 1.0])
+    transform = Short(2, "float64")
+    flow = ComposedFlow(support, [transform, SupportMap(support, "gaussian-cdf", "float64")], "float64")
+    theta, base = flow.initial_parameters(), np.zeros((3, 2))
+    _, _, pullback = flow.sample_with_pullback(theta, base)
+    with pytest.raises(ValueError, match=r"Short\.pull returned .* \(1, 1, 64\): expected \(1, 2, 64\)"):
+        pullback(base, np.zeros(3))
+    with pytest.raises(ValueError, match=r"Short\.pull returned"):
+        flow.log_prob_with_pullback(theta, base + 0.5)[1](np.ones(3))
+    transform.short = "run"
+    with pytest.raises(ValueError, match=r"Short\.run returned an array of shape \(1, 1, 64\): expected \(1, 2, 64\)"):
+        flow.sample(theta, base)
+    with pytest.raises(ValueError, match=r"Short\.run returned"):
+        flow.log_prob(theta, base + 0.5)
+
+
+def test_a_transform_that_is_not_whole_is_named_when_the_flow_is_made():
+    support = Support([0.0, 0.0], [1.0, 1.0])
+    last = SupportMap(support, "gaussian-cdf", "float64")
+    with pytest.raises(TypeError, match=r"transform 0 of 2 \(Transform\) lacks forward, inverse, run, pull, tangent"):
+        ComposedFlow(support, [Transform(2), last], "float64")
+    with pytest.raises(ValueError, match=r"transform 0 of 2 \(ElementwiseAffine\) has dimension 3: the support has 2"):
+        ComposedFlow(support, [ElementwiseAffine(3, "float64"), last], "float64")
