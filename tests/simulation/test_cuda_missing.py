@@ -44,7 +44,7 @@ def test_without_a_driver(monkeypatch):
 
 def test_unknown_devices_and_functions_are_refused():
     for call in (CIRCUIT.statistics, CIRCUIT.statistics_and_jacobian):
-        with pytest.raises(ValueError, match="device = 'gpu': choose 'cpu' or 'cuda'"):
+        with pytest.raises(ValueError, match="device = 'gpu': choose from 'cpu', 'cuda'"):
             call(Z, device="gpu")
     function = ne.circuits.FunctionCircuit(lambda z: z[:, :1], ne.Support([-1, -1], [1, 1]))
     with pytest.raises(ValueError, match="FunctionCircuit has no simulation to run there: use 'cpu'"):
