@@ -213,8 +213,8 @@ def _check(circuit, prop, solver, flow, prior, precision, solver_settings):
         flow = SOLVERS[solver].default_flow(circuit, precision, prior)
     elif lacking := _lacking(flow, Flow):
         raise TypeError(
-            f"flow is a {type(flow).__name__}: give a flow such as numepi.RealNVP(circuit.support); for one of your own "
-            f"it lacks {', '.join(lacking[:3])}{', ...' * (len(lacking) > 3)}: see numepi.flow.Flow"
+            f"flow is a {type(flow).__name__}: give a flow such as numepi.RealNVP(circuit.support); for one of your "
+            f"own it lacks {', '.join(lacking[:3])}{', ...' * (len(lacking) > 3)}: see numepi.flow.Flow"
         )
     elif flow.dim != dim:
         raise ValueError(f"flow has dimension {flow.dim}: the circuit has {dim} parameters")

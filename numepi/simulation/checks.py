@@ -131,9 +131,9 @@ def check_arrays(simulator, z, trials, drive, noise):
         ("drive", drive, (len(drive), simulator.n_drive), "(steps + 1, n_drive)"),
     ]
     if noise is not None:
-        steps = len(drive) - 1, simulator.n_noise
-        shapes.append(("noise.initial", noise.initial, (n, simulator.n_initial), f"(simulations, n_initial) {simulations}"))
-        shapes.append(("noise.steps", noise.steps, (n, *steps), f"(simulations, steps, n_noise) {simulations}"))
+        initial, steps = (n, simulator.n_initial), (n, len(drive) - 1, simulator.n_noise)
+        shapes.append(("noise.initial", noise.initial, initial, f"(simulations, n_initial) {simulations}"))
+        shapes.append(("noise.steps", noise.steps, steps, f"(simulations, steps, n_noise) {simulations}"))
     for name, array, expected, meaning in shapes:
         if np.shape(array) != expected:
             raise ValueError(

@@ -295,7 +295,7 @@ class WrongShape(ne.circuits.Circuit):
         ({"resume": True}, ValueError, "resume = True needs a checkpoint"),
         ({"checkpoint": "/nowhere/at/all.npz"}, ValueError, "checkpoint = .*does not exist"),
         ({"prior": 3}, TypeError, "prior is a int: it needs the methods"),
-        ({"flow": 3}, TypeError, r"flow is a int: give a flow such as .* it lacks \w+, \w+, \w+, \.\.\.: see numepi\.flow"),
+        ({"flow": 3}, TypeError, r"flow is a int: give a flow such as .* it lacks \w+, \w+, \w+, \.\.\.: see"),
         ({"flow": Undescribed()}, TypeError, "flow is a Undescribed: .* it lacks description: see"),
         ({"precision": "half"}, ValueError, "precision"),
         ({"rng": "x"}, TypeError, "rng = 'x': give an int"),

@@ -147,8 +147,8 @@ def _shaped(blocks, like, transform, method):
     """The blocks that a transform's method returned: compiled passes after it check no bounds."""
     if np.shape(blocks) != like.shape:
         raise ValueError(
-            f"{type(transform).__name__}.{method} returned an array of shape {np.shape(blocks)}: expected {like.shape}, "
-            "that of its input (blocks, D, lanes)"
+            f"{type(transform).__name__}.{method} returned an array of shape {np.shape(blocks)}: expected "
+            f"{like.shape}, that of its input (blocks, D, lanes)"
         )
     return blocks
 
