@@ -40,7 +40,7 @@ def test_couplings_refuse_one_parameter_and_name_the_family_for_it(family):
 
 
 def test_support_is_checked():
-    with pytest.raises(TypeError, match=r"support must be a numepi\.Support, got list"):
+    with pytest.raises(TypeError, match=r"support is a list: give a numepi\.Support"):
         ElementwiseFlow([0, 1])
 
 
