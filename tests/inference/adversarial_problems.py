@@ -43,6 +43,8 @@ class Adversarial:
     prior : object, optional
     settings : dict
         Of `numepi.infer`, beyond the budget: what makes the problem hard.
+    family : str
+        Of the flow: splines break down where affine couplings do not.
     grid : tuple
         Of the quadrature: (low, high, number of nodes) for each axis.
     """
@@ -56,6 +58,7 @@ class Adversarial:
     works: Callable | None = None
     prior: object = None
     settings: dict = field(default_factory=dict)
+    family: str = "RealNVP"
     grid: tuple = ((-2.0, 2.0, 400), (-2.0, 2.0, 400))
 
     def circuit(self):
@@ -168,6 +171,9 @@ class _Normal:
 
 _ONE = ((-2.0, 2.0, 20_000), (-2.0, 2.0, 1))  # where the second parameter does nothing
 _UNIT = ((0.0, 1.0, 1000), (0.0, 1.0, 1000))
+_SPLINE_NEAR_AN_END = {
+    "mean": _first, "prop": _prop(1.9), "entropy": 0.0834, "family": "SplineFlow", "grid": _ONE,
+}  # fmt: skip
 _TWO_MODES = {"mean": _column(lambda z: z[:, 0] ** 2), "prop": _prop(1.0, 0.05), "grid": _ONE}
 _NOISY = {"support": WIDE, "mean": _first, "prop": _prop(0.0, 0.5), "grid": ((-3.0, 3.0, 400), (-3.0, 3.0, 400))}
 _CERTAIN = ne.Moment("above", lambda f: 1.0 * (f[:, 0] > 1.0), 1.0, jacobian=lambda f: 0 * f)
@@ -175,9 +181,11 @@ _SPOT = _column(lambda z: anp.exp(-((z[:, 0] - 0.7) ** 2 + (z[:, 1] - 0.4) ** 2)
 _LIST = [
     # Flows that break down
     Adversarial("near an end", _first, _prop(1.9), 0.0834, grid=_ONE),
-    Adversarial("collapse", _first, _prop(1.9), 0.0834, settings={"learning_rate": 0.2}, grid=_ONE),
-    Adversarial("collapse in a tail", _first, _prop(1.9), 0.0834, settings={"learning_rate": 0.05}, grid=_ONE),
-    Adversarial("collapse of two modes", entropy=1.3211, settings={"learning_rate": 0.1}, **_TWO_MODES),
+    Adversarial("collapse", settings={"learning_rate": 0.2}, **_SPLINE_NEAR_AN_END),
+    Adversarial("high rate", settings={"learning_rate": 0.05}, **_SPLINE_NEAR_AN_END),
+    Adversarial(
+        "collapse of two modes", entropy=1.3211, settings={"learning_rate": 0.1}, family="SplineFlow", **_TWO_MODES
+    ),
     Adversarial("needle", _first, _prop(0.3, 1e-8), -6.4051, grid=((0.299, 0.301, 2000), (-2.0, 2.0, 1))),
     # Targets that look met and are not, or cannot be
     Adversarial("far from the origin", _column(lambda z: 0.5 * z[:, 0] - 64), _prop(-58.0), None),

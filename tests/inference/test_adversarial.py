@@ -24,7 +24,9 @@ def answer(name):
     """The result of a run with a small budget."""
     problem = PROBLEMS[name]
     budget = ALGORITHM_1 if problem.settings.get("solver") == "augmented-lagrangian" else QUICK
-    settings = budget | {"flow": ne.RealNVP(problem.support, stages=3, hidden=(16, 16))} | problem.settings
+    settings = (
+        budget | {"flow": getattr(ne, problem.family)(problem.support, stages=3, hidden=(16, 16))} | problem.settings
+    )
     with np.errstate(all="ignore"):
         return ne.infer(problem.circuit(), problem.prop, rng=1, prior=problem.prior, **settings)
 
@@ -75,3 +77,16 @@ def test_nothing_is_said_that_is_not_so(name):
         assert certificate.entropy_bound == pytest.approx(problem.entropy, abs=allowed)
     if result.status == "near the optimum":
         assert kl < 0.3 + SIGMAS * np.hypot(error, certificate.kl_stderr) + SLACK
+
+
+@pytest.mark.parametrize("name", ["collapse", "collapse of two modes"])
+def test_a_flow_that_breaks_down_is_a_failure_by_name(name):
+    result = answer(name)
+    assert not result.success and result.status == "failed" and "no longer invertible in float64" in result.message
+    assert not result.certificate.reliable and result.certificate.failures
+    assert "entropy unknown" in result.summary()
+
+
+def test_noise_above_the_target_is_named_with_both_numbers():
+    message = answer("noise of 0.62 in 0.5").message
+    assert "infeasible" in message and "target variance is 0.5;" in message and "variance 0.6" in message
