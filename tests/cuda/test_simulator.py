@@ -207,7 +207,7 @@ def test_models_from_equations(name, rng):
     z = draw(circuit, 2, rng)
     f, jacobian = circuit.statistics_and_jacobian(z, rng=KEY, first_index=3)
     f_cuda, jacobian_cuda = circuit.statistics_and_jacobian(z, rng=KEY, first_index=3, device="cuda")
-    assert error(f_cuda, f) <= 1e-13 and error(jacobian_cuda, jacobian) <= 1e-11
+    assert error(f_cuda, f) <= 1e-13 and error(jacobian_cuda, jacobian) <= 1e-9  # steep decisions
     if name == "sc":
         noise = {"initial": rng.normal(0, 1, (2, 2, 3, 4)), "noise": rng.normal(0, 1, (2, 2, 3, 74, 4))}
         given, on_cuda = (circuit.statistics(z, noise=noise, device=device) for device in ("cpu", "cuda"))

@@ -159,7 +159,7 @@ def phase_source(name, graph, values, directions, constants, row_of, n_drive, la
 
 def compiled(source, name):
     """The functions of a source as `block_function`s, by name."""
-    namespace = dict(_NAMESPACE)
+    namespace = _NAMESPACE | {"__name__": __name__}
     exec(compile(source, f"<numepi.Dynamics {name}>", "exec"), namespace)
     return {key: block_function(named(namespace[key], name)) for key in ("start", "advance", "observe", "finish")}
 

@@ -148,7 +148,7 @@ class Graph:
     def matmul(self, a, b):
         """Matrix product as NumPy's, of one or two axes each."""
         shapes = self.shape(a), self.shape(b)
-        result = np.matmul(np.empty(shapes[0]), np.empty(shapes[1])).shape
+        result = np.matmul(np.zeros(shapes[0]), np.zeros(shapes[1])).shape
         if self.value(a) is not None and self.value(b) is not None:
             return self.constant(self.value(a) @ self.value(b))
         return self.add("matmul", (a, b), None, result)

@@ -11,6 +11,7 @@ import numba
 import numpy as np
 from numba import cuda
 
+from numepi.kernels.compile import scalar
 from numepi.kernels.random import normals_from_words, philox4x32
 from numepi.simulation import program_kernels
 from numepi.simulation.cuda.device_functions import device_function, inlined
@@ -30,13 +31,18 @@ def _average():
 
 def _drawing(numbers_from_words, first, last, at, real):
     """Device function that fills rows of a buffer with the numbers of blocks ``first`` ... ``last`` - 1."""
-    numbers_from_words, words = device_function(numbers_from_words), device_function(philox4x32)
     like = real(0)
+
+    @scalar
+    def block_of_four(parameter, trial, step, block, key0, key1):
+        w0, w1, w2, w3 = philox4x32(parameter, trial, step, block, key0, key1)
+        return numbers_from_words(w0, w1, w2, w3, like)
+
+    numbers = device_function(block_of_four)
 
     def draw(buffer, parameter, trial, step, key0, key1):
         for block in range(first, last):
-            w0, w1, w2, w3 = words(parameter, trial, step, block, key0, key1)
-            n0, n1, n2, n3 = numbers_from_words(w0, w1, w2, w3, like)
+            n0, n1, n2, n3 = numbers(parameter, trial, step, block, key0, key1)
             place = at + 4 * block
             buffer[place] = n0
             buffer[place + 1] = n1
@@ -53,7 +59,7 @@ def program_kernel(program, real, with_tangents, given):
     ``results`` (k (1 + D) or k, simulations).
     """
     variant = program.tangents if with_tangents else program.values
-    layout, size, scalar = variant.layout, variant.layout.size, numba.from_dtype(np.dtype(real))
+    layout, size, element = variant.layout, variant.layout.size, numba.from_dtype(np.dtype(real))
     start, advance, observe, finish = (
         device_function(variant.functions[name], takes_arrays=True)
         for name in ("start", "advance", "observe", "finish")
@@ -76,7 +82,7 @@ def program_kernel(program, real, with_tangents, given):
         row = pair // n_tasks
         task = pair - row * n_tasks
         index, counter = run.first_index + row, trial * n_tasks + task
-        buffer = cuda.local.array(size, scalar)
+        buffer = cuda.local.array(size, element)
         for i in range(size):
             buffer[i] = 0
         for p in range(n_parameters):
