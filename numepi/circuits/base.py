@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from numepi.annotations import Seed
-from numepi.arguments import check_array, check_choice, check_count, check_mapping, real_array
+from numepi.arguments import check_choice, check_count, check_mapping, real_array
 from numepi.circuits.definition import Checked, constructor_arguments
 from numepi.random_streams import stream_key
 from numepi.support import Support
@@ -216,7 +216,7 @@ class Circuit(metaclass=Checked):
         noise = check_mapping("noise", noise, f"give a dict of the arrays {', '.join(self.noise_names) or '(none)'}")
         if set(noise) != set(self.noise_names):
             raise ValueError(f"noise has the arrays {sorted(map(str, noise))}: expected {sorted(self.noise_names)}")
-        noise = {name: check_array(f"noise[{name!r}]", value, None) for name, value in noise.items()}
+        noise = {name: real_array(f"noise[{name!r}]", value) for name, value in noise.items()}
         for name, value in noise.items():
             if value.shape[:1] != (n,):
                 raise ValueError(f"noise[{name!r}] has shape {value.shape}: its first axis must be the {n} rows of z")

@@ -188,6 +188,8 @@ def _best_differences(circuit, z, seed, f, jacobian, steps, unit, tolerance):
         if len(steps) > 1:
             uncertainty = np.maximum(uncertainty, np.abs(now - before))
         uncertainty = np.where(np.isnan(uncertainty), np.inf, uncertainty)
+        if step == _STEPS[0]:  # so wide that what stays the same to the bit does not depend on the parameter
+            uncertainty[(now == 0) & (jacobian == 0)] = 0.0
         better = np.isfinite(now) & ((uncertainty < least) | np.isnan(best))
         best, least = np.where(better, now, best), np.where(better, uncertainty, least)
         before = now
