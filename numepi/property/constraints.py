@@ -188,16 +188,33 @@ class Constraints:
     def derivative(self, f: np.ndarray) -> np.ndarray:
         """dT/df at statistics ``f`` (n, k): (n, m, k)."""
         f = self._check(f)
-        centred = f - self._centre
         out = np.zeros((len(f), len(self), f.shape[1]))
+        out[:, : len(self._powers)] = self._monomial_derivative(f)
+        for row, (moment, columns) in enumerate(self._functions, start=len(self._powers)):
+            out[:, row, columns] = _user_derivative(moment, f[:, columns])
+        return out
+
+    def _monomial_derivative(self, f):
+        centred = f - self._centre
+        out = np.zeros((len(f), len(self._powers), f.shape[1]))
         for row, power in enumerate(self._powers):
             for j in np.flatnonzero(power):
                 lowered = power.copy()
                 lowered[j] -= 1
                 out[:, row, j] = power[j] * np.prod(centred**lowered, axis=1)
-        for row, (moment, columns) in enumerate(self._functions, start=len(self._powers)):
-            out[:, row, columns] = _user_derivative(moment, f[:, columns])
         return out
+
+    def remainder(self, f: np.ndarray, about: np.ndarray) -> np.ndarray:
+        """What T(f) is beyond its value at ``about`` and, for moments, the linear part of the way: (n, m).
+
+        With ``about`` = E[f | z] its conditional mean is what the noise in f adds to E[T | z] beyond T(E[f | z]): for a
+        variance the square of the noise alone, whose mean takes fewer rows to learn than that of T itself.
+        """
+        f, about = self._check(f), self._check(about)
+        remainder = self.sufficient_statistics(f) - self.sufficient_statistics(about)
+        linear = np.einsum("nmk,nk->nm", self._monomial_derivative(about), f - about)
+        remainder[:, : len(self._powers)] -= linear
+        return remainder
 
     def pullback(self, f: np.ndarray, jacobian: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Gradient in z of sum_i weights_i T_i(f(z)) for one sample per row.

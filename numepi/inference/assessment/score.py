@@ -8,10 +8,10 @@ from scipy import stats
 from numepi.inference.assessment.convergence import null_p_values
 from numepi.inference.problem import Stream
 
-__all__ = ["Score", "passes_apart", "score", "working_entropy"]
+__all__ = ["N_TESTS", "Score", "passes_apart", "score", "working_entropy"]
 
 _BLOCK = 1000
-_N_TESTS = 200  # means in the paper's test, each over n / 200 draws
+N_TESTS = 200  # means in the paper's test, each over n / 200 draws
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ def score(problem, flow, theta, n=20_000):
         f, T = np.full((2, f.shape[1]), np.nan), np.full((2, T.shape[1]), np.nan)
     mean = f.mean(axis=0)
     targets = problem.constraints.prop.mean
-    share = max(1, len(T) // _N_TESTS)
-    groups = (T - problem.constraints.target)[: share * _N_TESTS].reshape(-1, share, T.shape[1])
+    share = max(1, len(T) // N_TESTS)
+    groups = (T - problem.constraints.target)[: share * N_TESTS].reshape(-1, share, T.shape[1])
     centre = np.array([m if target is None else target for m, target in zip(mean, targets)])
     spread = T.std(axis=0, ddof=1)
     return Score(
