@@ -17,9 +17,10 @@ __all__ = ["assemble", "tables"]
 
 # More lines take more than about ten seconds to compile (6 to 8 ms each: benchmarks/bench_dynamics.py).
 _UNROLLED_LINES = 1500
-# Wide blocks spread the loops' overhead, but a block's buffer must stay in the first cache beside what else is read: as
-# measured for V1 (12 kB, 32 lanes) and STG (14 kB, 16 lanes: 1.25 times faster than 32).
-_LANES, _BUFFER = (32, 16), 12 * 1024
+# Wide blocks spread the loops' overhead, but a block's buffer must stay in the first cache beside what else is read:
+# V1 (12.5 kB) takes 1.00 of the hand-written circuit's time with 32 lanes and 1.11 with 16; STG's (16.9 kB) differ by
+# less than the noise of the measurement, and the hand-written one has 16 (benchmarks/bench_dynamics.py).
+_LANES, _BUFFER = (32, 16), 14 * 1024
 
 
 def _lanes(build):
