@@ -1,12 +1,15 @@
 """What defines a function or an object of the user's, as plain values that a file can hold and compare.
 
-A function is its qualified name, its code, the values that it closes over, and its defaults; a partial application is
-the function and its arguments; a callable object is its class and its attributes.  Two that differ in any of these are
+A function is its qualified name, its code, its defaults, and the values that it closes over or reads as its module's
+globals; a partial application is the function and its arguments; a callable object is its class, with what that
+inherits, and its attributes.  Two that differ in any of these are
 two, though their names are the same.  Where it cannot be told (a closure over a file handle, say), the answer says so.
 """
 
+import dis
 import functools
 import hashlib
+import os
 import sys
 import types
 
@@ -17,6 +20,8 @@ from numepi.archive import plain
 __all__ = ["CANNOT_TELL", "circuit_class", "described", "differences", "identity"]
 
 CANNOT_TELL = "cannot be told"
+_CONTAINERS = (dict, list, tuple, set, frozenset)
+_HEAP_TYPE = 1 << 9  # CPython's Py_TPFLAGS_HEAPTYPE: of classes that are made when a module runs
 _PYTHON = f"{sys.implementation.name}-{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -53,9 +58,8 @@ def described(value):
 
 def circuit_class(circuit):
     """What tells the class of a circuit from others: its name, and its code where it is not numepi's own."""
-    own = [c for c in type(circuit).__mro__ if c.__module__.split(".")[0] not in ("numepi", "builtins")]
-    out = {"name": _name(type(circuit))}
-    return out | {"code": _hash([_class_code(c) for c in own])} if own else out
+    cls = type(circuit)
+    return {"name": _name(cls)} if cls.__module__.split(".")[0] == "numepi" else _of_class(cls, ())
 
 
 def differences(stored, wanted, place, prefix=""):
@@ -98,7 +102,7 @@ def _same(key, a, b):
         return a == b or a.split(":")[0] != b.split(":")[0]
     if key == "name" and isinstance(a, str) and isinstance(b, str) and "__main__" in (a.split(":")[0], b.split(":")[0]):
         return a.split(":")[-1] == b.split(":")[-1]
-    return a == b
+    return a == b or repr(a) == repr(b)  # NaN is the same NaN
 
 
 def _of_callable(function, seen):
@@ -111,39 +115,134 @@ def _of_callable(function, seen):
             "arguments": _value([*function.args, function.keywords], seen),
         }
     function = getattr(function, "py_func", function)  # compiled by numba
-    out = {"name": _name(function)}
     if isinstance(function, types.MethodType):
-        return out | {
-            "code": _hash(_code(function.__func__.__code__, function.__doc__)),
-            "attributes": _value(function.__self__, seen),
-        }
+        return _of_function(function.__func__, seen) | {"attributes": _value(function.__self__, seen)}
     if isinstance(function, types.FunctionType):
-        cells = zip(function.__code__.co_freevars, function.__closure__ or ())
-        closure = {name: _value(_content(cell), seen) for name, cell in cells}
-        defaults = _value([list(function.__defaults__ or ()), function.__kwdefaults__ or {}], seen)
-        return out | {
-            "code": _hash(_code(function.__code__, function.__doc__)),
-            "closure": closure,
-            "defaults": defaults,
-        }
-    if isinstance(function, (types.BuiltinFunctionType, np.ufunc, type)):
+        return _of_function(function, seen)
+    if isinstance(function, type):
+        return _of_class(function, seen)
+    out = {"name": _name(function)}
+    if isinstance(function, (types.BuiltinFunctionType, np.ufunc)):
         return out
     held = _of_object(function, seen)
     return out | (held if isinstance(held, dict) else {"attributes": held})
 
 
+def _of_function(function, seen):
+    """A Python function: its code, and the values that it takes from elsewhere."""
+    cells = zip(function.__code__.co_freevars, function.__closure__ or ())
+    return {
+        "name": _name(function),
+        "code": _hash(_code(function.__code__, function.__doc__)),
+        "closure": {name: _value(_content(cell), seen) for name, cell in cells},
+        "defaults": _value([list(function.__defaults__ or ()), function.__kwdefaults__ or {}], seen),
+    } | _globals(function, seen)
+
+
+def _globals(function, seen):
+    """The module's own names that a function of the user's reads: ``{"globals": {name: value}}``, if there are any.
+
+    What it assigns itself is its state; other modules and what is installed are known by their names.
+    """
+    if _is_installed(function.__module__):
+        return {}
+    read, assigned = _global_names(function.__code__)
+    found = {name: function.__globals__[name] for name in sorted(read - assigned) if name in function.__globals__}
+    values = {name: _global_value(value, seen) for name, value in found.items()}
+    return {"globals": values} if values else {}
+
+
+def _global_value(value, seen):
+    known = isinstance(value, (type, types.FunctionType)) and _is_installed(value.__module__)
+    return _name(value) if known and not getattr(value, "__closure__", None) else _value(value, seen)
+
+
+@functools.cache
+def _is_installed(module):
+    """Whether a module comes with Python or from a package that was installed, rather than from the user."""
+    root = (module or "builtins").split(".")[0]
+    if root in sys.stdlib_module_names and root != "__main__":
+        return True
+    directories = os.path.normpath(getattr(sys.modules.get(root), "__file__", None) or "").split(os.sep)
+    return root == "numepi" or not {"site-packages", "dist-packages"}.isdisjoint(directories)
+
+
+def _global_names(code):
+    """The global names that a code object and those in it read, and those that they assign."""
+    read, assigned = set(), set()
+    for step in dis.get_instructions(code):
+        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            read.add(step.argval)
+        elif step.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
+            assigned.add(step.argval)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            inner_read, inner_assigned = _global_names(constant)
+            read, assigned = read | inner_read, assigned | inner_assigned
+    return read, assigned
+
+
 def _of_object(value, seen):
-    seen = (*seen, id(value))
-    if not hasattr(value, "__dict__") or type(value).__module__.split(".")[0] in ("builtins", "_io", "socket"):
+    if _holds_what_cannot_be_seen(type(value)):
         return _unknown_value(value)
-    attributes = {name: _value(v, seen) for name, v in sorted(vars(value).items())}
-    return {"name": _name(type(value)), "code": _hash(_class_code(type(value))), "attributes": attributes}
+    seen = (*seen, id(value))
+    slots = [name for c in type(value).__mro__ for name in _slots(c) if hasattr(value, name)]
+    attributes = getattr(value, "__dict__", {}) | {name: getattr(value, name) for name in slots}
+    out = {"attributes": {name: _value(v, seen) for name, v in sorted(attributes.items())}}
+    if isinstance(value, _CONTAINERS):
+        out["content"] = _value(dict(value) if isinstance(value, dict) else list(value), seen)
+    return _of_class(type(value), seen) | out
+
+
+def _slots(cls):
+    """The attributes that a class keeps outside of ``__dict__``, by the names that find them."""
+    names = vars(cls).get("__slots__", ())
+    names = [names] if isinstance(names, str) else names
+    private = cls.__name__.lstrip("_")
+    return [
+        f"_{private}{name}" if name.startswith("__") and not name.endswith("__") else name
+        for name in names
+        if name not in ("__dict__", "__weakref__")
+    ]
+
+
+def _holds_what_cannot_be_seen(cls):
+    """Whether a class is written in C, or a subclass of such a one: what it keeps is no attribute."""
+    written_in_c = [c for c in cls.__mro__ if not c.__flags__ & _HEAP_TYPE and c is not object]
+    return (
+        not set(written_in_c) <= {*_CONTAINERS, types.SimpleNamespace}
+        or cls is object
+        or cls.__module__ in ("_io", "socket")
+    )
+
+
+def _of_class(cls, seen):
+    """A class: the code of its methods and those it inherits, what these take from elsewhere, and its attributes."""
+    if _is_installed(cls.__module__):
+        return {"name": _name(cls), "code": _hash(_class_code(cls))}
+    seen = (*seen, id(cls))
+    classes = [c for c in cls.__mro__ if not _is_installed(c.__module__)]
+    members = {name: member for c in reversed(classes) for name, member in vars(c).items()}
+    held = {name: _member(name, member, seen) for name, member in sorted(members.items())}
+    out = {"name": _name(cls), "code": _hash([_class_code(c) for c in classes])}
+    return out | {"members": {name: value for name, value in held.items() if value}}
+
+
+def _member(name, member, seen):
+    """What of a class's member `_class_code` does not say: what a method takes from elsewhere, an array, an object."""
+    function = _function_of(member)
+    if isinstance(function, types.FunctionType):
+        return {k: v for k, v in _of_function(function, seen).items() if k in ("closure", "defaults", "globals")}
+    held = callable(member) or hasattr(member, "description") or isinstance(member, (np.ndarray, *_CONTAINERS))
+    return {"value": _value(member, seen)} if held and not name.startswith("__") else {}
 
 
 def _value(value, seen):
     """A value that a function holds, in JSON's types; ``seen`` are the objects on the way to it."""
     if id(value) in seen:
         return "itself"
+    if isinstance(value, np.ma.MaskedArray):
+        return [_value(np.asarray(value.filled()), seen), _value(np.ma.getmaskarray(value), seen)]
     if isinstance(value, np.ndarray) and value.dtype.kind in "biufcSU":
         return (
             f"array {value.dtype}{value.shape}:{hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()[:16]}"
@@ -156,7 +255,7 @@ def _value(value, seen):
         return repr(value)
     if isinstance(value, types.ModuleType):
         return value.__name__
-    if isinstance(value, (dict, list, tuple, set, frozenset)):
+    if isinstance(value, _CONTAINERS):
         seen = (*seen, id(value))
     if isinstance(value, dict):
         return {str(k): _value(v, seen) for k, v in value.items()}
@@ -195,12 +294,21 @@ def _class_code(cls):
     """The code of a class's methods and its plain attributes."""
     out = []
     for name, member in sorted(vars(cls).items()):
-        function = getattr(member, "__func__", getattr(member, "fget", member))
+        function = _function_of(member)
         if isinstance(function, types.FunctionType):
             out.append([name, _code(function.__code__, function.__doc__)])
         elif isinstance(member, (bool, int, float, str, tuple)) and not name.startswith("__"):
             out.append([name, repr(member)])
     return out
+
+
+def _function_of(member):
+    """The function behind a class's member: a method's, a property's, or that of a value which is computed once."""
+    for name in ("__func__", "fget", "func", "py_func"):
+        if name == "func" and not isinstance(member, functools.cached_property):
+            continue
+        member = getattr(member, name, member)
+    return member
 
 
 def _hash(content):

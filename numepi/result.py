@@ -14,7 +14,7 @@ import numpy as np
 
 from numepi.annotations import PathLike, Seed
 from numepi.archive import check_writable, qualified_name, write_archive
-from numepi.arguments import check_count
+from numepi.arguments import check_count, check_flag
 from numepi.property import EmergentProperty
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ __all__ = ["ARRAYS", "SCALARS", "Result", "Services"]
 
 _FEW_PROPOSALS = 0.1  # effective share of those behind corrected samples
 _LEAST_SCORED = 1000  # draws: the paper's test takes 200 means
+_SIGMAS = 3.0  # standard errors by which the entropy lies above a bound
 _MANY_FAIL = 0.01  # share of failing draws that is warned of
 
 
@@ -154,6 +155,8 @@ class Result:
             If ``corrected`` or ``valid_only`` and the result was loaded without its circuit (or prior), or if
             ``valid_only`` and next to no draw works.
         """
+        for name, value in (("corrected", corrected), ("valid_only", valid_only)):
+            check_flag(name, value)
         if corrected:
             z, efficiency = self.sample_corrected(n, rng=rng)
             if efficiency < _FEW_PROPOSALS:
@@ -259,7 +262,18 @@ class Result:
             lines = [f"{lines[0]} (of the draws that work)", share]
         if self.configuration["prior"] is not None:
             lines.append(f"entropy relative to the prior {-self.relative_entropy:.3f} nats")
-        return [*lines, certificate]
+        return [*lines, certificate, *self._beyond_the_bound()]
+
+    def _beyond_the_bound(self):
+        """Why the entropy may lie above what the certificate calls its bound, where it does."""
+        if self.certificate is None or not self.certificate.bounds:
+            return []
+        error = np.hypot(self.entropy_stderr, self.certificate.entropy_bound_stderr)
+        if -self.relative_entropy - self.certificate.entropy_bound <= _SIGMAS * error:
+            return []
+        return [
+            "(the bound is that of distributions with exactly these targets; this one, which misses them, is above it)"
+        ]
 
     def _has_entropy(self):
         return np.isfinite(self.entropy) and (self.certificate is None or self.certificate.invertible)

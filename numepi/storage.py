@@ -144,7 +144,7 @@ def _compare(configuration, circuit, prior, functions):
     }
     given = described(given)
     found = differences({name: configuration[name] for name in given}, given, "in the file")
-    unclear = [each for each in found if CANNOT_TELL in each]
+    unclear = [each for each in found if f"which {CANNOT_TELL}" in each]
     if len(found) > len(unclear):
         raise ValueError(f"not what the result was made with: {'; '.join(e for e in found if e not in unclear)}")
     if unclear:

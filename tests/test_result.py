@@ -165,6 +165,29 @@ def test_only_draws_that_work(failing):
         dataclasses.replace(failing, circuit=dead).sample(3, valid_only=True)
 
 
+def test_flags_are_true_or_false(result):
+    for argument in ("corrected", "valid_only"):
+        with pytest.raises(TypeError, match=f"{argument} = 'no': give True or False"):
+            result.sample(3, **{argument: "no"})
+
+
+def test_an_entropy_above_the_bound_is_explained(result):
+    said = "the bound is that of distributions with exactly these targets"
+    bound = {"entropy_bound": result.entropy - 1.0, "entropy_bound_stderr": 0.01, "kl_stderr": 0.01, "optimal": True}
+    bound |= {"round_trip": 0.0, "kl": 1.0, "score_kl": 1.0, "score_kl_stderr": 0.01, "ess": 9000.0}
+    above = dataclasses.replace(result, certificate=dataclasses.replace(result.certificate, **bound))
+    assert said in above.summary()
+    for change in ({"entropy_bound": result.entropy + 1.0}, {"optimal": False}):
+        certificate = dataclasses.replace(above.certificate, **change)
+        assert said not in dataclasses.replace(above, certificate=certificate).summary()
+
+
+def test_a_prior_is_refused_where_there_was_none(result, tmp_path):
+    result.save(tmp_path / "r.npz")
+    with pytest.raises(ValueError, match=r"prior is .* here and None in the file"):
+        ne.load(tmp_path / "r.npz", functions=result.property.functions, prior=np.random.default_rng(0))
+
+
 def test_numbers_that_mean_nothing_are_not_printed(result):
     collapsed = dataclasses.replace(result, certificate=dataclasses.replace(result.certificate, round_trip=2e6))
     assert "entropy unknown: the flow is not invertible" in collapsed.summary() and "entropy unknown" in repr(collapsed)

@@ -54,6 +54,8 @@ def unit(vectors: ArrayLike) -> np.ndarray:
         If one has length zero or is not finite.
     """
     vectors = real_array("a direction", vectors)
+    if vectors.ndim == 0:
+        raise ValueError(f"a direction = {vectors}: give vectors (..., D)")
     norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
     if not (np.isfinite(norms).all() and (norms > 0).all()):
         raise ValueError("a direction has length zero or is not finite: give vectors that point somewhere")

@@ -98,7 +98,7 @@ class FunctionCircuit(Circuit):
         self.differentiable, self.name, self.version = (
             differentiable,
             check_text("name", name),
-            version,
+            None if version is None else check_text("version", version),
         )
         self.parameter_names = (
             _numbered("z", support.dim)
@@ -135,7 +135,7 @@ class FunctionCircuit(Circuit):
     def _indices(self, names):
         if isinstance(names, str) or not isinstance(names, Iterable):
             raise TypeError(f"sign_symmetries has {names!r}: give sets of names, such as [({names!r},)]")
-        return tuple(check_indices("sign_symmetries", each, self.parameter_names) for each in names)
+        return check_indices("sign_symmetries", tuple(names), self.parameter_names)
 
     def __repr__(self):
         return f"FunctionCircuit({_qualified_name(self.function)}, {self.support!r})"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from numepi.arguments import check_instance
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -15,6 +17,9 @@ BAND = "0.85"
 
 def tidy(ax: Axes) -> Any:
     """Remove the frame lines that carry no information."""
+    from matplotlib.axes import Axes
+
+    check_instance("ax", ax, Axes, "give the axes of a figure")
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(labelsize=8)
     return ax

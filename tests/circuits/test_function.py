@@ -140,3 +140,7 @@ def test_sign_symmetries_by_name():
         ne.circuits.FunctionCircuit(polar, SUPPORT, sign_symmetries=[("d",)])
     with pytest.raises(TypeError, match=r"give sets of names, such as \[\('a',\)\]"):
         ne.circuits.FunctionCircuit(polar, SUPPORT, parameter_names=["a", "b", "c"], sign_symmetries=("a", "b"))
+    with pytest.raises(ValueError, match="has 'z1' twice"):
+        ne.circuits.FunctionCircuit(polar, SUPPORT, sign_symmetries=[("z1", "z1")])
+    with pytest.raises(ValueError, match="sign_symmetries is empty"):
+        ne.circuits.FunctionCircuit(polar, SUPPORT, sign_symmetries=[()])

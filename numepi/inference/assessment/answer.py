@@ -44,7 +44,7 @@ def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1):
     if certified:
         certificate = _certificate(problem, flow, theta, start, final, result.multipliers, replicates)
     infeasible = None
-    if not met and ended["status"] in ("finished", "failed"):
+    if not met and ended["status"] in ("finished", "failed", "budget"):
         infeasible = noise_exceeds_target(problem, flow, theta, start, final)
     account = {name: getattr(result, name) for name in _COUNTS}
     outcome = Outcome(ended["status"], ended["detail"], result.elapsed)

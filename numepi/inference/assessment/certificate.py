@@ -67,9 +67,10 @@ class Certificate:
         The same KL from the score, by D(eta) - H(q) - eta . (E_q[T] - mu_opt): other draws, and the densities of the
         sampling pass.  NaN where there was no score.
     noise_bias : float
-        Nats by which KL or bound change where only half of the simulations of each parameter are used: more than what
-        noise in the statistics leaves after its correction, which falls with their number at least as fast as 1 / R.
-        Part of both standard errors.
+        Nats by which KL or bound change where only half of the simulations of each parameter are used: more than noise
+        leaves after its correction, which falls with their number at least as fast as 1 / R; in both standard errors.
+    with_prior : bool
+        Whether the bound is that of the entropy relative to a prior.
     """
 
     kl: float
@@ -86,6 +87,7 @@ class Certificate:
     score_kl: float = np.nan
     score_kl_stderr: float = np.nan
     noise_bias: float = 0.0
+    with_prior: bool = False
 
     @property
     def invertible(self) -> bool:
@@ -103,8 +105,7 @@ class Certificate:
             )
         if self.kl < -_SIGMAS * self.kl_stderr - _SLACK:
             found.append(f"the KL divergence comes out negative ({self.kl:.2f} +- {self.kl_stderr:.2g} nats)")
-        error = np.hypot(self.kl_stderr, self.score_kl_stderr)
-        if abs(self.kl - self.score_kl) > _SIGMAS * error + _SLACK:
+        if abs(self.kl - self.score_kl) > _SIGMAS * np.hypot(self.kl_stderr, self.score_kl_stderr) + _SLACK:
             found.append(
                 f"the KL divergence ({self.kl:.2f} nats) contradicts the bound less the entropy of the scored draws "
                 f"({self.score_kl:.2f} nats)"
@@ -136,6 +137,11 @@ class Certificate:
         return tuple(found)
 
     @property
+    def bounds(self) -> bool:
+        """Whether ``entropy_bound`` means anything: no test failed, at optimal multipliers, with a known error."""
+        return not self.failures and self.optimal and not self._vague
+
+    @property
     def _vague(self):
         return not self.kl_stderr <= max(_VAGUE, _VAGUE * self.kl)
 
@@ -155,12 +161,14 @@ class Certificate:
 
     def __str__(self):
         if self.failures:
-            return f"no certificate: {'; '.join(self.failures)}"
-        if not self.optimal or self._vague:
+            # Where densities mean nothing, no number that is made of them does.
+            return f"no certificate: {'; '.join(self.failures if self.invertible else self.failures[:1])}"
+        if not self.bounds:
             return f"the KL to the maximum-entropy solution is unknown: {'; '.join(self.doubts)}"
+        bounded = "entropy relative to the prior" if self.with_prior else "entropy"
         text = (
             f"KL to the maximum-entropy solution {self.kl:.3f} +- {self.kl_stderr:.3f} nats; "
-            f"entropy is at most {self.entropy_bound:.3f} +- {self.entropy_bound_stderr:.3f}"
+            f"{bounded} is at most {self.entropy_bound:.3f} +- {self.entropy_bound_stderr:.3f}"
         )
         return text if self.reliable else f"{text}; NOT RELIABLE: {'; '.join(self.doubts)}"
 
@@ -226,6 +234,7 @@ def certify(
         score_kl=score_kl,
         score_kl_stderr=score_kl_stderr,
         noise_bias=noise_bias,
+        with_prior=problem.prior is not None,
     )
 
 
@@ -262,8 +271,7 @@ def _by_score(problem, multipliers, bound, score):
     if score is None:
         return np.nan, np.nan
     gap = score.constraint - problem.constraints.target
-    # The errors of entropy and moments add up at the worst.
-    stderr = score.entropy_stderr + np.abs(multipliers) @ score.constraint_stderr
+    stderr = score.entropy_stderr + np.abs(multipliers) @ score.constraint_stderr  # errors add up at the worst
     return float(bound + score.relative_entropy - multipliers @ gap), float(stderr)
 
 
@@ -328,9 +336,8 @@ def pareto_k(weights: np.ndarray) -> float:
     size = int(min(len(weights) / 5, 3 * np.sqrt(len(weights))))
     tail = weights[-size:] - weights[-size - 1]
     tail = tail[tail > 0]
-    if len(tail) < 5:
+    if (n := len(tail)) < 5:
         return -np.inf  # equal weights have no tail
-    n = len(tail)
     grid = 30 + int(np.sqrt(n))
     prior = 3.0
     quartile = tail[int(n / 4 + 0.5) - 1]

@@ -138,6 +138,16 @@ def test_a_certificate_can_fail(changes, sentence):
     assert not failed.reliable and str(failed).startswith("no certificate: ") and "at most" not in str(failed)
 
 
+def test_a_flow_that_is_not_invertible_has_no_other_numbers():
+    text = str(replace(GOOD, round_trip=2e6, kl=-5e10, score_kl=1e12))
+    assert "not invertible in its precision" in text and "KL" not in text
+
+
+def test_the_bound_says_what_it_is_relative_to():
+    assert "; entropy is at most 1.000" in str(GOOD)
+    assert "; entropy relative to the prior is at most 1.000" in str(replace(GOOD, with_prior=True))
+
+
 def test_small_contradictions_within_the_error_are_none():
     assert not replace(GOOD, kl=-0.02, score_kl=-0.02).failures
     assert not replace(GOOD, kl=0.5, score_kl=0.3, score_kl_stderr=0.06).failures  # 3.3 errors less the slack
