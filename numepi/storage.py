@@ -97,7 +97,6 @@ def _rebuilt(metadata, arrays, functions, circuit, prior, flow):
                 f"circuit has {name} {getattr(circuit, name)}, the stored one {values[name]}: give that one"
             )
     prop = EmergentProperty.from_description(metadata["property"], functions)
-    certificate = metadata["certificate"]
     _compare(metadata["configuration"], circuit, prior, functions)
     return Result(
         distribution=FlowDistribution(
@@ -105,7 +104,7 @@ def _rebuilt(metadata, arrays, functions, circuit, prior, flow):
         ),
         property=prop,
         configuration=metadata["configuration"],
-        certificate=None if certificate is None else Certificate.from_description(certificate),
+        certificate=_certificate(metadata["certificate"]),
         circuit=circuit,
         prior=prior,
         history={k.removeprefix("history_"): v for k, v in arrays.items() if k.startswith("history_")},
@@ -119,6 +118,16 @@ def _check_values(values):
     for name in _NUMBERS:
         if isinstance(values[name], bool) or not isinstance(values[name], (int, float)):
             raise TypeError(f"{name} = {shown(values[name])} is no number")
+    for name, kind in (("success", bool), ("status", str), ("message", str), ("ended", dict)):
+        if not isinstance(values[name], kind):
+            raise TypeError(f"{name} = {shown(values[name])} is no {kind.__name__}")
+    for name in ("constraint_names", "constraint_tolerance_source", "failure_reports"):
+        if not all(isinstance(each, str) for each in values[name]):
+            raise TypeError(f"{name} = {shown(values[name])} holds what is no string")
+    if len(values["constraint_tolerance_source"]) != len(values["constraint_names"]):
+        raise TypeError("constraint_tolerance_source has not one entry for each constraint")
+    if len(values["failing_interval"]) != 2 or not _are(values["failing_interval"], (int, float)):
+        raise TypeError(f"failing_interval = {shown(values['failing_interval'])} is no pair of numbers")
     statistics, moments = len(values["statistic_names"]), len(values["constraint_names"])
     for name in ARRAYS:
         array = values[name]
@@ -128,6 +137,21 @@ def _check_values(values):
             good = array.shape == (statistics if name.startswith("statistic_") else moments,)
         if not good or array.dtype.kind not in "fi":
             raise TypeError(f"{name} is an array of {array.dtype} of shape {array.shape}")
+
+
+def _are(values, kind):
+    return all(isinstance(v, kind) and (kind is bool or not isinstance(v, bool)) for v in values)
+
+
+def _certificate(description):
+    """The stored certificate, or None; TypeError where it holds what is no number."""
+    if description is None:
+        return None
+    for name, value in description.items():
+        kind = bool if name in ("optimal", "with_prior") else (int, float)
+        if not _are(value if name == "multipliers" else (value,), kind):
+            raise TypeError(f"the certificate's {name} is {shown(value)}")
+    return Certificate.from_description(description)
 
 
 def _compare(configuration, circuit, prior, functions):

@@ -113,7 +113,8 @@ def brute_force(
 
 def _accepted(accept, f):
     """Which rows of ``f`` (n, k) the user's function accepts, as (n,) bool."""
-    answer = np.asarray(accept(f))
+    answer = accept(f)
+    answer = answer.filled(False) if np.ma.isMaskedArray(answer) else np.asarray(answer)
     if answer.dtype != bool or answer.shape != (len(f),):
         raise TypeError(f"accept returned {answer.dtype} of shape {answer.shape}: expected bool of shape ({len(f)},)")
     return answer

@@ -241,7 +241,7 @@ def _lacking(value, protocol):
 def _check_statistics(problem):
     """Simulate three parameters: what has a wrong shape, type or derivative, or mixes rows, fails before any work."""
     circuit = problem.circuit
-    z = circuit.support.probes(3)
+    z = circuit.support.probes(3)[[1, 2, 0]]  # in no order: what sorts rows must change them
     k, dim = len(circuit.statistic_names), len(circuit.parameter_names)
     answer, n = _probe(circuit.statistics_and_jacobian if problem.with_gradient else circuit.statistics, z, problem)
     f, jacobian = answer if problem.with_gradient else (answer, np.zeros((n, k, dim)))

@@ -14,7 +14,8 @@ __all__ = [
 _NEGLIGIBLE = 1e-3  # share of noise in the variance of T over a distribution
 _LEAST_REPLICATES, _MOST_REPLICATES = 4, 64
 _NOISE_LEFT = 0.1  # variance of the log weights
-_HALF = 8  # simulations of each parameter that choose where noise is least, and as many that measure it there
+_FEW, _MANY = 16, 64  # simulations of each parameter that choose where noise is least, and that measure it there
+_QUIETEST = 20  # parameters where it is least
 
 
 def averaged_statistics(problem, z, purpose, iteration, replicates):
@@ -81,20 +82,26 @@ def replicates_needed(problem, z, purpose, multipliers):
 
 
 def least_noise(problem, z, purpose):
-    """Variance of each statistic given z (k,) where on ``z`` (n, D) it is least, and its standard error (k,).
+    """Variance of each statistic given z where on ``z`` (n, D) it is least: (20, k), a row for each such z, ascending.
 
-    The tenth of the rows with the least noise is chosen by one half of the simulations and measured by the other: the
-    estimate is free of the selection.  NaN where too few rows work.
+    The rows are chosen by a few simulations and measured by fresh ones: the estimates are free of the selection.  NaN
+    where too few rows work.
     """
-    n, k = len(z), len(problem.circuit.statistic_names)
-    draws = np.full((2 * _HALF, n, k), np.nan)
-    for r in range(len(draws)):
-        batch = problem.simulate(z, purpose, 1, first_index=r * n)
+    k = len(problem.circuit.statistic_names)
+    z, draws = _working(problem, z, purpose, 1, _FEW)
+    if len(z) < _QUIETEST:
+        return np.full((_QUIETEST, k), np.nan)
+    chosen = np.unique(np.argsort(draws.var(axis=0), axis=0)[:_QUIETEST])
+    _, draws = _working(problem, z[chosen], purpose, 3, _MANY)
+    variance = np.sort(draws.var(axis=0, ddof=1), axis=0)[:_QUIETEST]
+    return variance if len(variance) == _QUIETEST else np.full((_QUIETEST, k), np.nan)
+
+
+def _working(problem, z, purpose, iteration, replicates):
+    """The rows of ``z`` whose simulations all succeed, and their statistics (replicates, n, k)."""
+    draws = np.full((replicates, len(z), len(problem.circuit.statistic_names)), np.nan)
+    for r in range(replicates):
+        batch = problem.simulate(z, purpose, iteration, first_index=r * len(z))
         draws[r, batch.valid] = batch.f
-    draws = draws[:, np.isfinite(draws).all(axis=(0, 2))]
-    size = draws.shape[1] // 10
-    if size < 2:
-        return np.full(k, np.nan), np.full(k, np.nan)
-    chosen = np.argsort(draws[:_HALF].var(axis=0), axis=0)[:size]
-    variance = np.take_along_axis(draws[_HALF:].var(axis=0, ddof=1), chosen, axis=0)
-    return variance.mean(axis=0), variance.std(axis=0, ddof=1) / np.sqrt(size)
+    valid = np.isfinite(draws).all(axis=(0, 2))
+    return z[valid], draws[:, valid]

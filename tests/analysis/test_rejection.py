@@ -69,3 +69,11 @@ def test_an_open_support_is_refused():
 def test_what_accept_returns_must_be_one_truth_for_each_row(accept):
     with pytest.raises(TypeError, match=r"accept returned .*: expected bool of shape \(2000,\)"):
         brute_force(ne.circuits.LDS(), accept, 5)
+
+
+def test_what_accept_masks_is_not_accepted():
+    def masked(f):
+        return np.ma.array(np.ones(len(f), bool), mask=f[:, 0] > 0.5)
+
+    found = brute_force(circuit(), masked, 50, rng=1, batch_size=300)
+    assert len(found.z) >= 50 and np.all(found.statistics[:, 0] <= 0.5)

@@ -29,7 +29,7 @@ def sentence(deviation, variance=0.5):
 def test_both_numbers_are_named():
     text = sentence(lambda z: np.full(len(z), np.sqrt(0.62)))
     found = re.search(
-        r"infeasible: the noise of 'f' alone has the variance (\S+) \+- (\S+),.*target variance is 0\.5;", text
+        r"infeasible: the noise of 'f' alone has the variance (\S+) \+- (\S+),.*target variance is 0\.5:", text
     )
     variance, stderr = map(float, found.groups())
     assert variance == pytest.approx(0.62, abs=4 * stderr) and stderr < 0.06  # false alarm 6e-5
@@ -40,11 +40,24 @@ def test_both_numbers_are_named():
     [
         lambda z: np.full(len(z), np.sqrt(0.42)),
         lambda z: np.where(z[:, 1] > 2.0, 0.1, 2.0),  # quiet in a sixth of the box
+        lambda z: np.where(z[:, 1] > 2.88, 0.1, 2.0),  # in a fiftieth
+        lambda z: np.where(z[:, 1] > 2.97, 0.1, 2.0),  # in a two-hundredth
+        lambda z: 0.05 + 10 * np.abs(z[:, 1]),  # near a line
         lambda z: np.zeros(len(z)),
     ],
 )
 def test_a_property_that_can_be_met_is_not_called_infeasible(deviation):
     assert sentence(deviation) is None
+
+
+def test_a_run_that_ran_out_of_budget_says_so():
+    circuit = ne.circuits.FunctionCircuit(
+        lambda z, rng: z[:, :1] + rng.standard_normal((len(z), 1)), BOX, statistic_names=("f",), differentiable=False
+    )
+    prop = ne.EmergentProperty(mean=[0.0], variance=[0.5])
+    result = ne.infer(circuit, prop, max_simulations=1, progress=False)
+    assert result.ended["status"] == "budget" and result.status == "failed"
+    assert result.message.startswith("the property is infeasible: the noise of 'f' alone has the variance")
 
 
 def test_without_a_target_variance_there_is_nothing_to_exceed():
