@@ -9,6 +9,7 @@ two, though their names are the same.  Where it cannot be told (a closure over a
 import dis
 import functools
 import hashlib
+import logging
 import os
 import sys
 import types
@@ -263,9 +264,17 @@ def _value(value, seen):
         return [_value(v, seen) for v in value]
     if isinstance(value, (set, frozenset)):
         return sorted(repr(_value(v, seen)) for v in value)
-    if hasattr(value, "description") and not isinstance(value, type):
+    if isinstance(value, logging.Logger):
+        return f"logger {value.name}"  # what it holds is where messages go
+    if _describes_itself(value):
         return plain(value)
     return _of_callable(value, seen) if callable(value) else _of_object(value, seen)
+
+
+def _describes_itself(value):
+    """Whether numepi's ``description`` of an object says all: not where it has functions by their names."""
+    own = type(value).__module__.split(".")[0] == "numepi"
+    return own and isinstance(getattr(value, "description", None), dict)
 
 
 def _unknown_value(value):

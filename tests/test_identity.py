@@ -2,11 +2,13 @@
 
 import functools
 import json
+import logging
 
 import numpy as np
 import pytest
 from scipy.interpolate import CubicSpline
 
+import numepi as ne
 from numepi.circuits import LDS
 from numepi.identity import CANNOT_TELL, circuit_class, described, differences, identity
 
@@ -121,6 +123,13 @@ def _of_global(factor):
     return module
 
 
+class Described:
+    description = "a scale"
+
+    def __init__(self, factor):
+        self.factor = factor
+
+
 class Table(dict):
     def __call__(self, z):
         return self["factor"] * z
@@ -137,6 +146,9 @@ _ELSEWHERE = {
     "slots of a base": lambda v: made(1.0, CubicSpline([0.0, 1.0, 2.0], [0.0, v, 1.0])),
     "a mask": lambda v: made(1.0, np.ma.masked_equal([1.0, 2.0, 3.0], v)),
     "a callable dict": lambda v: Table(factor=v),
+    "a Moment's function": lambda v: made(1.0, ne.Moment("m", made(v), 0.0)),
+    "an object with a description": lambda v: made(1.0, Described(v)),
+    "a support": lambda v: made(1.0, ne.Support([0.0], [v])),
     "a global": lambda v: _of_global(v)["reads"],
     "a global in an inner function": lambda v: _of_global(v)["nested"],
     "a helper beside it": lambda v: _of_global(v)["calls"],
@@ -153,6 +165,15 @@ def test_what_a_function_assigns_is_no_part_of_it():
     one, other = _of_global(2.0), _of_global(2.0)
     one["counts"](1.0)
     assert same(one["counts"], other["counts"])
+
+
+def test_where_messages_go_is_no_part_of_a_function():
+    logger = logging.getLogger("numepi.tests.identity")
+    before = identity(made(1.0, logger))
+    handler = logging.NullHandler()
+    logger.addHandler(handler)
+    assert not differences(before, identity(made(1.0, logger)), "there")
+    logger.removeHandler(handler)
 
 
 def test_nan_is_the_same_nan():
