@@ -8,8 +8,10 @@ than that.  Times are in the units of the model's ``dt``.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
+from numepi.arguments import check_count, check_number, real_array, shown
 from numepi.circuits.dynamics.observers.base import Observer
 from numepi.circuits.dynamics.observers.moments import Moments
 from numepi.circuits.dynamics.observers.samples import (
@@ -66,12 +68,12 @@ def final(of: Observed) -> Observer:
 
 def at(of: Observed, time: float) -> Observer:
     """The value at a time (between samples on a straight line)."""
-    return At(of, float(time))
+    return At(of, check_number("time", time))
 
 
 def time_above(of: Observed, level: float) -> Observer:
     """Time spent above a level."""
-    return TimeAbove(of, float(level))
+    return TimeAbove(of, check_number("level", level))
 
 
 def correlation(of: Observed, other: Observed) -> Observer:
@@ -81,7 +83,7 @@ def correlation(of: Observed, other: Observed) -> Observer:
 
 def lagged_correlation(of: Observed, other: Observed, lag: int) -> Observer:
     """Pearson's correlation of a value with another, ``lag`` samples later."""
-    return Correlation(of, other, int(lag))
+    return Correlation(of, other, check_count("lag", lag, least=0))
 
 
 def synchrony(of: Observed) -> Observer:
@@ -95,12 +97,12 @@ def synchrony(of: Observed) -> Observer:
 
 def band_power(of: Observed, frequencies: Sequence[float]) -> Observer:
     """Mean over ``frequencies`` of the power spectral density |sum (v - mean) exp(-2 pi i f t)|^2 dt / n."""
-    return Power(of, tuple(map(float, frequencies)))
+    return Power(of, _frequencies(frequencies))
 
 
 def spectral_peak(of: Observed, frequencies: Sequence[float]) -> Observer:
     """The one of ``frequencies`` with the greatest power; it has no derivative."""
-    return Power(of, tuple(map(float, frequencies)), peak=True)
+    return Power(of, _frequencies(frequencies), peak=True)
 
 
 def softmax_frequency(of: Observed, frequencies: Sequence[float], slope: float, smoothing: int = 1) -> Observer:
@@ -109,7 +111,9 @@ def softmax_frequency(of: Observed, frequencies: Sequence[float], slope: float, 
     X is the spectrum of the samples, rectified, averaged over ``smoothing`` neighbours and freed of their mean: the
     hub frequency of the paper's STG circuit.
     """
-    return SoftmaxFrequency(of, tuple(map(float, frequencies)), float(slope), int(smoothing))
+    return SoftmaxFrequency(
+        of, _frequencies(frequencies), check_number("slope", slope), check_count("smoothing", smoothing)
+    )
 
 
 def count(event: str) -> Observer:
@@ -144,22 +148,22 @@ def phase(event: str, of: str) -> Observer:
 
 def burst_duration(event: str, gap: float) -> Observer:
     """Mean time from the first to the last event of a burst; a time above ``gap`` without an event ends it."""
-    return Bursts(event, float(gap), "duration")
+    return Bursts(event, check_number("gap", gap, above=0), "duration")
 
 
 def burst_period(event: str, gap: float) -> Observer:
     """Mean time from the beginning of a burst to that of the next."""
-    return Bursts(event, float(gap), "period")
+    return Bursts(event, check_number("gap", gap, above=0), "period")
 
 
 def duty_cycle(event: str, gap: float) -> Observer:
     """Share of time within bursts: duration over period."""
-    return Bursts(event, float(gap), "duty cycle")
+    return Bursts(event, check_number("gap", gap, above=0), "duty cycle")
 
 
 def spikes_per_burst(event: str, gap: float) -> Observer:
     """Mean number of events in a burst; it has no derivative."""
-    return Bursts(event, float(gap), "spikes")
+    return Bursts(event, check_number("gap", gap, above=0), "spikes")
 
 
 def fold(
@@ -177,3 +181,10 @@ def fold(
         ``finish(own, x, z, t)`` -> the statistic, after the last.
     """
     return Fold(dict(start), update, finish)
+
+
+def _frequencies(frequencies):
+    values = real_array("frequencies", frequencies)
+    if values.ndim != 1 or not len(values) or not (values >= 0).all() or not np.isfinite(values).all():
+        raise ValueError(f"frequencies = {shown(frequencies)}: give one or more finite numbers of zero or more")
+    return tuple(values.tolist())

@@ -186,6 +186,7 @@ class Result:
         ValueError
             If the result was loaded without its circuit or its prior.
         """
+        n = check_count("n", n, least=0)
         if self.certificate is None:
             raise ValueError("corrected samples need the certificate's multipliers: take them of result.certify()")
         return self._service("corrected samples").corrected_samples(self, n, rng)

@@ -171,6 +171,12 @@ def test_flags_are_true_or_false(result):
             result.sample(3, **{argument: "no"})
 
 
+def test_corrected_samples_are_a_count(result):
+    for n in (True, 1000.5, "3", -1):
+        with pytest.raises((TypeError, ValueError), match=r"n = .*: give a whole number"):
+            result.sample_corrected(n)
+
+
 def test_an_entropy_above_the_bound_is_explained(result):
     said = "the bound is that of distributions with exactly these targets"
     bound = {"entropy_bound": result.entropy - 1.0, "entropy_bound_stderr": 0.01, "kl_stderr": 0.01, "optimal": True}
