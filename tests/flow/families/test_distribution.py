@@ -23,6 +23,8 @@ def test_samples_are_reproducible_and_carry_their_density(fitted):
     same, log_q = fitted.sample_with_log_prob(1000, rng=3)
     np.testing.assert_array_equal(same, z)
     np.testing.assert_allclose(fitted.log_prob(z), log_q, atol=1e-8)
+    for draw in (fitted.sample, lambda *n: fitted.sample_with_log_prob(*n)[0]):
+        np.testing.assert_array_equal(draw(5), draw(5, 0))  # the seed by default
 
 
 def test_a_generator_moves_on(fitted):
