@@ -21,6 +21,7 @@ __all__ = ["Pool", "divergence", "draw_pool", "fit_steps", "in_single_precision"
 
 _CLIP_RATIO = 3.0  # nats of r about its median: a draw far out in a leak says where to go, not how far
 _CLIP_POLISH = 10.0  # the same next to the target, where leaks are all that is left
+_NOWHERE = 700.0  # nats below the greatest density of a target that count as none
 _LEAK_SHARE = 0.2  # of a step's rows, drawn in proportion to how far q exceeds p there: leaks are rare and cost most
 _GROWTH = 0.7  # nats that log q of a row may gain between renewals of the pool, where it counts: bounds the weights
 _FALL = 2.0  # nats that it may lose in the mean over q of r: a row that falls further is no longer one of the flow's
@@ -89,7 +90,9 @@ def fit_steps(flow, theta, average, adam, pool, rates, batch_size, reverse_weigh
     target = normalised_weights(pool.log_target - pool.log_proposal)
     own = normalised_weights(pool.log_q - pool.log_proposal)
     clip = _CLIP_POLISH if polish else _CLIP_RATIO
-    excess = pool.log_q - pool.log_target
+    # Where the target has no density r is as large as a number may be: differences of infinities are none.
+    log_target = np.maximum(pool.log_target, pool.log_target.max() - _NOWHERE)
+    excess = pool.log_q - log_target
     excess = own * np.clip(np.abs(excess - _weighted_median(excess, own)) - 1.0, 0.0, clip)
     leak_share = _LEAK_SHARE if polish and excess.any() else 0.0
     mixture = 0.5 * (1 - leak_share) * (target + own) + leak_share * excess / max(excess.sum(), np.finfo(float).tiny)
@@ -105,7 +108,7 @@ def fit_steps(flow, theta, average, adam, pool, rates, batch_size, reverse_weigh
         present = share * np.exp(change)
         weights = share * np.exp(np.maximum(change, -_FALL))
         weights /= weights.mean()
-        ratio = log_q - pool.log_target[rows]
+        ratio = log_q - log_target[rows]
         ratio = np.clip(ratio - _weighted_median(ratio, weights), -clip, clip)
         ratio -= np.mean(weights * ratio)
         forward = polish * present - target[rows] / mixture[rows]
