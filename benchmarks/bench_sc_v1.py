@@ -53,11 +53,16 @@ def floor_statistic(state, observed, task, constants):
     return (u0 + u1 + u2 + u3,), ()
 
 
+@scalar
+def floor_readout(state, drive, constants):
+    return state
+
+
 def floor(name, step, n_tasks):
     """The random numbers and transcendental functions of a circuit, in the same driver."""
     return Simulator(
         name=name, n_parameters=4, n_states=4, n_noise=4, n_drive=0, n_readout=4, n_tasks=n_tasks, start=floor_start,
-        step=step, tangent=None, readout=None, statistic=floor_statistic,
+        step=step, tangent=None, readout=floor_readout, statistic=floor_statistic,
     )  # fmt: skip
 
 

@@ -54,9 +54,14 @@ def floor_statistic(state, observed, task, constants):
     return (v0 + v1 + v2 + v3 + v4,), ()
 
 
+@scalar
+def floor_readout(state, drive, constants):
+    return state
+
+
 STG_FLOOR = Simulator(
-    name="stg_floor", n_parameters=2, n_states=5, n_tangents=0, n_noise=5, n_drive=0, n_readout=0, lanes=16,
-    start=floor_start, step=floor_step, tangent=None, readout=None, statistic=floor_statistic,
+    name="stg_floor", n_parameters=2, n_states=5, n_tangents=0, n_noise=5, n_drive=0, n_readout=5, lanes=16,
+    start=floor_start, step=floor_step, tangent=None, readout=floor_readout, statistic=floor_statistic,
 )  # fmt: skip
 
 
