@@ -79,7 +79,13 @@ class Result:
     multipliers : ndarray (m,)
         eta of p(z) ~ p0(z) exp(eta . T(z)).
     n_simulations, n_failed : int
-        Rows simulated for the fit, and how many of them were not finite, with up to five ``failed_examples``.
+        Rows that the circuit was asked for in all, and how many were not finite, with up to five ``failed_examples``.
+    simulation_counts : dict of int
+        Of those rows: "probes" (shapes, derivatives and noise looked at), "fit", "score" and "certificate".  While a
+        surrogate leads, the rows of the fit are score and certificate, too.
+    surrogate : float
+        Share of the variance of eta . T over the answer's own fresh rows that the surrogate of the circuit explained,
+        net of noise; 0 where none led the fit.
     n_raised : int
         How many of those raised an error, with parameters and traceback of up to five in ``failure_reports``.
     n_not_differentiable : int
@@ -134,6 +140,8 @@ class Result:
     statistic_names: tuple[str, ...]
     configuration: dict[str, Any]
     certificate: Certificate | None
+    simulation_counts: dict[str, int]
+    surrogate: float
     history: dict[str, np.ndarray] = field(default_factory=dict)
     circuit: Circuit | None = None
     prior: Prior | None = None
@@ -290,7 +298,8 @@ class Result:
 SCALARS = (
     "success", "status", "message", "ended", "entropy", "entropy_stderr", "relative_entropy", "failing_share",
     "failing_interval", "constraint_names", "constraint_tolerance_source", "n_simulations", "n_failed",
-    "n_not_differentiable", "n_raised", "failure_reports", "elapsed", "parameter_names", "statistic_names",
+    "n_not_differentiable", "n_raised", "failure_reports", "simulation_counts", "surrogate", "elapsed",
+    "parameter_names", "statistic_names",
 )  # fmt: skip
 ARRAYS = (
     "statistic_mean", "statistic_variance", "constraint_target", "constraint_tolerance", "constraint",

@@ -21,7 +21,9 @@ def assemble(solver, outcome, configuration):
     """
     result = _unscored(solver, outcome, configuration)
     try:
-        return assess(result, solver.problem, replicates=solver.replicates)
+        scored = assess(result, solver.problem, replicates=solver.replicates, own=solver.assessment())
+        account = solver.problem.account
+        return replace(scored, n_simulations=account["n_simulations"], simulation_counts=account["simulation_counts"])
     except KeyboardInterrupt:
         reason, how = "it was stopped by Ctrl-C", "interrupted"
     except Exception as error:  # a circuit on an executor that breaks, a disk, memory: whatever it was, the fit stays
@@ -67,6 +69,7 @@ def _unscored(solver, outcome, configuration):
         statistic_names=tuple(problem.circuit.statistic_names),
         configuration=configuration,
         certificate=None,
+        surrogate=solver.surrogate_share,
         history=solver.history(),
         circuit=problem.circuit,
         prior=problem.prior,

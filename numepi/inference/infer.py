@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from numepi.inference.assembly import assemble
 from numepi.inference.augmented_lagrangian.solver import AugmentedLagrangian
 from numepi.inference.dual.solver import Dual
 from numepi.inference.prior_check import checked_prior
-from numepi.inference.problem import Problem
+from numepi.inference.problem import COUNTED, Problem
 from numepi.inference.protocols import Prior
 from numepi.inference.running.checkpoint import Checkpoint
 from numepi.inference.running.progress import Progress
@@ -56,6 +57,7 @@ def infer(
     precision: str = "float64",
     device: str = "cpu",
     executor: Executor | None = None,
+    max_batch: int | None = None,
     on_error: str = "report",
     **solver_settings: Any,
 ) -> Result:
@@ -85,9 +87,10 @@ def infer(
         (-inf) nothing is simulated.  A ``description`` (JSON-able), where it has one, tells a checkpoint one prior from
         another.
     max_simulations : int, optional
-        Simulations (rows of z) that each run may spend on fitting; the final score on fresh noise comes on top.
+        Rows of z that the circuit may be asked for in all: probes, fit, score and certificate of all ``n_seeds`` runs.
+        The dual solver stops earlier where it is within ``kl`` nats (a setting, 0.05 by default) of maximum entropy.
     max_time : float, optional
-        Seconds that each run may spend on fitting.
+        Seconds that the call may take, looked at between batches of simulations and fits of a fraction of a second.
     n_seeds : int
         Independent runs; the answer is the one of greatest entropy among those that met the constraints.
     checkpoint : path, optional
@@ -106,6 +109,9 @@ def infer(
     executor : concurrent.futures.Executor, optional
         Simulates batches in parts, for expensive simulators: docs/cluster.md says from which cost on it pays.
         Any executor gives the same bits.
+    max_batch : int, optional
+        Rows that the circuit is asked for at once, at the most: 500 by default, 2,048 with an executor.  Between
+        batches a run can be stopped.
     on_error : "report" or "raise"
         What happens where a simulation raises an error.  By default its row counts as failed, with parameters and
         traceback in the result's ``failure_reports``; a batch is halved until such rows are known, and an error that
@@ -137,7 +143,11 @@ def infer(
     flow, settings = _check(circuit, prop, solver, flow, prior, precision, solver_settings)
     prior = checked_prior(prior, circuit.support)
     with_gradient = _use_gradient(circuit, prop, solver, gradient)
-    budget = Budget(max_simulations, max_time)
+    begun = time.perf_counter()
+    Budget(max_simulations, max_time)
+    if max_batch is not None:
+        check_count("max_batch", max_batch)
+    _check_rows(max_simulations, n_seeds, solver)
     root = seed_sequence(rng)
     configuration = {
         "circuit": circuit.name,
@@ -160,18 +170,36 @@ def infer(
     results = []
     for index, store in enumerate(stores):
         seed = np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, index))
-        problem = Problem(circuit, prop, seed, prior, precision, with_gradient, device, executor, on_error)
+        spent = sum(r.n_simulations for r in results)
+        limit = None if max_simulations is None else (max_simulations - spent) // (n_seeds - index)
+        seconds = None
+        if max_time is not None:  # next to none is left where it is up
+            seconds = max(1e-9, max_time - (time.perf_counter() - begun)) / (n_seeds - index)
+        problem = Problem(
+            circuit, prop, seed, prior, precision, with_gradient, device, executor, on_error, limit, max_batch
+        )
         if index == 0:
             _check_statistics(problem)
             problem.constraints.warn_if_badly_conditioned()
         started = SOLVERS[solver](problem, flow, settings)
         reporter = Progress(progress, f"seed {index + 1}/{n_seeds}" if n_seeds > 1 else circuit.name)
         with one_blas_thread():  # the last bits of a matrix product depend on how many threads share it
-            outcome = run(started, budget, store, reporter, callback)
+            outcome = run(started, Budget(limit, seconds), store, reporter, callback)
             results.append(assemble(started, outcome, configuration))
         if "interrupted" in (outcome.status, results[-1].ended.get("scoring")):
             break
-    return max(results, key=_rank)
+    counts = {name: sum(r.simulation_counts[name] for r in results) for name in COUNTED}
+    return replace(max(results, key=_rank), n_simulations=sum(counts.values()), simulation_counts=counts)
+
+
+def _check_rows(max_simulations, n_seeds, solver):
+    """Refuse a budget that allows nothing."""
+    least = n_seeds * SOLVERS[solver].least_simulations
+    if max_simulations is not None and max_simulations < least:
+        raise ValueError(
+            f"max_simulations = {max_simulations}: too few to learn, fit and score anything; give {least} or more "
+            f"({SOLVERS[solver].least_simulations} for each seed)"
+        )
 
 
 def _rank(result):
@@ -249,6 +277,7 @@ def _check_statistics(problem):
         if np.shape(value) != shape:
             raise ValueError(f"{circuit!r} returned {name} of shape {np.shape(value)}: expected {shape}")
     mixing = rows_that_mix(circuit, z, precision=problem.precision, device=problem.device) if n == len(z) else None
+    problem.counts["probes"] += 2 * len(z) if n == len(z) else 0  # once more together, and each alone
     if mixing is not None:
         raise ValueError(f"{circuit!r}: {mixing}")
     finite = f[np.isfinite(f).all(axis=1)]
@@ -262,6 +291,7 @@ def _probe(call, z, problem):
     """What ``call`` returns for ``z``, or else for the first of its rows that does not raise, and for how many rows."""
     how = {"rng": 0, "precision": problem.precision, "device": problem.device}
     try:
+        problem.counts["probes"] += len(z)
         return call(z, **how), len(z)
     except Exception:
         if problem.on_error == "report":

@@ -1,10 +1,12 @@
 """The Adam optimiser (Kingma & Ba 2015), with state that can be stored and reset."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from numepi.kernels.compile import kernel
 
-__all__ = ["Adam"]
+__all__ = ["Adam", "Moments"]
 
 
 @kernel
@@ -14,6 +16,20 @@ def adam(theta, gradient, mean, square, b1, b2, rate, epsilon):
         mean[i] += (1 - b1) * (gradient[i] - mean[i])
         square[i] += (1 - b2) * (gradient[i] * gradient[i] - square[i])
         theta[i] -= rate * mean[i] / (np.sqrt(square[i]) + epsilon)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """State of `Adam`: running first and second moment of the gradient (n_parameters,), and steps taken."""
+
+    mean: np.ndarray
+    square: np.ndarray
+    count: int
+
+    @classmethod
+    def zero(cls, n_parameters):
+        """Before the first step."""
+        return cls(np.zeros(n_parameters), np.zeros(n_parameters), 0)
 
 
 class Adam:
@@ -60,6 +76,16 @@ class Adam:
             self.learning_rate * correction / (1 - b1**self.count), self.epsilon * correction,
         )  # fmt: skip
         return moved
+
+    @property
+    def moments(self):
+        """A copy of the state, which `continue_from` takes."""
+        return Moments(self.mean.copy(), self.square.copy(), self.count)
+
+    def continue_from(self, moments):
+        """Take over the state `moments`; returns the optimiser."""
+        self.mean, self.square, self.count = moments.mean.copy(), moments.square.copy(), moments.count
+        return self
 
     def state(self):
         """The arrays that define the optimiser's state."""

@@ -9,16 +9,24 @@ from numepi.inference.running.failures import Reports
 from numepi.inference.running.shards import simulate
 from numepi.property.constraints import Constraints
 
-__all__ = ["Batch", "Problem", "Stream"]
+__all__ = ["COUNTED", "Batch", "Problem", "Stream"]
 
 _MAX_EXAMPLES = 5
+_BATCH = 500  # rows: half a second of SC, the slowest circuit here; between batches a run can be stopped
+_BATCH_ON_EXECUTOR = 2048  # rows: 128 parts of 16
+COUNTED = ("probes", "fit", "score", "certificate")  # what rows are simulated for
 
 
 class Stream:
     """The purposes of random numbers within a run; with an iteration they name a stream (see `Problem.seed`)."""
 
     BASE, NOISE, EPOCH_BASE, EPOCH_NOISE, PENALTY, SCORE_BASE, SCORE_NOISE, INITIAL, FIT, REFINE = range(10)
-    CERTIFICATE_BASE, CERTIFICATE_NOISE, CORRECTION, NOISE_CHECK, PARTICLES = range(10, 15)
+    CERTIFICATE_BASE, CERTIFICATE_NOISE, CORRECTION, NOISE_CHECK, PARTICLES, SURROGATE, POOL = range(10, 17)
+
+
+_COUNTED_AS = {
+    Stream.SCORE_NOISE: "score", Stream.CERTIFICATE_NOISE: "certificate", Stream.NOISE_CHECK: "probes",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,11 +70,15 @@ class Problem:
         Simulates batches in parts.
     on_error : "report" or "raise"
         What a row whose simulation raises is: a failed row, reported, or the end of the run.
+    limit : int, optional
+        Rows that the run may ask the circuit for.
+    max_batch : int, optional
+        Rows that the circuit is asked for at once, at the most.
     """
 
     def __init__(
         self, circuit, prop, seed, prior=None, precision="float64", with_gradient=True, device="cpu", executor=None,
-        on_error="report",
+        on_error="report", limit=None, max_batch=None,
     ):  # fmt: skip
         self.circuit = circuit
         self.constraints = Constraints(prop, tuple(circuit.statistic_names))
@@ -76,8 +88,10 @@ class Problem:
         self.device = device
         self.executor = executor
         self.on_error = on_error
+        self.limit = limit
+        self.batch_rows = max_batch or (_BATCH if executor is None else _BATCH_ON_EXECUTOR)
         self.run_seed = seed
-        self.n_simulations = 0
+        self.counts = dict.fromkeys(COUNTED, 0)
         self.n_failed = 0
         self.n_not_differentiable = self.last_not_differentiable = 0  # rows with statistics but no derivative
         self.derivative_example = ""
@@ -89,6 +103,15 @@ class Problem:
         root = self.run_seed
         return np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, purpose, iteration))
 
+    @property
+    def n_simulations(self):
+        """Rows that the circuit was asked for."""
+        return sum(self.counts.values())
+
+    def left(self, limit):
+        """Rows that may still be simulated of ``limit``."""
+        return max(0, limit - self.n_simulations)
+
     def normals(self, purpose, iteration, n):
         """Standard normals (n, D) of a stream."""
         generator = np.random.Generator(np.random.Philox(self.seed(purpose, iteration)))
@@ -96,6 +119,16 @@ class Problem:
 
     def simulate(self, z, purpose, iteration, first_index=0, with_jacobian=False):
         """Statistics at the rows of ``z``, as a `Batch` without the rows that failed."""
+        f, T, jacobian, valid = self._simulate(z, purpose, iteration, first_index, with_jacobian)
+        return Batch(valid, f[valid], T[valid], jacobian[valid] if with_jacobian else None)
+
+    def simulate_rows(self, z, purpose, iteration, first_index=0):
+        """Statistics f (n, k) and T (n, m) at all rows of ``z``; NaN where they failed or have no prior density."""
+        f, T, _, valid = self._simulate(z, purpose, iteration, first_index, False)
+        f[~valid], T[~valid] = np.nan, np.nan
+        return f, T
+
+    def _simulate(self, z, purpose, iteration, first_index, with_jacobian):
         call = self.circuit.statistics_and_jacobian if with_jacobian else self.circuit.statistics
         inside = self.inside(z)
         asked = z[inside]
@@ -110,18 +143,28 @@ class Problem:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             T[good] = self.constraints.sufficient_statistics(f[good])
         good &= np.isfinite(T).all(axis=1)
-        self._account(asked, good)
+        self._account(asked, good, purpose)
         self.last_not_differentiable = 0
         if with_jacobian:
             good &= self._differentiable(asked, good, jacobian)
         valid = np.zeros(len(z), bool)
         valid[inside] = good
-        return Batch(valid, f[good], T[good], jacobian[good] if with_jacobian else None)
+        every = [np.full((len(z), *part.shape[1:]), np.nan) for part in (f, T)]
+        for whole, part in zip(every, (f, T)):
+            whole[inside] = part
+        if with_jacobian:
+            whole = np.full((len(z), *jacobian.shape[1:]), np.nan)
+            whole[inside] = jacobian
+            jacobian = whole
+        return *every, jacobian, valid
 
     def too_many_failures(self, valid, z, max_failed_fraction):
-        """Why a run must stop when only the ``valid`` rows of ``z`` are left, or None if it need not."""
+        """Why a run must stop when only the ``valid`` rows of ``z`` are left, or None if it need not.
+
+        ``max_failed_fraction`` None is no guard.
+        """
         n_valid, n = int(valid.sum()), int(self.inside(z).sum())
-        if n_valid >= max(2, (1 - max_failed_fraction) * n):
+        if max_failed_fraction is None or n_valid >= max(2, (1 - max_failed_fraction) * n):
             return None
         if n_valid == n:
             return (
@@ -198,8 +241,8 @@ class Problem:
             )
         return finite
 
-    def _account(self, z, valid):
-        self.n_simulations += len(z)
+    def _account(self, z, valid, purpose):
+        self.counts[_COUNTED_AS.get(purpose, "fit")] += len(z)
         failed = len(z) - int(valid.sum())
         if failed:
             self.n_failed += failed
@@ -211,6 +254,7 @@ class Problem:
         """What was simulated so far, and what of it failed."""
         return {
             "n_simulations": self.n_simulations,
+            "simulation_counts": dict(self.counts),
             "n_failed": self.n_failed,
             "n_not_differentiable": self.n_not_differentiable,
             "failed_examples": self.failed_examples,
@@ -221,13 +265,16 @@ class Problem:
     def state(self):
         """The account, for checkpoints."""
         return {
-            "account": np.array([self.n_simulations, self.n_failed, self.n_not_differentiable, self.reports.n_raised]),
+            "account": np.array(
+                [*self.counts.values(), self.n_failed, self.n_not_differentiable, self.reports.n_raised]
+            ),
             "failed_examples": self.failed_examples,
             "failure_reports": np.array(self.reports.texts, str),
         }
 
     def restore(self, state):
         """Continue the account that `state` returned."""
-        self.n_simulations, self.n_failed, self.n_not_differentiable, n_raised = (int(v) for v in state["account"])
+        *counts, self.n_failed, self.n_not_differentiable, n_raised = (int(v) for v in state["account"])
+        self.counts = dict(zip(COUNTED, counts))
         self.reports = Reports(n_raised, tuple(str(text) for text in state["failure_reports"]))
         self.failed_examples = np.array(state["failed_examples"])

@@ -204,6 +204,18 @@ class Constraints:
                 out[:, row, j] = power[j] * np.prod(centred**lowered, axis=1)
         return out
 
+    def remainder(self, f: np.ndarray, about: np.ndarray) -> np.ndarray:
+        """What T(f) is beyond its value at ``about`` and, for moments, the linear part of the way: (n, m).
+
+        With ``about`` = E[f | z] its conditional mean is what the noise in f adds to E[T | z] beyond T(E[f | z]): for a
+        variance the square of the noise alone, whose mean takes fewer rows to learn than that of T itself.
+        """
+        f, about = self._check(f), self._check(about)
+        remainder = self.sufficient_statistics(f) - self.sufficient_statistics(about)
+        linear = np.einsum("nmk,nk->nm", self._monomial_derivative(about), f - about)
+        remainder[:, : len(self._powers)] -= linear
+        return remainder
+
     def pullback(self, f: np.ndarray, jacobian: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Gradient in z of sum_i weights_i T_i(f(z)) for one sample per row.
 

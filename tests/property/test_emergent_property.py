@@ -140,3 +140,12 @@ def test_badly_conditioned_constraints_are_named():
     c = ne.EmergentProperty(mean=[1e-3, 50.0], variance=[1e-6, 100.0]).constraints(NAMES)
     with pytest.warns(UserWarning, match="'variance a' varies by about 1.4e-06 and 'variance b' by 1.4e\\+02"):
         c.warn_if_badly_conditioned()
+
+
+def test_the_remainder_is_what_noise_adds_to_second_moments(rng):
+    prop = ne.EmergentProperty(mean=[1.0, -2.0], variance=[1.0, 4.0], covariance={("a", "b"): 0.5})
+    constraints = prop.constraints(("a", "b"))
+    about, noise = rng.normal(size=(50, 2)), rng.normal(size=(50, 2))
+    remainder = constraints.remainder(about + noise, about)
+    np.testing.assert_allclose(remainder[:, :2], 0, atol=1e-12)  # means are linear
+    np.testing.assert_allclose(remainder[:, 2:], np.column_stack([noise**2, noise[:, 0] * noise[:, 1]]), atol=1e-12)

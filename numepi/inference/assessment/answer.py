@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from numepi.inference.assessment.certificate import certify
 from numepi.inference.assessment.infeasible import noise_exceeds_target
+from numepi.inference.assessment.reserve import sizes
 from numepi.inference.assessment.score import score
 from numepi.inference.assessment.verdict import constraints_met, verdict
 from numepi.inference.noise import replicates_needed
@@ -15,13 +16,12 @@ __all__ = ["NOT_SCORED", "SCORE_SIZE", "assess"]
 NOT_SCORED = "not scored"
 SCORE_SIZE = 20_000  # draws of a score
 _COUNTS = ("n_simulations", "n_failed", "n_raised", "n_not_differentiable")
-_NOISE_CHECK_SIZE = 100
 _CERTIFICATE_SIZE = 20_000  # parameters,
 _CERTIFICATE_ROWS = 160_000  # and simulations of them, at the most,
 _CERTIFICATE_LEAST = 4_000  # unless that left fewer parameters than this
 
 
-def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1):
+def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1, own=None):
     """The result with a score on ``n`` fresh draws and, unless ``certified`` is False, a new certificate.
 
     Parameters
@@ -31,22 +31,29 @@ def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1):
         Names the random numbers, and counts what is simulated.
     replicates : int
         Simulations of each parameter in the certificate of a noisy circuit, at the least.
+    own : (Score, Certificate), optional
+        From the run's own rows: then none are simulated here.
     """
     flow, theta = result.distribution.flow, result.distribution.theta
     constraints, ended = problem.constraints, result.ended
-    final = score(problem, flow, theta, n)
+    left = None if problem.limit is None else problem.left(problem.limit)
+    rows = sizes(left, result.ended["status"] == "failed", n)
+    final = score(problem, flow, theta, rows.score) if own is None else own[0]
     tolerance, tolerance_source = constraints.tolerances(final.constraint_spread)
     # By luck: an unbounded problem, say, may meet its constraints on its way out, and a start before any work.
-    by_luck = ended["status"] == "failed" or result.n_simulations == 0
+    by_luck = ended["status"] == "failed" or result.simulation_counts["fit"] == 0
     met = not by_luck and constraints_met(constraints, final, ended["met"])
     start = flow.initial_parameters(problem.seed(Stream.INITIAL))
     certificate = result.certificate
-    if certified:
-        certificate = _certificate(problem, flow, theta, start, final, result.multipliers, replicates)
+    if own is not None:
+        certificate = own[1]
+    elif certified:
+        certificate = _certificate(problem, flow, theta, start, final, result.multipliers, replicates, rows)
     infeasible = None
     if not met and ended["status"] in ("finished", "failed", "budget"):
         infeasible = noise_exceeds_target(problem, flow, theta, start, final)
     account = {name: getattr(result, name) for name in _COUNTS}
+    account["n_simulations"] = max(account["n_simulations"], problem.n_simulations)
     outcome = Outcome(ended["status"], ended["detail"], result.elapsed)
     success, status, message = verdict(met, outcome, account, final, certificate, flow.precision, infeasible)
     return replace(
@@ -70,10 +77,10 @@ def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1):
     )
 
 
-def _certificate(problem, flow, theta, start, score, multipliers, least_replicates):
-    z, _ = flow.sample(theta, problem.normals(Stream.NOISE_CHECK, 1, _NOISE_CHECK_SIZE))
+def _certificate(problem, flow, theta, start, score, multipliers, least_replicates, rows):
+    z, _ = flow.sample(theta, problem.normals(Stream.NOISE_CHECK, 1, rows.probes))
     replicates = replicates_needed(problem, z, Stream.NOISE_CHECK, multipliers)
     if replicates > 1:
         replicates = max(replicates, least_replicates)
-    n = min(_CERTIFICATE_SIZE, max(_CERTIFICATE_LEAST, _CERTIFICATE_ROWS // replicates))
+    n = min(_CERTIFICATE_SIZE, max(_CERTIFICATE_LEAST, _CERTIFICATE_ROWS // replicates), rows.certificate // replicates)
     return certify(problem, flow, theta, start, n, replicates, multipliers, score)

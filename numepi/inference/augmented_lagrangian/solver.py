@@ -14,6 +14,7 @@ from numepi.arguments import check_choice, check_count, check_flag, check_number
 from numepi.flow.families.elementwise import ElementwiseFlow
 from numepi.flow.families.real_nvp import RealNVP
 from numepi.inference.assessment.convergence import null_accepted, null_p_values, penalty_grows
+from numepi.inference.assessment.reserve import reserve
 from numepi.inference.optimiser import Adam
 from numepi.inference.problem import Stream
 
@@ -114,7 +115,9 @@ class AugmentedLagrangian:
 
     settings_type = Settings
     needs_gradient = True
+    surrogate_share = 0.0  # there is none
     replicates = 1  # simulations of each parameter
+    least_simulations = 100  # of a run, its score and certificate
 
     def __init__(self, problem, flow, settings):
         self.problem = problem
@@ -172,6 +175,15 @@ class AugmentedLagrangian:
         if self.iteration < self.settings.iterations_per_epoch:
             return self.settings.batch_size
         return (self.settings.n_tests + 1) * self._test_size
+
+    @property
+    def reserve(self):
+        """Rows to be kept back for score and certificate."""
+        return reserve(self.problem.limit)
+
+    def assessment(self):
+        """Score and certificate from the run's own rows: there are none."""
+        return None
 
     @property
     def _test_size(self):

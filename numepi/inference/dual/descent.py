@@ -9,12 +9,19 @@ out.  A few outliers there would draw the whole flow after them: they get a norm
 of steps that diverges all the same is undone.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
+from numepi.inference.assessment.verdict import not_reached
+from numepi.inference.dual import plan
 from numepi.inference.dual.moment_step import moment_step
-from numepi.inference.dual.rounds import CLOSE
+from numepi.inference.dual.rounds import CLIP_NORM, CLOSE, NOT_FINITE, record_draws
+from numepi.inference.dual.state import Stretch
+from numepi.inference.optimiser import Adam, Moments
+from numepi.inference.problem import Stream
 
-__all__ = ["Descent"]
+__all__ = ["descend", "multipliers_of_samples", "path_gradient"]
 
 _RATE = 1.5  # times the learning rate; at 2 flows of 400 dimensions blow up
 _WINDOW = 8  # batches that the moments are taken from
@@ -26,84 +33,98 @@ _DIVERGENCE_FACTOR = 3.0  # times the least violation of a stretch so far that t
 _DIVERGENCE_FLOOR = 0.25  # from this violation, in natural scales
 _ENOUGH = 300  # steps that should have come near any targets within reach
 _FAR = 0.5  # natural scales from the targets
+_CHUNK = 50  # steps of a stretch, which a call takes
 
 
-class Descent:
-    """Steps of the descent on the state of a `numepi.inference.dual.solver.Dual`."""
+def descend(state, problem, flow, settings):
+    """Take a stretch of steps; go back to the best stretch so far if it led away from the targets."""
+    constraints, scale = problem.constraints, problem.constraints.scale
+    size, n_steps, first = plan.refine_size(settings, state.rounds), settings.descent_steps, state.last_step
+    last = min(first + _CHUNK, n_steps)
+    adam = Adam(len(state.theta), clip_norm=CLIP_NORM).continue_from(state.adam)
+    recent = []
+    for step in range(first, last):
+        z, log_q, pullback = flow.sample_with_pullback(state.theta, problem.normals(Stream.EPOCH_BASE, step, size))
+        batch = problem.simulate(z, Stream.EPOCH_NOISE, step, with_jacobian=True)
+        failure = problem.too_many_failures(batch.valid, z, settings.max_failed_fraction)
+        if failure is not None or len(batch.T) < 2:
+            return replace(state, failure=failure or problem.too_many_failures(batch.valid, z, 0.0))
+        violation = (batch.T - constraints.target) / scale
+        recent = [*recent[1 - _WINDOW :], (batch.f, batch.T)]
+        landing = min(1.0, (1 - step / n_steps) / _LANDING)
+        f, T = (np.concatenate(parts) for parts in zip(*recent))
+        eta = state.dual.eta + moment_step(constraints, f, T, _MULTIPLIER_SHARE * landing, _RADIUS) * scale
+        state = replace(state, dual=replace(state.dual, eta=eta, optimal_eta=eta))
+        gradient = pullback(path_gradient(state, problem, flow, z, batch), np.zeros(len(z)))
+        if not np.isfinite(gradient @ gradient):
+            return replace(state, failure=NOT_FINITE)
+        adam.learning_rate = settings.replay_rate * _RATE * landing
+        theta = adam.step(state.theta, gradient)
+        z, log_q = z[batch.valid], log_q[batch.valid]
+        state = record_draws(replace(state, theta=theta), log_q, problem.log_prior(z), violation)
+    state = _best_of(replace(state, adam=adam.moments, last_step=last), last - first)
+    return state if last < n_steps else _end(state, problem, settings, last - first)
 
-    def __init__(self, solver):
-        self.solver = solver
-        self.n_steps = solver.settings.descent_steps
-        self.best = np.empty(0)  # violation, theta and eta at the end of the stretch that was nearest to the targets
 
-    def take(self, steps):
-        """Take the steps of these numbers; stop early where the solver fails."""
-        solver = self.solver
-        constraints, scale = solver.problem.constraints, solver.scale
-        recent = []
-        for number in steps:
-            sample = solver.simulate_flow(number, with_jacobian=True)
-            if sample is None:
-                return
-            recent = [*recent[1 - _WINDOW :], (sample.batch.f, sample.batch.T)]
-            landing = min(1.0, (1 - number / self.n_steps) / _LANDING)
-            f, T = (np.concatenate(parts) for parts in zip(*recent))
-            step = moment_step(constraints, f, T, _MULTIPLIER_SHARE * landing, _RADIUS)
-            solver.annealing.eta = solver.annealing.optimal_eta = solver.annealing.eta + step * scale
-            if not solver.descend(self._path_gradient(sample), _RATE * landing):
-                return
-            solver.record_sample(sample)
-        self._take_back(len(steps))
-        if steps[-1] == self.n_steps - 1 and self.n_steps >= _ENOUGH:
-            self._look_back(len(steps))
+def path_gradient(state, problem, flow, z, batch):
+    """d/dz (log q - log p_eta) / n (n, D) at the samples ``z`` that ``batch`` simulated; zero where they failed."""
+    valid = batch.valid
+    gradient = np.zeros_like(z)
+    gradient[valid] = (
+        flow.log_prob_gradient(state.theta, z[valid])
+        - problem.log_prior_gradient(z[valid])
+        - problem.constraints.pullback(
+            batch.f, batch.jacobian, multipliers_of_samples(problem.constraints, state.dual.optimal_eta, batch.f)
+        )
+    ) / valid.sum()
+    return gradient
 
-    def _take_back(self, n):
-        """Return to the best stretch so far if the last ``n`` steps led away from the targets."""
-        solver = self.solver
-        violation = np.abs(np.mean(solver.trace["violation"][-n:], axis=0)).max()
-        if not len(self.best) or violation <= self.best[0]:
-            self.best = np.concatenate([[violation], solver.theta, solver.annealing.eta])
-        elif not violation <= max(_DIVERGENCE_FLOOR, _DIVERGENCE_FACTOR * self.best[0]):
-            _, solver.theta, eta = np.split(self.best, [1, 1 + len(solver.theta)])
-            solver.annealing.eta = solver.annealing.optimal_eta = eta
-            solver.optimiser.reset()
 
-    @property
-    def follows(self):
-        """Whether the flow follows its target by now, as its last samples tell."""
-        return self.n_steps >= _ENOUGH and np.mean(self.solver.trace["ess"][-_ENOUGH // 2 :]) >= CLOSE
+def multipliers_of_samples(constraints, eta, f):
+    """Multipliers (n, m) that pull each sample: those of p_eta, ``eta`` (m,) scaled, but a normal's for outliers."""
+    rows = np.tile(eta / constraints.scale, (len(f), 1))
+    mean, variance = constraints.prop.mean, constraints.prop.variance
+    fixed = [i for i, (m, v) in enumerate(zip(mean, variance)) if m is not None and v is not None]
+    if fixed:
+        deviation = (f[:, fixed] - [mean[i] for i in fixed]) / np.sqrt([variance[i] for i in fixed])
+        if np.all(np.abs(np.median(deviation, axis=0)) < 1):
+            rows[(np.abs(deviation) > _OUTLIER).any(axis=1)] = constraints.gaussian_multipliers()
+    return rows
 
-    def _look_back(self, n):
-        """Fail if no stretch of ``n`` steps came near the targets: they are out of the circuit's reach."""
-        violation = np.array(self.solver.trace["violation"][-self.n_steps :])
-        stretches = violation[: len(violation) // n * n].reshape(-1, n, violation.shape[1]).mean(axis=1)
-        distance = np.abs(stretches).max(axis=1)
-        nearest = stretches[np.argmin(distance)]
-        # A descent that ended far from its best broke down: that says nothing of what is within reach.
-        if distance.min() > _FAR and distance[-1] <= _DIVERGENCE_FACTOR * distance.min():
-            self.solver.annealing.out_of_reach(nearest)
-            self.solver.failure = self.solver.annealing.failure
 
-    def _multipliers(self, f):
-        """Of each sample (n, m): those of p_eta, but a normal's for outliers."""
-        constraints = self.solver.problem.constraints
-        rows = np.tile(self.solver.multipliers, (len(f), 1))
-        mean, variance = constraints.prop.mean, constraints.prop.variance
-        fixed = [i for i, (m, v) in enumerate(zip(mean, variance)) if m is not None and v is not None]
-        if fixed:
-            deviation = (f[:, fixed] - [mean[i] for i in fixed]) / np.sqrt([variance[i] for i in fixed])
-            if np.all(np.abs(np.median(deviation, axis=0)) < 1):
-                rows[(np.abs(deviation) > _OUTLIER).any(axis=1)] = constraints.gaussian_multipliers()
-        return rows
+def _best_of(state, n):
+    """The state at the best stretch so far, if the last ``n`` steps led away from the targets."""
+    violation = float(np.abs(np.mean(state.trace.violation[-n:], axis=0)).max())
+    best = state.best
+    if best is None or violation <= best.violation:
+        return replace(state, best=Stretch(violation, state.theta, state.dual.eta))
+    if violation <= max(_DIVERGENCE_FLOOR, _DIVERGENCE_FACTOR * best.violation):
+        return state
+    dual = replace(state.dual, eta=best.eta, optimal_eta=best.eta)
+    return replace(state, theta=best.theta, dual=dual, adam=Moments.zero(len(best.theta)))
 
-    def _path_gradient(self, sample):
-        solver = self.solver
-        problem, batch = solver.problem, sample.batch
-        z = sample.z[batch.valid]
-        grad_z = np.zeros_like(sample.z)
-        grad_z[batch.valid] = (
-            solver.flow.log_prob_gradient(solver.theta, z)
-            - problem.log_prior_gradient(z)
-            - problem.constraints.pullback(batch.f, batch.jacobian, self._multipliers(batch.f))
-        ) / len(z)
-        return sample.pullback(grad_z, np.zeros(len(grad_z)))
+
+def _end(state, problem, settings, n):
+    """Back to the rounds where the flow follows; a failure where no stretch of ``n`` steps came near the targets."""
+    if settings.descent_steps < _ENOUGH:
+        return replace(state, phase="done")
+    violation = state.trace.violation[-settings.descent_steps :]
+    stretches = violation[: len(violation) // n * n].reshape(-1, n, violation.shape[1]).mean(axis=1)
+    distance = np.abs(stretches).max(axis=1)
+    # A descent that ended far from its best broke down: that says nothing of what is within reach.
+    if distance.min() > _FAR and distance[-1] <= _DIVERGENCE_FACTOR * distance.min():
+        return replace(
+            state,
+            failure=not_reached(
+                problem.constraints,
+                problem.constraints.target + stretches[np.argmin(distance)] * problem.constraints.scale,
+            ),
+        )
+    if np.mean(state.trace.ess[-_ENOUGH // 2 :]) < CLOSE:
+        return replace(state, phase="done")
+    # Importance weights work again: they cover what the descent missed, and need no more steps.
+    descended = Stretch(float(distance[-1]), state.theta, state.dual.eta)
+    rounds = replace(state.rounds, left=settings.final_rounds)
+    return replace(
+        state, phase="round", rounds=rounds, descended=descended, adam=Moments.zero(len(state.theta)), last_step=0
+    )

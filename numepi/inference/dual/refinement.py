@@ -1,4 +1,4 @@
-"""Last phase of the dual solver where the flow follows its target: multipliers and flow settle together.
+"""Last phase on real rows where the flow follows its target: multipliers and flow settle together.
 
 Maximum likelihood covers p* and leaks beyond it, and the moments of the flow are off a little.  Each step simulates a
 few samples z of the flow, and
@@ -11,17 +11,32 @@ few samples z of the flow, and
   tilt it.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
+from numepi.inference.dual import plan
+from numepi.inference.dual.multipliers import weights_of
+from numepi.inference.dual.rounds import (
+    CLIP_NORM,
+    NOT_FINITE,
+    likelihood_gradient,
+    record_draws,
+    replay_sample,
+    resampler,
+)
+from numepi.inference.optimiser import Adam
 from numepi.inference.problem import Stream
 
-__all__ = ["Refinement", "reverse_kl_weights"]
+__all__ = ["refine", "reverse_kl_weights"]
 
 _RATE = 0.5  # of the learning rate, at the start
+_LAST_RATE = 0.03  # of that, at the end
 _MULTIPLIER_RATE = 0.02  # share of a Newton step that the multipliers take at each step
 _LEAD = 1 / 3  # of the steps, in which the flow settles first: multipliers would overshoot to make up for its leaks
 _REVERSE_WEIGHT = 3.0  # of the gradient of KL(q || p_eta) beside that of KL(p_eta || q)
 _CLIP = 3.0  # nats of r about its median: a sample far out in a leak says where to go, not how far
+_CHUNK = 10  # steps a call: a few thousand rows at the most
 
 
 def reverse_kl_weights(log_ratio):
@@ -30,34 +45,44 @@ def reverse_kl_weights(log_ratio):
     return (clipped - clipped.mean()) / len(clipped)
 
 
-class Refinement:
-    """Steps of the refinement on the state of a `numepi.inference.dual.solver.Dual`."""
-
-    def __init__(self, solver):
-        self.solver = solver
-        self.n_steps = solver.settings.refine_steps
-
-    def take(self, steps):
-        """Take the steps of these numbers; stop early where the solver fails."""
-        solver = self.solver
-        draw = solver.resampler(solver.annealing.weights(solver.replay), solver.generator(Stream.REFINE, steps[0]))
-        # At the dual's optimum: at shifted multipliers a small covariance would make the next shift larger yet.
-        weights = solver.annealing.weights(solver.replay, solver.annealing.optimal_eta)
-        newton = np.linalg.pinv(np.atleast_2d(np.cov(solver.replay.violation.T, aweights=weights, ddof=0)))
-        for number in steps:
-            sample = solver.simulate_flow(number, with_jacobian=False)
-            if sample is None:
-                return
-            gradient = solver.likelihood_gradient(draw()) + _REVERSE_WEIGHT * self._reverse_gradient(sample)
-            if not solver.descend(gradient, _RATE * solver.decay(number / self.n_steps)):
-                return
-            if number >= _LEAD * self.n_steps:
-                solver.annealing.eta = solver.annealing.eta - _MULTIPLIER_RATE * newton @ sample.violation.mean(axis=0)
-            solver.record_sample(sample)
-
-    def _reverse_gradient(self, sample):
-        solver = self.solver
-        z = sample.z[sample.batch.valid]
-        log_q, pullback = solver.flow.log_prob_with_pullback(solver.theta, z)
-        log_ratio = log_q - solver.problem.log_prior(z) - sample.violation @ solver.annealing.eta
-        return pullback(reverse_kl_weights(log_ratio))[0]
+def refine(state, problem, flow, settings):
+    """A few steps of the refinement."""
+    constraints, size = problem.constraints, plan.refine_size(settings, state.rounds)
+    sample, first = replay_sample(state, problem), state.last_step
+    last = min(first + _CHUNK, settings.refine_steps)
+    rows = state.replay.z[state.replay.valid]
+    draw = resampler(
+        weights_of(state.dual, sample), settings.replay_batch,
+        np.random.Generator(np.random.Philox(problem.seed(Stream.REFINE, first))),
+    )  # fmt: skip
+    # At the dual's optimum: at shifted multipliers a small covariance would make the next shift larger yet.
+    weights = weights_of(state.dual, sample, state.dual.optimal_eta)
+    newton = np.linalg.pinv(np.atleast_2d(np.cov(sample.violation.T, aweights=weights, ddof=0)))
+    adam = Adam(len(state.theta), clip_norm=CLIP_NORM).continue_from(state.adam)
+    for step in range(first, last):
+        counter = step + settings.descent_steps
+        z, log_q = flow.sample(state.theta, problem.normals(Stream.EPOCH_BASE, counter, size))
+        batch = problem.simulate(z, Stream.EPOCH_NOISE, counter)
+        failure = problem.too_many_failures(batch.valid, z, settings.max_failed_fraction)
+        if failure is not None or len(batch.T) < 2:
+            return replace(state, failure=failure or problem.too_many_failures(batch.valid, z, 0.0))
+        z, log_q = z[batch.valid], log_q[batch.valid]
+        violation = (batch.T - constraints.target) / constraints.scale
+        log_prior = problem.log_prior(z)
+        ratio = log_q - log_prior - violation @ state.dual.eta
+        _, pullback = flow.log_prob_with_pullback(state.theta, z)
+        gradient = likelihood_gradient(flow, state.theta, rows[draw()])
+        gradient = gradient + _REVERSE_WEIGHT * pullback(reverse_kl_weights(ratio))[0]
+        if not np.isfinite(gradient @ gradient):
+            return replace(state, failure=NOT_FINITE)
+        adam.learning_rate = settings.replay_rate * _RATE * _LAST_RATE ** (step / settings.refine_steps)
+        eta = state.dual.eta
+        if step >= _LEAD * settings.refine_steps:
+            eta = eta - _MULTIPLIER_RATE * newton @ violation.mean(axis=0)
+        theta = adam.step(state.theta, gradient)
+        state = record_draws(
+            replace(state, theta=theta, dual=replace(state.dual, eta=eta)), log_q, log_prior, violation
+        )
+    return replace(
+        state, adam=adam.moments, last_step=last, phase="done" if last >= settings.refine_steps else "refine"
+    )

@@ -1,95 +1,113 @@
-"""Every simulation of the last rounds, with deterministic mixture weights: adaptive multiple importance sampling.
+"""Every simulation of the run, with deterministic mixture weights: adaptive multiple importance sampling.
 
-Round r draws from g_r = (1 - d) q_r + d q_0: the flow as it was, and a share d of the start (the prior on a box), which
-bounds the weights and keeps looking where the flow has no mass.  A sample's density is that of the mixture of *all*
-rounds in the window (Owen & Zhou 2000; Cornuet et al. 2012), so a lucky early draw carries no outsized weight.
+Round r draws from g_r = (1 - d_r) q_r + d_r q_0: the flow as it was, and a share d_r of the start (the prior on a box),
+which bounds the weights and keeps looking where the flow has no mass; the survey has d = 1.  A row's density is that of
+the mixture of *all* rounds (Owen & Zhou 2000; Cornuet et al. 2012), so a lucky early draw carries no outsized weight.
+Rows from elsewhere, whose density is known at those rows only, are a stratum of their own.
 """
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import logsumexp
 
-__all__ = ["Replay"]
+__all__ = ["Replay", "add_foreign", "add_round", "empty_replay"]
 
 
+@dataclass(frozen=True)
 class Replay:
-    """Samples z with sufficient statistics, and their log densities under each of the window's proposals.
-
-    Parameters
-    ----------
-    window : int
-        Rounds kept.
-    defensive : float
-        d above.
+    """Rows in the order in which they were simulated; those that failed are kept, with NaN statistics.
 
     Attributes
     ----------
-    log_base : ndarray (n,)
-        log p0 - log g of each sample, g the mixture of the window's proposals.
-    noisy : bool
-        Whether any sample's T was averaged over several simulations.
+    z : ndarray (n, D)
+    f : ndarray (n, k)
+        Statistics of one simulation.
+    T : ndarray (n, m)
+        Their sufficient statistics.
+    valid : ndarray (n,), bool
+        Whether T is finite.
+    log_prior, log_start : ndarray (n,)
+        log p0 and log q_0.
+    log_flows : ndarray (n, rounds)
+        Of the rounds' flows.
+    log_foreign : ndarray (n,)
+        Density of rows from elsewhere; NaN in the others.
+    thetas : ndarray (rounds, P)
+    drawn : ndarray (rounds,), int
+        Rows of each round that came from its flow.
+    n_start : int
+        Rows that came from the start, in all rounds and the survey.
     """
 
-    def __init__(self, window, defensive, dim, n_constraints):
-        self.window = window
-        self.defensive = defensive
-        self.z = np.empty((0, dim))
-        self.violation = np.empty((0, n_constraints))
-        self.covariance = np.empty((0, n_constraints, n_constraints))
-        self.log_prior = np.empty(0)
-        self.log_start = np.empty(0)
-        self.log_flows = np.empty((0, 0))  # (n, rounds in the window)
-        self.round = np.empty(0, int)
-        self.thetas = np.empty((0, 0))
-        self.log_base, self.noisy = np.empty(0), False
-        self.drawn = np.empty(0, int)  # parameters in each of the window's rounds, failed ones too
+    z: np.ndarray
+    f: np.ndarray
+    T: np.ndarray
+    valid: np.ndarray
+    log_prior: np.ndarray
+    log_start: np.ndarray
+    log_flows: np.ndarray
+    log_foreign: np.ndarray
+    thetas: np.ndarray
+    drawn: np.ndarray
+    n_start: int
 
     def __len__(self):
         return len(self.z)
 
-    def add(self, flow, theta, theta_start, n_drawn, z, violation, covariance, log_prior):
-        """Add what is left of ``n_drawn`` rows from the mixture of the flow at ``theta`` and ``theta_start``.
+    @property
+    def log_proposal(self):
+        """log g of each row (n,): the mixture of all rounds, or what a row from elsewhere came with."""
+        own = np.isnan(self.log_foreign)
+        total = self.n_start + self.drawn.sum()
+        with np.errstate(divide="ignore"):
+            shares = np.log(np.append(self.drawn, self.n_start) / total)
+        density = logsumexp(np.column_stack([self.log_flows, self.log_start]) + shares, axis=1)
+        return np.where(own, density, self.log_foreign)
 
-        The oldest round is dropped.
-        """
-        number = int(self.round[-1]) + 1 if len(self) else 0
-        first_kept = number - self.window + 1
-        keep = self.round >= first_kept
-        n_old_flows = min(len(self.thetas), self.window - 1)
-        thetas = self.thetas[len(self.thetas) - n_old_flows :]
-        old = self.log_flows[keep][:, self.log_flows.shape[1] - n_old_flows :]
-        old = (
-            np.column_stack([old, flow.log_prob(theta, self.z[keep])]) if keep.any() else np.empty((0, n_old_flows + 1))
-        )
-        new = np.column_stack([flow.log_prob(t, z) for t in [*thetas, theta]])
-        self.log_flows = np.concatenate([old, new])
-        self.thetas = (
-            np.concatenate([thetas.reshape(n_old_flows, -1), theta[None]]) if n_old_flows else theta[None].copy()
-        )
-        self.drawn = np.append(self.drawn[len(self.drawn) - n_old_flows :], n_drawn)
-        self.z = np.concatenate([self.z[keep], z])
-        self.violation = np.concatenate([self.violation[keep], violation])
-        self.covariance = np.concatenate([self.covariance[keep], covariance])
-        self.log_prior = np.concatenate([self.log_prior[keep], log_prior])
-        self.log_start = np.concatenate([self.log_start[keep], flow.log_prob(theta_start, z)])
-        self.round = np.concatenate([self.round[keep], np.full(len(z), number)])
-        self._settle()
+    @property
+    def log_base(self):
+        """log p0 - log g of the valid rows (n_valid,): their weight at eta = 0."""
+        return (self.log_prior - self.log_proposal)[self.valid]
 
-    def _settle(self):
-        """What every use of the replay asks for, once a round."""
-        if not len(self):
-            return
-        # A round's share is what it *drew*; rows that failed are missing, and do not change it.
-        log_flow = logsumexp(self.log_flows + np.log(self.drawn / self.drawn.sum()), axis=1) + np.log1p(-self.defensive)
-        self.log_base = self.log_prior - np.logaddexp(log_flow, self.log_start + np.log(self.defensive))
-        self.noisy = bool(self.covariance.any())
 
-    def state(self):
-        """Everything, as arrays."""
-        names = ("z", "violation", "covariance", "log_prior", "log_start", "log_flows", "round", "thetas", "drawn")
-        return {name: getattr(self, name) for name in names}
+def empty_replay(dim, n_statistics, n_constraints, n_parameters):
+    """A replay without rows."""
+    rows = np.empty(0)
+    return Replay(
+        np.empty((0, dim)), np.empty((0, n_statistics)), np.empty((0, n_constraints)), np.empty(0, bool), rows, rows,
+        np.empty((0, 0)), rows, np.empty((0, n_parameters)), np.empty(0, int), 0,
+    )  # fmt: skip
 
-    def restore(self, arrays):
-        """Continue from what `state` returned."""
-        for name, value in arrays.items():
-            setattr(self, name, value)
-        self._settle()
+
+def add_round(replay, flow, theta, theta_start, n_start, z, f, T, log_prior):
+    """Add the rows of a round: the first ``n_start`` from the start, the others from the flow at ``theta``."""
+    thetas, drawn, old = replay.thetas, replay.drawn, replay.log_flows
+    if n_start < len(z):
+        thetas = np.concatenate([thetas, theta[None]])
+        drawn = np.append(drawn, len(z) - n_start)
+        old = np.column_stack([old, flow.log_prob(theta, replay.z)]) if len(replay) else np.empty((0, len(drawn)))
+    return _append(
+        replace(replay, thetas=thetas, drawn=drawn, log_flows=old, n_start=replay.n_start + n_start),
+        flow, theta_start, z, f, T, log_prior, np.full(len(z), np.nan),
+    )  # fmt: skip
+
+
+def add_foreign(replay, flow, theta_start, z, f, T, log_prior, log_density):
+    """Add rows simulated elsewhere, with the log density (n,) that they were drawn from."""
+    return _append(replay, flow, theta_start, z, f, T, log_prior, log_density)
+
+
+def _append(replay, flow, theta_start, z, f, T, log_prior, log_foreign):
+    flows = np.column_stack([flow.log_prob(t, z) for t in replay.thetas]) if len(replay.thetas) else None
+    return replace(
+        replay,
+        z=np.concatenate([replay.z, z]),
+        f=np.concatenate([replay.f, f]),
+        T=np.concatenate([replay.T, T]),
+        valid=np.concatenate([replay.valid, np.isfinite(T).all(axis=1)]),
+        log_prior=np.concatenate([replay.log_prior, log_prior]),
+        log_start=np.concatenate([replay.log_start, flow.log_prob(theta_start, z)]),
+        log_flows=np.concatenate([replay.log_flows, np.empty((len(z), 0)) if flows is None else flows]),
+        log_foreign=np.concatenate([replay.log_foreign, log_foreign]),
+    )

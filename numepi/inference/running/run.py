@@ -31,7 +31,7 @@ class Budget:
 
     def exhausted_by(self, solver, elapsed):
         """The name of the budget that the next step would exceed, or None."""
-        planned = solver.problem.n_simulations + solver.simulations_per_step
+        planned = solver.problem.n_simulations + solver.simulations_per_step + solver.reserve
         if self.max_simulations is not None and planned > self.max_simulations:
             return "max_simulations"
         if self.max_time is not None and elapsed >= self.max_time:
@@ -141,7 +141,7 @@ def _state(solver, start, first):
     return RunState(
         epoch=solver.epoch,
         iteration=solver.iteration,
-        entropy=trace[-1] if trace else float("nan"),
+        entropy=trace[-1] if len(trace) else float("nan"),
         violation_in_stderr=solver.violation_in_stderr,
         n_simulations=solver.problem.n_simulations,
         elapsed=elapsed,

@@ -1,11 +1,15 @@
-"""Rounds of the dual solver: how often each parameter is simulated, and how long a round's fit goes on."""
+"""Rounds on real rows: how long a round's fit goes on, and what is done with the rest of a budget."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import numepi as ne
+from numepi.inference.dual import plan, rounds
 from numepi.inference.dual.settings import Settings
 from numepi.inference.dual.solver import Dual
+from numepi.inference.dual.state import Rounds
 from numepi.inference.problem import Problem
 
 BOX = ne.Support([-2.0, -2.0], [2.0, 2.0])
@@ -16,58 +20,22 @@ def solver():
     """A run after the simulations of its first round."""
     circuit = ne.circuits.FunctionCircuit(lambda z: z, BOX, statistic_names=("x", "y"))
     prop = ne.EmergentProperty(mean=[0.0, 0.0], variance=[1.0, 1.0])
-    settings = Settings(round_size=400, fit_steps=150, batch_size=50)
+    settings = Settings(replay_rows=400, replay_fit_steps=150, replay_batch=50)
     solver = Dual(Problem(circuit, prop, np.random.SeedSequence(0)), ne.RealNVP(BOX, stages=2, hidden=(5,)), settings)
     solver.initialise()
-    solver.rounds.replicates = 4
-    solver.rounds.simulate()
+    solver.record = replace(solver.record, phase="round", leads=False)
+    while solver.record.phase != "refit":
+        solver.step()
     return solver
 
 
-@pytest.mark.parametrize(
-    ("variance", "eta", "replicates"),
-    [
-        (0.0004, [1.0, 0, 0, 0], 1),  # next to no noise: one draw
-        (0.2, [1.0, 0, 0, 0], 4),  # 0.2 / 0.05 nats^2
-        (0.2, [0.1, 0, 0, 0], 2),  # little of it in the log-weights: the least that tells noise
-        (0.2, [1.0, -1.0, 0, 0], 8),
-        (9.0, [1.0, 0, 0, 0], 16),  # the most
-    ],
-)
-def test_replicates_leave_little_noise_in_the_log_weights(solver, variance, eta, replicates):
-    rounds = solver.rounds
-    rounds.replicates = 3
-    solver.replay.covariance[:] = variance * np.eye(4) / 3  # of the mean of three draws
-    solver.annealing.eta = np.array(eta)
-    rounds._choose_replicates(200)
-    assert rounds.replicates == replicates
-
-
-def test_only_the_flows_own_rows_tell_the_noise(solver):
-    rounds, own = solver.rounds, 100
-    rounds.replicates = 2
-    solver.replay.covariance[:-own] = 100 * np.eye(4)
-    solver.replay.covariance[-own:] = 0.2 * np.eye(4) / 2
-    solver.annealing.eta = np.array([1.0, 0, 0, 0])
-    rounds._choose_replicates(own)
-    assert rounds.replicates == 4
-
-
-def test_rows_in_a_round_shrink_with_many_replicates(solver):
-    sizes = []
-    for replicates in (1, 2, 6, 12, 16):
-        solver.rounds.replicates = replicates
-        sizes.append(solver.rounds.size)
-    assert sizes == [400, 400, 400, 200, 150]
-
-
-def calls_of_a_fit(solver, gains):
-    """How many calls of `fit` a round takes when held-out likelihood gains ``gains``, call by call."""
+def calls_of_a_fit(solver, gains, monkeypatch):
+    """How many calls a round's fit takes when held-out likelihood gains ``gains``, call by call."""
     left = iter(gains)
-    solver.rounds._gain = lambda before, z, weights: (next(left), 1e-6)
+    monkeypatch.setattr(rounds, "_gain", lambda *arguments: (next(left), 1e-6))
     count = 0
-    while solver.rounds.chunk:
-        solver.rounds.fit(range(2))
+    while solver.record.phase == "refit":
+        solver.step()
         count += 1
     return count
 
@@ -80,16 +48,51 @@ def calls_of_a_fit(solver, gains):
         ([0.1] * 20, 15),  # no more than five times its share
     ],
 )
-def test_a_fit_goes_on_while_held_out_likelihood_gains(solver, gains, count):
-    assert calls_of_a_fit(solver, gains) == count
+def test_a_fit_goes_on_while_held_out_likelihood_gains(solver, gains, count, monkeypatch):
+    solver.record = replace(solver.record, rounds=replace(solver.record.rounds, left=None))
+    assert calls_of_a_fit(solver, gains, monkeypatch) == count
 
 
-def test_a_fit_that_went_too_far_is_taken_back(solver):
+def test_a_fit_that_went_too_far_is_taken_back(solver, monkeypatch):
     before = solver.theta
-    assert calls_of_a_fit(solver, [-0.2]) == 1
+    assert calls_of_a_fit(solver, [-0.2], monkeypatch) == 1
     np.testing.assert_array_equal(solver.theta, before)
 
 
-def test_a_fit_takes_no_longer_than_its_share_while_rates_land(solver):
-    solver.rounds.left = 1  # within the last third of the final rounds
-    assert calls_of_a_fit(solver, [0.1] * 20) == 3
+def test_a_fit_takes_no_longer_than_its_share_while_rates_land(solver, monkeypatch):
+    solver.record = replace(solver.record, rounds=replace(solver.record.rounds, left=0))
+    assert calls_of_a_fit(solver, [0.1] * 20, monkeypatch) == 3
+
+
+class Account:
+    """What a plan asks of a problem."""
+
+    def __init__(self, limit, spent):
+        self.limit, self.spent = limit, spent
+
+    def left(self, limit):
+        return max(0, limit - self.spent)
+
+
+def test_rounds_and_last_phase_share_what_a_dropped_surrogate_left():
+    settings, counters = Settings(), Rounds(3, 0, 0, allowance=40_000)
+    spent, sizes = 10_000, []
+    while size := plan.replay_round_size(settings, Account(50_000, spent), counters):
+        sizes.append(size)
+        spent += size
+    assert len(sizes) >= 8 and sum(sizes) <= 20_000
+    assert sum(sizes) + settings.refine_steps * plan.refine_size(settings, counters) <= 0.9 * 40_000
+
+
+@pytest.mark.parametrize("limit", [100, 300, 1000, 20_000])
+def test_surveys_and_rounds_spend_a_budget_to_the_last_row(limit):
+    settings = Settings()
+    solver = type("S", (), {})()
+    spent = plan.survey_size(settings, Account(limit, 0), 0)
+    solver.rounds, solver.dual = Rounds(1, 0, 0), type("D", (), {"optimal": True})()
+    sizes = []
+    while size := plan.round_size(settings, Account(limit, spent), solver):
+        sizes.append(size)
+        spent += size
+        solver.rounds = Rounds(1, size, 0)
+    assert spent == limit and sizes[-1] >= 20

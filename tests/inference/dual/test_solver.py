@@ -7,15 +7,14 @@ from scipy import stats
 import numepi as ne
 from numepi.inference.dual.solver import Dual
 
-# Small settings: what is tested is the method, not its default budget.
+# Small settings: what is tested is the method, not its default accuracy.
 SMALL = {
-    "progress": False,
-    "final_rounds": 4,
-    "round_size": 1500,
-    "fit_steps": 100,
-    "refine_steps": 200,
-    "refine_size": 100,
-}
+    "progress": False, "kl": 0.1, "most_rows": 8000, "surrogate_first_steps": 600, "surrogate_steps": 300,
+    "landing_steps": 300, "pool_size": 4000, "check_size": 5000, "score_draws": 10_000, "replay_rows": 1500,
+    "refine_steps": 200, "refine_size": 100, "replay_fit_steps": 100, "max_annealing_rounds": 10,
+}  # fmt: skip
+# Without a surrogate: one that must explain everything is dropped after the first round.
+REPLAY = {"most_misses": 1, "least_explained": 0.9999999}  # fmt: skip
 BOX = ne.Support([-10.0, -10.0], [10.0, 10.0])
 
 
@@ -45,19 +44,12 @@ def test_known_solution_is_found_with_and_without_gradients(gaussian_property, g
 def test_both_modes_of_a_symmetric_problem_are_held():
     circuit = ne.circuits.FunctionCircuit(lambda z: z[:, :1] ** 2, BOX, statistic_names=("square",))
     prop = ne.EmergentProperty(mean=[25.0], variance=[16.0])
-    result = ne.infer(
-        circuit,
-        prop,
-        rng=1,
-        flow=small_flow(),
-        **(SMALL | {"final_rounds": 8, "round_size": 3000, "refine_steps": 600}),
-    )
+    result = ne.infer(circuit, prop, rng=1, **SMALL)
     assert result.success
     # 4,000 draws: binomial standard error 0.008, and the flow's own balance within 0.05
     assert np.mean(result.sample(4000)[:, 0] > 0) == pytest.approx(0.5, abs=0.08)
 
 
-@pytest.mark.slow
 def test_declared_symmetries_are_exact_in_the_answer():
     """Eight modes at (+-1, +-1, +-1), of which the flow learns one; the balance of the others is that of coins."""
     circuit = ne.circuits.FunctionCircuit(
@@ -123,24 +115,14 @@ def test_an_impossible_property_is_recognised_and_says_how_close_one_can_get(gra
     assert "was not reached" in result.message and "came no closer than" in result.message
 
 
-def test_resume_gives_the_same_bits_in_every_phase(gaussian_property, tmp_path):
-    def run(**keywords):
-        return ne.infer(
-            plane(), gaussian_property, rng=3, flow=small_flow(), **(SMALL | {"refine_steps": 100}), **keywords
-        )
-
+def resumed_everywhere(run, phases, tmp_path):
+    """Whether runs that stop where ``phases`` say, and are resumed, end with the bits of one that does not stop."""
     whole = run()
-    phases = {
-        "first round": lambda solver: solver.rounds.number == 1,
-        "fit": lambda solver: solver.rounds.chunk == 2 and solver.rounds.number == 2,
-        "final rounds": lambda solver: solver.rounds.left == 1 and solver.rounds.chunk == 1,
-        "refinement": lambda solver: solver.last is not None and solver.chunk == 1,
-    }
     for phase, reached in phases.items():
         path = tmp_path / f"{phase}.npz"
 
         def stop(state, reached=reached):
-            if reached(state.solver):
+            if reached(state.solver.record):
                 raise StopIteration
 
         assert "stopped by the callback" in run(checkpoint=path, callback=stop).message, phase
@@ -148,6 +130,51 @@ def test_resume_gives_the_same_bits_in_every_phase(gaussian_property, tmp_path):
         np.testing.assert_array_equal(whole.distribution.theta, resumed.distribution.theta)
         np.testing.assert_array_equal(whole.history["violation"], resumed.history["violation"])
         assert whole.n_simulations == resumed.n_simulations and whole.entropy == resumed.entropy
+        assert whole.certificate == resumed.certificate
+    return whole
+
+
+def test_resume_gives_the_same_bits_in_every_phase(gaussian_property, tmp_path):
+    def run(**keywords):
+        return ne.infer(plane(), gaussian_property, rng=3, flow=small_flow(), max_batch=100, **SMALL, **keywords)
+
+    phases = {
+        "survey": lambda r: r.request is not None and len(r.request.f) == 100,
+        "learned": lambda r: r.phase == "fit" and r.fit is None,
+        "fit": lambda r: r.fit is not None and r.fit.step == 100 and r.rounds.number == 2,
+        "landing": lambda r: r.fit is not None and r.fit.landing and r.fit.step == 50,
+        "round": lambda r: r.phase == "check" and not r.request.complete,
+    }
+    whole = resumed_everywhere(run, phases, tmp_path)
+    assert whole.surrogate > 0.9 and whole.simulation_counts["score"] == 0
+
+
+def test_without_a_surrogate_resume_gives_the_same_bits_too(gaussian_property, tmp_path):
+    def run(**keywords):
+        return ne.infer(plane(), gaussian_property, rng=3, flow=small_flow(), **SMALL, **REPLAY, **keywords)
+
+    phases = {
+        "fit": lambda r: not r.leads and r.fit is not None and r.fit.step == 50,
+        "rounds": lambda r: r.rounds.left == 2 and r.phase == "round",
+        "refinement": lambda r: r.last_step == 100,
+    }
+    whole = resumed_everywhere(run, phases, tmp_path)
+    assert whole.success and whole.surrogate == 0 and whole.simulation_counts["score"] == 20_000
+    assert whole.entropy == pytest.approx(np.log(2 * np.pi * np.e * 2), abs=0.1)
+
+
+def test_an_interrupted_step_leaves_the_record_as_it_was(gaussian_property, monkeypatch):
+    from numepi.inference.dual import solver as module
+    from numepi.inference.problem import Problem
+
+    solver = Dual(Problem(plane(), gaussian_property, np.random.SeedSequence(0)), small_flow(), module.Settings())
+    solver.initialise()
+    solver.step()
+    before = solver.record
+    monkeypatch.setattr(solver.problem.circuit, "function", lambda z: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        solver.step()
+    assert solver.record is before
 
 
 def test_failing_simulations_are_left_out_and_reported():
@@ -160,15 +187,44 @@ def test_failing_simulations_are_left_out_and_reported():
     assert result.success and result.n_failed > 0 and np.all(result.failed_examples[:, 0] > 6)
 
 
-def test_budget_is_never_exceeded(gaussian_property):
-    result = ne.infer(plane(), gaussian_property, rng=1, flow=small_flow(), max_simulations=4000, **SMALL)
-    assert result.n_simulations <= 4000 and "max_simulations was reached" in result.message
+class Counting(ne.circuits.Circuit):
+    """The plane, which counts the rows that it is asked for, and the largest batch."""
+
+    name, parameter_names, statistic_names, support = "counting", ("x", "y"), ("x", "y"), BOX
+
+    def __init__(self):
+        pass
+
+    def _evaluate(self, z, key, first_index, noise, with_jacobian):
+        self.rows = getattr(self, "rows", 0) + len(z)
+        self.largest = max(getattr(self, "largest", 0), len(z))
+        return z.copy(), np.tile(np.eye(2), (len(z), 1, 1)) if with_jacobian else None
+
+
+@pytest.mark.parametrize("how", [{}, {"n_seeds": 2}, REPLAY, {"solver": "augmented-lagrangian"}])
+def test_a_cap_counts_every_row_that_the_circuit_is_asked_for(gaussian_property, how):
+    settings = SMALL | how
+    if "solver" in how:
+        settings = how | {"progress": False, "batch_size": 20, "n_tests": 5, "test_batch_size": 20}
+    circuit = Counting()
+    result = ne.infer(
+        circuit, gaussian_property, rng=1, flow=small_flow(), max_simulations=700, max_batch=60, **settings
+    )
+    assert result.n_simulations == circuit.rows == sum(result.simulation_counts.values()) <= 700
+    assert circuit.largest <= 60 or how == REPLAY or "solver" in how
+    assert np.isfinite(result.entropy)
+
+
+def test_a_budget_that_allows_nothing_is_refused(gaussian_property):
+    with pytest.raises(ValueError, match=r"max_simulations = 150: too few .* give 200 or more \(100 for each seed\)"):
+        ne.infer(plane(), gaussian_property, max_simulations=150, n_seeds=2, **SMALL)
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"round_size": 0}, "round_size = 0"),
+        ({"kl": 0.0}, "kl = 0"),
         ({"defensive": 1.5}, "defensive = 1.5"),
         ({"ess_floor": 0}, "ess_floor = 0"),
     ],
@@ -181,12 +237,11 @@ def test_bad_settings_are_refused(gaussian_property, settings, message):
 OPEN = ne.Support([-np.inf, -np.inf], [np.inf, np.inf])
 
 
-@pytest.mark.slow
 def test_an_unbounded_support_is_crossed_to_a_target_far_from_the_start():
     # The start is N(0, I), the answer N((10, 0), diag(4, 1)); no uniform distribution on the plane leads there.
     circuit = ne.circuits.FunctionCircuit(lambda z: z, OPEN, statistic_names=("x", "y"))
     prop = ne.EmergentProperty(mean=[10.0, 0.0], variance=[4.0, 1.0])
-    result = ne.infer(circuit, prop, rng=1, flow=small_flow(OPEN), **SMALL)
+    result = ne.infer(circuit, prop, rng=1, flow=small_flow(OPEN), **(SMALL | {"max_annealing_rounds": 40}))
     assert result.status == "near the optimum"
     assert result.entropy == pytest.approx(np.log(2 * np.pi * np.e * 2), abs=0.1)
 
@@ -213,17 +268,6 @@ def test_a_prior_far_narrower_than_the_start_is_reached():
     np.testing.assert_allclose(result.sample(5000).std(0), [0.05, 0.05], rtol=0.2)
 
 
-def test_steps_are_as_many_as_asked_for(gaussian_property):
-    settings = SMALL | {"fit_steps": 70, "refine_steps": 60}
-    seen = []
-    result = ne.infer(plane(), gaussian_property, rng=1, flow=small_flow(), callback=seen.append, **settings)
-    rounds = seen[-1].solver.rounds.number
-    assert len(result.history["entropy"]) == rounds + 60
-    assert result.n_simulations == (rounds + 1) * 1500 + 60 * 100  # the first round draws twice
-    assert all(s.remaining > 0 for s in seen[:-1]) and seen[-1].remaining == 0
-    assert [s.iteration for s in seen[:4]] == [0, 50, 0, 0] and [s.epoch for s in seen[:4]] == [0, 0, 1, 1]
-
-
 def test_functions_of_the_statistics_that_are_not_finite_are_left_out():
     # log(x) has no value on half of the box: those rows fail, the others go on.
     moment = ne.Moment(
@@ -239,9 +283,7 @@ def test_functions_of_the_statistics_that_are_not_finite_are_left_out():
     failing = np.mean(result.distribution.sample(2000)[:, 0] <= 0)
     assert failing < 0.3 and ("own draws fail" in result.message) == (result.failing_share > 0.01)
     low, high = result.failing_interval
-    # two estimates of one share, on 2000 and 20,000 draws: four standard errors, false alarm 6e-5
-    assert low < result.failing_share < high
-    assert failing == pytest.approx(result.failing_share, abs=4 * np.sqrt(result.failing_share / 2000))
+    assert low <= result.failing_share <= high
     assert np.all(result.sample(500, valid_only=True)[:, 0] > 0)
 
 
@@ -249,8 +291,10 @@ def test_a_circuit_without_a_valid_simulation_ends_with_a_status():
     circuit = ne.circuits.FunctionCircuit(lambda z: np.nan * z, BOX, statistic_names=("x", "y"), differentiable=False)
     result = ne.infer(circuit, ne.EmergentProperty(mean=[0.0, 0.0]), rng=1, flow=small_flow(), **SMALL)
     assert result.status == "failed"
-    assert "1500 of 1500 simulations failed" in result.message and "narrow the support" in result.message
-    assert result.n_failed == result.n_simulations and not result.certificate.reliable
+    assert "simulations failed (not finite)" in result.message and "narrow the support" in result.message
+    counts = result.simulation_counts
+    assert counts["fit"] <= 4000 and counts["score"] + counts["certificate"] <= 4000
+    assert not result.certificate.reliable
     assert "entropy unknown: no draw works" in result.summary() and "is unknown" in result.summary()
     assert "nan nats" not in result.summary() and "entropy unknown" in repr(result)
 
@@ -264,25 +308,3 @@ def test_a_failed_run_is_resumed_as_failed(tmp_path):
     again = run(checkpoint=tmp_path / "run.npz", resume=True)
     assert first.status == again.status == "failed" and first.n_simulations == again.n_simulations
     np.testing.assert_array_equal(first.distribution.theta, again.distribution.theta)
-
-
-def test_shifted_multipliers_do_not_change_how_noise_is_corrected(rng):
-    # The correction is quadratic in eta: renewed at the multipliers of a refinement it made them run away.
-    from numepi.inference.dual.multipliers import Multipliers
-    from numepi.inference.dual.replay import Replay
-
-    flow = small_flow()
-    start = flow.initial_parameters(0)
-    prop = ne.EmergentProperty(mean=[0.0], variance=[1.0])
-    dual = Multipliers(prop.constraints(("f",)), proper=True)
-    replay = Replay(2, 0.1, 2, 2)
-    z = rng.uniform(-10, 10, (500, 2))
-    violation = np.stack([z[:, 0], z[:, 0] ** 2 - 1], axis=1)
-    covariance = np.eye(2) * rng.uniform(0, 0.1, (500, 1, 1))
-    replay.add(flow, start, start, 500, z, violation, covariance, np.zeros(500))
-    dual.move(replay, floor=20, noisy=True, follows=False)
-    shift = np.array([0.0, -40.0])
-    dual.eta = dual.optimal_eta + shift
-    tilted = np.log(dual.weights(replay, dual.optimal_eta)) + (violation - covariance @ dual.optimal_eta) @ shift
-    expected = np.exp(tilted - tilted.max())
-    np.testing.assert_allclose(dual.weights(replay), expected / expected.sum(), atol=1e-12)

@@ -1,0 +1,131 @@
+"""What a round's fresh rows say of the flow that they came from, and of the surrogate that has not seen them."""
+
+import numpy as np
+
+from numepi.inference.assessment.own_rows import Beliefs, Rows, certify_rows, score_rows
+from numepi.inference.assessment.score import passes_apart
+from numepi.inference.assessment.verdict import constraints_met
+from numepi.inference.dual.state import Answer
+from numepi.inference.dual_problem import normalised_weights
+from numepi.inference.problem import Stream
+
+__all__ = ["assess", "explained", "noise_share", "passes"]
+
+_NOISY_REPLICATES = 4  # simulations of each parameter, where a noisy circuit has no surrogate to average for it
+_ROUND_TRIP_DRAWS = 2000  # that compare the flow's two passes
+_BLOCK = 8192  # draws evaluated at once
+
+
+def noise_share(request, constraints):
+    """Largest share of noise in the variance of a component of T, from repeated rows; 0 without any."""
+    r = request.n_repeat
+    if r == 0:
+        return 0.0
+    first = request.n_start % len(request.z)
+    half = (request.T[first : first + r] - request.T[-r:]) / constraints.scale
+    both = np.isfinite(half).all(axis=1)
+    if not both.any():
+        return 0.0
+    spread = np.var(request.T[np.isfinite(request.T).all(axis=1)] / constraints.scale, axis=0)
+    return float(np.max(np.mean(half[both] ** 2, axis=0) / 2 / (spread + np.finfo(float).tiny)))
+
+
+def explained(state, problem):
+    """Share of the variance of eta . T-bar over the flow's fresh rows that the surrogate explains."""
+    done, constraints = state.request, problem.constraints
+    own = slice(done.n_start, len(done.z) - done.n_repeat)
+    eta = state.dual.eta / constraints.scale
+    T = done.T[own]
+    ok = np.isfinite(T).all(axis=1)
+    if ok.sum() < 3:
+        return -np.inf
+    residual = (T[ok] - state.surrogate.expected(constraints, done.z[own][ok])) @ eta
+    noise = 0.0
+    if done.n_repeat:
+        pairs = (done.T[done.n_start : done.n_start + done.n_repeat] - done.T[-done.n_repeat :]) @ eta
+        noise = float(np.mean(pairs[np.isfinite(pairs)] ** 2)) / 2 if np.isfinite(pairs).any() else 0.0
+    variance = np.var(T[ok] @ eta)
+    left = max(np.mean(residual**2) - noise, 0.0)
+    return float(1 - left / max(variance - noise, 0.05 * variance, np.finfo(float).tiny))
+
+
+def passes(answer, constraints, kl):
+    """Whether the answer meets the constraints and is within ``kl`` nats, each by half a standard error.
+
+    Nor may a standard error exceed what it is to tell: the tolerance, or ``kl``.
+    """
+    score, certificate = answer.score, answer.certificate
+    error, spread = np.abs(score.constraint - constraints.target), score.constraint_stderr
+    tolerance, _ = constraints.tolerances(score.constraint_spread)
+    met = (
+        np.all(error + 0.5 * spread <= tolerance)
+        and np.all(spread <= tolerance)
+        and constraints_met(constraints, score)
+    )
+    near = certificate.kl + 0.5 * certificate.kl_stderr <= kl and certificate.kl_stderr <= kl
+    return bool(met and near and certificate.optimal)
+
+
+def assess(state, done, problem, flow, settings):
+    """The `Answer` that the fulfilled request ``done`` gives for the state's flow and multipliers."""
+    constraints, eta = problem.constraints, state.dual.eta
+    once = slice(None, len(done.z) - done.n_repeat)
+    z = done.z[once]
+    rows = Rows(
+        own=np.arange(len(z)) >= done.n_start,
+        inside=problem.inside(z),
+        valid=np.isfinite(done.T[once]).all(axis=1),
+        f=done.f[once],
+        T=done.T[once],
+        beliefs=_beliefs(state, problem, flow, z, flow.log_prob(state.theta, z)),
+        repeats=done.T[len(z) :],
+    )
+    generator = np.random.Generator(np.random.Philox(problem.seed(Stream.SCORE_BASE, state.rounds.number)))
+    round_trip = _round_trip(state, flow, generator)
+    draws = _drawn(state, problem, flow, state.theta, settings.score_draws, generator)
+    start_draws = _drawn(state, problem, flow, state.theta_start, settings.score_draws // 4, generator)
+    keep = state.replay.valid
+    expected = state.surrogate.expected(constraints, state.replay.z[keep])
+    weights = normalised_weights(state.replay.log_base + (expected - constraints.target) / constraints.scale @ eta)
+    certificate = certify_rows(
+        problem,
+        eta,
+        rows,
+        draws,
+        start_draws,
+        done.n_start / len(z),
+        weights,
+        _NOISY_REPLICATES if state.noisy else 1,
+        round_trip,
+    )
+    return Answer(state.theta, score_rows(problem, rows, draws, round_trip), certificate)
+
+
+def _round_trip(state, flow, generator):
+    z, log_sampled = flow.sample(state.theta, generator.standard_normal((_ROUND_TRIP_DRAWS, flow.dim)))
+    return passes_apart(log_sampled, flow.log_prob(state.theta, z))
+
+
+def _drawn(state, problem, flow, theta, n, generator):
+    parts = []
+    for first in range(0, n, _BLOCK):
+        z, log_density = flow.sample(theta, generator.standard_normal((min(_BLOCK, n - first), flow.dim)))
+        log_q = log_density if theta is state.theta else flow.log_prob(state.theta, z)
+        parts.append(_beliefs(state, problem, flow, z, log_q))
+    names = ("log_q", "log_start", "log_prior", "success", "f", "T")
+    return Beliefs(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def _beliefs(state, problem, flow, z, log_q):
+    surrogate = state.surrogate
+    T, log_success = surrogate.evaluate(problem.constraints, z)
+    log_prior = problem.log_prior(z)
+    inside = log_prior > -np.inf
+    return Beliefs(
+        log_q=log_q,
+        log_start=flow.log_prob(state.theta_start, z),
+        log_prior=np.where(inside, log_prior, 0.0),
+        success=np.where(inside, np.exp(log_success), 0.0),
+        f=surrogate.statistics(z),
+        T=T,
+    )

@@ -1,0 +1,285 @@
+"""The default way: a surrogate leads.  Survey, then rounds of learning, fitting to the surrogate, and checking.
+
+A survey of the start (the prior on a box) begins.  Each round then
+
+- *learns* the statistics from all rows so far, and moves the multipliers by Newton on the dual over the real rows, with
+  weights from the surrogate and moments from the simulations, as far as enough of them keep weight;
+- *fits* the flow to the surrogate's exp(eta . T) p_0 on draws that cost no simulation;
+- *checks* the flow on fresh rows of its own, which are its score and certificate at once, and the surrogate on the
+  same rows: it leads on, or is dropped for the replay of real rows and gradients (`numepi.inference.dual.rounds`).
+
+The run is over when the certificate says that the flow is as near as asked for and the constraints are met, or when the
+rows are spent.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from numepi.inference.assessment.verdict import not_reached
+from numepi.inference.dual import plan
+from numepi.inference.dual.checks import assess, explained, noise_share, passes
+from numepi.inference.dual.draws import with_density
+from numepi.inference.dual.multipliers import Sample, dual_start, move, unbounded_after, weights_of
+from numepi.inference.dual.pool import divergence, draw_pool, fit_steps, in_single_precision
+from numepi.inference.dual.rounds import CLIP_NORM, record_draws
+from numepi.inference.dual.state import Fit, kept, recorded, request
+from numepi.inference.dual.surrogate import learn
+from numepi.inference.dual_problem import effective_sample_size, minimise_dual, normalised_weights
+from numepi.inference.optimiser import Adam, Moments
+from numepi.inference.problem import Stream
+
+__all__ = ["check", "draw", "fit", "learn_rows", "survey", "take_survey"]
+
+_NEWTON_STEPS = 6  # on the moments of real rows
+_RIDGE = 1e-4  # on the covariance of T-bar in natural scales
+_NEGLIGIBLE_NOISE = 1e-3  # share of noise in the variance of T over the start
+_CHUNK = 50  # fitting steps a call, and between renewals of the pool
+_POOL_START = 0.2  # share of a pool from the start: weights in it are at most 5
+_FAR = 0.1  # effective share of a pool, below which the flow is far from its target: then likelihood alone,
+_WIDER = 4  # on a pool so many times larger; with reverse KL from there leaks stay (LDS: 0.2 to 14 nats)
+_APPROACH_REVERSE = 1.0  # weight of reverse KL in the approach, as the LDS needs to hold its leaks down
+_LANDING_DISTANCE = 0.3  # nats from the target, from where to land,
+_POLISH_DISTANCE = 0.2  # and to polish: from 0.25 it ends at 0.02 to 0.04 (LDS), from 0.45 it may run away
+_KEPT_CLOSER = (
+    0.6  # of the distance asked for, that the fit may leave to the surrogate: the rest is the surrogate's own
+)
+_LEAST_FLOOR_SHARE = 0.3  # of the rows that must keep weight at the most
+
+
+def survey(state, problem, flow, settings):
+    """Ask for rows from the start, the first of them twice, to see how noisy they are."""
+    n = plan.survey_size(settings, problem, len(state.replay))
+    n_repeat = min(settings.repeats, n // 10)
+    (z,) = with_density(problem, flow, [(state.theta_start, n - n_repeat)], state.rounds.number)
+    return request(state, "take survey", problem, np.concatenate([z, z[:n_repeat]]), len(z) + n_repeat, n_repeat)
+
+
+def take_survey(state, problem, flow, settings):
+    """Take the survey into the replay; ask for more where too few rows work to learn from."""
+    done = state.request
+    state = replace(
+        kept(state, problem, flow), noisy=state.noisy or noise_share(done, problem.constraints) > _NEGLIGIBLE_NOISE
+    )
+    if np.isfinite(done.T).all(axis=1).any():
+        state = _recorded_start(state, done, problem, flow)
+    n, n_valid = len(state.replay), int(state.replay.valid.sum())
+    failure = problem.too_many_failures(state.replay.valid, state.replay.z, settings.max_failed_fraction)
+    if failure is None and n_valid < settings.least_valid:
+        if plan.survey_size(settings, problem, n) >= settings.least_valid:
+            return replace(state, phase="survey")
+        failure = problem.too_many_failures(state.replay.valid, state.replay.z, 0.0)
+    if failure is None and not _proper(problem):
+        # Without a distribution to start from the way leads far out, where a surrogate would be believed blindly.
+        return dropped(state, problem)
+    return replace(state, phase="learn", failure=failure)
+
+
+def _recorded_start(state, done, problem, flow):
+    """The state with the survey in its traces: what the start is, before anything is learned."""
+    valid = np.isfinite(done.T).all(axis=1)
+    log_q = flow.log_prob(state.theta_start, done.z[valid])
+    return record_draws(state, log_q, problem.log_prior(done.z[valid]), _violation(problem.constraints, done.T[valid]))
+
+
+def learn_rows(state, problem, flow, settings):
+    """Learn the statistics from all rows, and move the multipliers as far as enough of them keep weight."""
+    constraints, replay = problem.constraints, state.replay
+    surrogate = learn(
+        state.surrogate, replay, state.dual.eta / constraints.scale, problem, state.noisy, settings, state.rounds.number
+    )
+    state = replace(state, surrogate=surrogate)
+    sample, violation = real_sample(state, problem), _violation(constraints, replay.T[replay.valid])
+    floor = min(settings.least_effective, _LEAST_FLOOR_SHARE * len(violation))
+    dual = move(state.dual, sample, floor, True)
+    if dual.optimal:
+        eta = _meet_with_real_moments(dual, sample, violation, floor)
+        dual = replace(dual, eta=eta, optimal_eta=eta)
+    failure = unbounded_after(dual, False, True)
+    if failure is None and dual.stalled:
+        failure = not_reached(constraints, constraints.target + dual.gradient * constraints.scale)
+    return replace(state, dual=dual, failure=failure, phase="fit", fit=None)
+
+
+def real_sample(state, problem):
+    """The valid rows of the replay with the surrogate's T-bar, as a `Sample` for the multipliers."""
+    replay = state.replay
+    keep = replay.valid
+    expected = state.surrogate.expected(problem.constraints, replay.z[keep])
+    tilt = (replay.log_start - replay.log_prior)[keep]
+    return Sample(_violation(problem.constraints, expected), replay.log_base, tilt)
+
+
+def _meet_with_real_moments(dual, sample, violation, floor):
+    """Eta at which the real rows, ``violation`` (n, m), meet the targets under weights from the surrogate."""
+    eta = dual.eta
+    for _ in range(_NEWTON_STEPS):
+        weights = weights_of(dual, sample, eta)
+        centred = sample.violation - weights @ sample.violation
+        covariance = (weights[:, None] * centred).T @ centred + _RIDGE * np.eye(len(eta))
+        trial = eta - np.linalg.solve(covariance, weights @ violation)
+        if not effective_sample_size(weights_of(dual, sample, trial)) >= floor:
+            break
+        eta = trial
+    return eta
+
+
+def target(state, problem, flow):
+    """Log of the surrogate's target at the present multipliers, up to a constant, as a function of z (n, D)."""
+    dual, surrogate, constraints = state.dual, state.surrogate, problem.constraints
+
+    def log_target(z):
+        log_prior = problem.log_prior(z)
+        T, log_success = surrogate.evaluate(constraints, z)
+        value = log_prior + _violation(constraints, T) @ dual.eta + log_success
+        if dual.exponent < 1:
+            value += (1 - dual.exponent) * (flow.log_prob(state.theta_start, z) - log_prior)
+        return value
+
+    return log_target
+
+
+def fit(state, problem, flow, settings):
+    """A few steps of the fit of the flow to the surrogate; at its end the better of before and after."""
+    fast, log_target = in_single_precision(flow), target(state, problem, flow)
+    counter = state.steps
+    generator = np.random.Generator(np.random.Philox(problem.seed(Stream.POOL, counter)))
+    now = state.fit or _begin_fit(state, fast, log_target, settings, generator)
+    if now.step < now.n_steps:
+        adam = Adam(len(now.theta), settings.learning_rate, clip_norm=CLIP_NORM).continue_from(state.adam)
+        size = settings.pool_size
+        pool = draw_pool(fast, now.average, state.theta_start, log_target, size, _POOL_START, generator)
+        far = effective_sample_size(normalised_weights(pool.log_target - pool.log_proposal)) < _FAR * size
+        if far:
+            pool = draw_pool(fast, now.average, state.theta_start, log_target, _WIDER * size, _POOL_START, generator)
+        polish = now.landing and now.distance < _POLISH_DISTANCE
+        reverse = 0.0 if far else settings.reverse_weight if polish else _APPROACH_REVERSE
+        steps = np.arange(now.step, min(now.step + _CHUNK, now.n_steps))
+        theta, average = fit_steps(
+            fast, now.theta, now.average, adam, pool, _rates(now, steps, settings), settings.batch_size, reverse,
+            settings.averaging, generator, polish=polish,
+        )  # fmt: skip
+        now = replace(now, step=int(steps[-1]) + 1, theta=theta, average=average)
+        return replace(state, adam=adam.moments, fit=now)
+    return _end_stretch(state, now, fast, log_target, problem, settings, generator)
+
+
+def _rates(now, steps, settings):
+    progress = steps / now.n_steps if now.landing else np.zeros(len(steps))
+    return settings.learning_rate * (
+        settings.last_rate + (1 - settings.last_rate) * 0.5 * (1 + np.cos(np.pi * progress))
+    )
+
+
+def _begin_fit(state, fast, log_target, settings, generator):
+    pool = draw_pool(fast, state.theta, state.theta_start, log_target, settings.check_size, _POOL_START, generator)
+    distance = divergence(pool)[0]
+    distance = distance if np.isfinite(distance) else np.inf
+    return Fit(0, settings.fit_steps, state.theta, state.theta, False, state.theta, distance, 0)
+
+
+def _end_stretch(state, now, fast, log_target, problem, settings, generator):
+    """Keep the better of before and after; go on to a landing, repeat it, or end the fit."""
+    pool = draw_pool(fast, now.average, state.theta_start, log_target, settings.check_size, _POOL_START, generator)
+    distance = divergence(pool)[0]
+    if distance < now.distance:
+        now = replace(now, best=now.average, distance=distance)
+    else:  # what led away from the target must not lead on
+        state = replace(state, adam=Moments.zero(len(now.theta)))
+    again = replace(now, step=0, theta=now.best, average=now.best)
+    if not now.landing and now.distance > _LANDING_DISTANCE and now.repeated < settings.most_repeated:
+        return replace(state, fit=replace(again, repeated=now.repeated + 1))
+    if state.dual.optimal and not now.landing:
+        state = replace(state, dual=_with_many_draws(state, problem, pool, settings))
+        return replace(state, fit=replace(again, n_steps=settings.landing_steps, landing=True, repeated=0))
+    if now.landing and now.distance > _KEPT_CLOSER * settings.kl and now.repeated < settings.most_repeated:
+        return replace(state, fit=replace(again, repeated=now.repeated + 1))
+    return replace(state, theta=now.best, fit=None, phase="draw")
+
+
+def _with_many_draws(state, problem, pool, settings):
+    """The multipliers by Newton on a pool's draws, the targets shifted by what the surrogate misses on real rows."""
+    constraints, sample = problem.constraints, real_sample(state, problem)
+    keep = state.replay.valid
+    residual = _violation(constraints, state.replay.T[keep]) - sample.violation
+    drawn = _violation(constraints, state.surrogate.expected(constraints, pool.z))
+    log_base = pool.log_target - pool.log_proposal - drawn @ state.dual.eta
+    eta = state.dual.eta
+    for _ in range(3):
+        shift = weights_of(state.dual, sample, eta) @ residual
+        step = minimise_dual(drawn + shift, log_base, eta, settings.least_pool_share * len(drawn))
+        if not step.optimal:
+            return state.dual
+        eta = step.eta
+    return replace(state.dual, eta=eta, optimal_eta=eta)
+
+
+def draw(state, problem, flow, settings):
+    """Ask for a round of fresh rows, most from the flow, a few from the start; end where the rows are spent."""
+    n = plan.round_size(settings, problem, state)
+    if n == 0:
+        return _spent(state, problem)
+    n_start = int(settings.defensive * n)
+    n_repeat = int(settings.repeat_share * (n - n_start)) if state.noisy else 0
+    parts = [(state.theta_start, n_start), (state.theta, n - n_repeat - n_start)]
+    start, own = with_density(problem, flow, parts, state.rounds.number)
+    state = replace(state, rounds=replace(state.rounds, size=n))
+    return request(state, "check", problem, np.concatenate([start, own, own[:n_repeat]]), len(start), n_repeat)
+
+
+def check(state, problem, flow, settings):
+    """Score and certify the flow on its fresh rows; end, learn from them, or drop the surrogate."""
+    done = state.request
+    share = explained(state, problem)
+    state = kept(state, problem, flow)
+    answer = assess(state, done, problem, flow, settings)
+    state = replace(state, answer=answer)
+    score, certificate = answer.score, answer.certificate
+    violation = (score.constraint - problem.constraints.target) / problem.constraints.scale
+    state = recorded(
+        state, -score.relative_entropy, violation, score.constraint_stderr / problem.constraints.scale,
+        certificate.ess / max(certificate.n, 1), state.dual.eta, share,
+    )  # fmt: skip
+    misses = state.rounds.misses + 1 if not share >= settings.least_explained else 0
+    state = replace(state, rounds=replace(state.rounds, misses=misses))
+    if state.dual.optimal and passes(answer, problem.constraints, settings.kl):
+        return replace(state, phase="done")
+    if plan.round_size(settings, problem, state) == 0:
+        return _spent(state, problem)
+    if misses >= settings.most_misses:
+        return dropped(state, problem)
+    return replace(state, phase="learn")
+
+
+def _spent(state, problem):
+    """The end of a run whose rows are spent; a failure where no distribution has come in sight."""
+    failure = unbounded_after(state.dual, False, True)
+    if failure is None and problem.limit is None and not state.dual.optimal:
+        constraints = problem.constraints
+        failure = not_reached(constraints, constraints.target + state.dual.gradient * constraints.scale)
+    return replace(state, phase="done", failure=failure)
+
+
+def _proper(problem):
+    """Whether the reference measure is a distribution: a box, or a prior."""
+    return problem.prior is not None or problem.circuit.support.is_box
+
+
+def dropped(state, problem):
+    """The state that goes on without the surrogate: on the replay of real rows, and gradients of T."""
+    allowance = None if problem.limit is None else problem.left(problem.limit)
+    rounds = replace(state.rounds, allowance=allowance)
+    return replace(
+        state,
+        phase="round",
+        leads=False,
+        dual=dual_start(len(state.dual.eta)),
+        rounds=rounds,
+        fit=None,
+        answer=None,
+        adam=Moments.zero(len(state.theta)),
+    )
+
+
+def _violation(constraints, T):
+    return (T - constraints.target) / constraints.scale

@@ -1,0 +1,39 @@
+"""Frozen records as flat dicts of arrays and back: what a checkpoint holds is derived from the fields of the state."""
+
+from dataclasses import fields, is_dataclass
+from types import NoneType
+from typing import get_args, get_type_hints
+
+import numpy as np
+
+__all__ = ["from_arrays", "to_arrays"]
+
+
+def to_arrays(record, prefix=""):
+    """Arrays by dotted field name; a field that is None is left out."""
+    arrays = {}
+    for field in fields(record):
+        value, name = getattr(record, field.name), prefix + field.name
+        if is_dataclass(value):
+            arrays |= to_arrays(value, f"{name}.")
+        elif value is not None:
+            arrays[name] = np.asarray(value)
+    return arrays
+
+
+def from_arrays(kind, arrays, prefix=""):
+    """The record of type ``kind`` that `to_arrays` took apart; fields are arrays, numbers, strings or such records."""
+    values = {}
+    hints = get_type_hints(kind)
+    for field in fields(kind):
+        name = prefix + field.name
+        options = [t for t in get_args(hints[field.name]) if t is not NoneType] or [hints[field.name]]
+        hint = options[0]
+        if is_dataclass(hint):
+            present = any(key.startswith(f"{name}.") for key in arrays)
+            values[field.name] = from_arrays(hint, arrays, f"{name}.") if present else None
+        elif name not in arrays:
+            values[field.name] = None
+        else:
+            values[field.name] = arrays[name] if hint is np.ndarray else hint(arrays[name])
+    return kind(**values)

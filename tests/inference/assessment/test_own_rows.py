@@ -1,0 +1,114 @@
+"""Score and certificate from a run's own rows: right whatever the surrogate is worth."""
+
+import numpy as np
+import pytest
+
+import numepi as ne
+from numepi.inference.assessment.own_rows import Beliefs, Rows, certify_rows, score_rows
+from numepi.inference.problem import Problem
+
+# q = N(0.1, 1.1^2) and p0 = N(0, 2^2) on the line (of which the second coordinate is no part); T = [z, z^2].
+Q, START, BOX = (0.1, 1.1), (0.0, 2.0), ne.Support([-np.inf, -np.inf], [np.inf, np.inf])
+ETA = np.array([0.2, -0.375 * np.sqrt(2)])  # scaled: p ~ N(0, 4) exp(0.2 z - 0.375 (z^2 - 1)) = N(0.2, 1)
+
+
+class Start:
+    def log_prob(self, z):
+        return log_normal(z[:, 0], *START)
+
+    def gradient(self, z):
+        return -z / START[1] ** 2
+
+
+def log_normal(x, mean, sd):
+    return -0.5 * ((x - mean) / sd) ** 2 - np.log(sd) - 0.5 * np.log(2 * np.pi)
+
+
+def problem():
+    circuit = ne.circuits.FunctionCircuit(lambda z: z[:, :1], BOX, statistic_names=("x",))
+    prop = ne.EmergentProperty(mean=[0.0], variance=[1.0])
+    return Problem(circuit, prop, np.random.SeedSequence(0), prior=Start())
+
+
+def believed(x, slope, spoilt=0.0):
+    f = slope * x[:, None]
+    T = np.column_stack([f, f**2 + spoilt])
+    ones = np.ones(len(x))
+    return Beliefs(log_normal(x, *Q), log_normal(x, *START), log_normal(x, *START), ones, f, T)
+
+
+def parts(rng, slope, noise=0.0, n=4000, share=0.1):
+    start = rng.normal(START[0], START[1], int(share * n))
+    x = np.concatenate([start, rng.normal(*Q, n - len(start))])
+    own = np.arange(n) >= len(start)
+    repeats = x[own][: n // 4]
+
+    def simulated(x):
+        f = (x + noise * rng.normal(size=len(x)))[:, None]
+        return f, np.column_stack([f, f**2])
+
+    f, T = simulated(x)
+    rows = Rows(own, np.ones(n, bool), np.ones(n, bool), f, T, believed(x, slope, noise**2), simulated(repeats)[1])
+    draws = believed(rng.normal(*Q, 40_000), slope, noise**2)
+    start_draws = believed(rng.normal(*START, 10_000), slope, noise**2)
+    return rows, draws, start_draws, share
+
+
+def kl(mean, sd, p_mean=0.2, p_sd=1.0):
+    return np.log(p_sd / sd) + (sd**2 + (mean - p_mean) ** 2) / (2 * p_sd**2) - 0.5
+
+
+@pytest.mark.parametrize("slope", [1.0, 0.97, 0.7])
+def test_score_is_unbiased_for_any_surrogate_and_sharper_for_a_good_one(rng, slope):
+    rows, draws, *_ = parts(rng, slope)
+    score = score_rows(problem(), rows, draws)
+    truth = [0.1, 0.1**2 + 1.1**2]
+    # five standard errors of each, false alarm 6e-7
+    np.testing.assert_array_less(np.abs(score.constraint - truth), 5 * score.constraint_stderr)
+    plain = rows.T[rows.own].std(axis=0) / np.sqrt(rows.own.sum())
+    assert np.all(score.constraint_stderr < {1.0: 0.35, 0.97: 0.45, 0.7: 1.05}[slope] * plain)
+    assert score.n == rows.own.sum() and score.n_failed == 0
+
+
+@pytest.mark.parametrize(("slope", "noise"), [(1.0, 0.0), (0.95, 0.0), (1.0, 0.3), (0.95, 0.3)])
+def test_certificate_is_the_kl_to_the_exact_solution_not_to_the_surrogates(rng, slope, noise):
+    rows, draws, start_draws, share = parts(rng, slope, noise, n=20_000)
+    weights = np.full(1000, 1e-3)
+    certificate = certify_rows(problem(), ETA, rows, draws, start_draws, share, weights, 4 if noise else 1)
+    # the noise adds a constant to E[T | z]: p_eta is the same
+    assert abs(certificate.kl - kl(*Q)) < 5 * certificate.kl_stderr + 2e-3  # the third order of what is expanded
+    log_z = 0.375 + log_normal(0.0, *START) - log_normal(0.0, 0.2, 1.0) + 0.0
+    log_z += -0.375 * noise**2
+    assert abs(certificate.entropy_bound - log_z) < 5 * certificate.entropy_bound_stderr + 2e-3
+    assert certificate.kl_stderr < 0.02
+
+
+def test_rows_that_fail_are_outside_of_the_support(rng):
+    # Simulations fail above 0.5; the surrogate believes in a soft edge.
+    rows, draws, start_draws, share = parts(rng, 1.0, n=20_000)
+    edge = lambda b: 1 / (1 + np.exp((b.f[:, 0] - 0.5) / 0.1))  # noqa: E731
+    fails = rows.f[:, 0] > 0.5
+    rows = Rows(
+        rows.own, rows.inside, ~fails, np.where(fails[:, None], np.nan, rows.f),
+        np.where(fails[:, None], np.nan, rows.T), _with(rows.beliefs, edge), np.empty((0, 2)),
+    )  # fmt: skip
+    draws, start_draws = _with(draws, edge), _with(start_draws, edge)
+    score = score_rows(problem(), rows, draws)
+    cells = (np.arange(200_000) + 0.5) / 200_000 * 20 - 19.5
+    q = np.exp(log_normal(cells, *Q))
+    p = np.exp(log_normal(cells, 0.2, 1.0))
+    q, p = q / q.sum(), p / p.sum()
+    np.testing.assert_array_less(np.abs(score.constraint - [q @ cells, q @ cells**2]), 5 * score.constraint_stderr)
+    assert score.n_failed == fails[rows.own].sum()
+    certificate = certify_rows(problem(), ETA, rows, draws, start_draws, share, np.full(1000, 1e-3), 1)
+    assert abs(certificate.kl - q @ np.log(q / p)) < 5 * certificate.kl_stderr
+
+
+def _with(beliefs, edge):
+    return Beliefs(beliefs.log_q, beliefs.log_start, beliefs.log_prior, edge(beliefs), beliefs.f, beliefs.T)
+
+
+def test_next_to_no_rows_certify_nothing(rng):
+    rows, draws, start_draws, share = parts(rng, 1.0, n=8)
+    certificate = certify_rows(problem(), ETA, rows, draws, start_draws, share, np.array([1.0]), 1)
+    assert np.isnan(certificate.kl) and not certificate.reliable

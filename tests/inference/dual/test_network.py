@@ -1,0 +1,65 @@
+"""The surrogate's network: its gradients, what it learns, and that a fit can go on."""
+
+import numpy as np
+import pytest
+
+from numepi.inference.dual.network import LOGISTIC, SQUARED, _gradient, _new, train
+
+
+@pytest.mark.parametrize("loss", [SQUARED, LOGISTIC])
+def test_gradient_is_that_of_the_loss(rng, loss):
+    z = rng.normal(size=(30, 3))
+    y = rng.normal(size=(30, 2)) if loss == SQUARED else (rng.random((30, 1)) < 0.5).astype(float)
+    network = _new(z, y, 4, loss, rng)
+    x = network._inputs(z).astype(float)
+    target = y if loss == LOGISTIC else (y - network.shift) / network.size
+
+    def value(weights):
+        w = [np.asarray(part, float) for part in _layers_of(weights, network)]
+        out = np.tanh(np.tanh(x @ w[0] + w[1]) @ w[2] + w[3]) @ w[4] + w[5]
+        if loss == SQUARED:
+            return 0.5 * np.sum((out - target) ** 2) / len(x)
+        return np.sum(np.logaddexp(0, out) - target * out) / len(x)
+
+    gradient = _gradient(network.weights, network, x, target, loss)
+    for i in rng.choice(len(gradient), 12, replace=False):
+        step = np.zeros(len(gradient))
+        step[i] = 1e-6
+        slope = (value(network.weights + step) - value(network.weights - step)) / 2e-6
+        assert gradient[i] == pytest.approx(slope, rel=1e-5, abs=1e-8)
+
+
+def _layers_of(weights, network):
+    from numepi.inference.dual.network import _layers
+
+    return _layers(weights, network)
+
+
+def test_a_smooth_function_is_learned_and_learned_on(rng):
+    z = rng.uniform(-2, 2, (800, 2))
+    y = np.stack([np.sin(z[:, 0]) * z[:, 1], 100 + 5 * z[:, 0] ** 2], axis=1)
+    fresh = rng.uniform(-2, 2, (500, 2))
+    truth = np.stack([np.sin(fresh[:, 0]) * fresh[:, 1], 100 + 5 * fresh[:, 0] ** 2], axis=1)
+
+    def error(network):
+        return np.max(np.std(network(fresh) - truth, axis=0) / truth.std(axis=0))
+
+    first = train(None, z, y, np.ones(800), 600, 5e-3, 128, rng, hidden=32)
+    again = train(first, z, y, np.ones(800), 600, 3e-3, 128, rng)
+    assert error(first) < 0.1 and error(again) < 0.7 * error(first)
+
+
+def test_weights_say_which_rows_count(rng):
+    z = rng.uniform(-1, 1, (400, 1))
+    y = np.where(z > 0, 1.0, -1.0) * np.abs(z)
+    y[:200] += 50.0  # rows without weight
+    network = train(None, z, y, np.arange(400) >= 200, 500, 5e-3, 64, rng, hidden=16)
+    assert np.abs(network(np.array([[0.5]]))[0, 0] - 0.5) < 0.3
+
+
+def test_log_odds_of_a_half_plane(rng):
+    z = rng.uniform(-1, 1, (600, 2))
+    works = (z[:, :1] > 0.2).astype(float)
+    network = train(None, z, works, np.ones(600), 400, 5e-3, 128, rng, hidden=16, loss=LOGISTIC)
+    odds = network(np.array([[0.8, 0.0], [-0.8, 0.0]]))[:, 0]
+    assert odds[0] > 3 and odds[1] < -3

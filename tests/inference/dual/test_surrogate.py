@@ -1,0 +1,86 @@
+"""The surrogate: E[T | z] with noise by regression, where simulations work, and how much it explains."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import numepi as ne
+from numepi.inference.dual.surrogate import explained_share, learn
+from numepi.inference.problem import Problem
+
+BOX = ne.Support([-2.0, -2.0], [2.0, 2.0])
+SETTINGS = SimpleNamespace(
+    surrogate_first_steps=800, surrogate_steps=600, surrogate_rate=5e-3, surrogate_batch=128, surrogate_units=32
+)
+PROP = ne.EmergentProperty(mean=[0.5], variance=[1.0])
+
+
+class Rows(SimpleNamespace):
+    """What the surrogate reads of a replay."""
+
+    def __len__(self):
+        return len(self.z)
+
+
+def learned(rng, noise=0.0, fails=False, n=1500, functions=()):
+    """A surrogate of f = sin(z1) + z2 + noise (1 + z1^2), and fresh parameters."""
+    circuit = ne.circuits.FunctionCircuit(lambda z: z[:, :1], BOX, statistic_names=("f",))
+    prop = ne.EmergentProperty(mean=PROP.mean, variance=PROP.variance, functions=functions)
+    problem = Problem(circuit, prop, np.random.SeedSequence(0))
+    z = rng.uniform(-2, 2, (n, 2))
+    f = (np.sin(z[:, 0]) + z[:, 1] + noise * (1 + z[:, 0] ** 2) * rng.normal(size=n))[:, None]
+    with np.errstate(invalid="ignore"):
+        T = problem.constraints.sufficient_statistics(f)
+    valid = np.isfinite(T).all(axis=1) & ((z[:, 0] < 1.0) | (not fails))
+    T[~valid] = np.nan
+    replay = Rows(z=z, f=f, T=T, valid=valid, log_prior=np.zeros(n))
+    eta = np.zeros(len(problem.constraints))
+    surrogate = learn(None, replay, eta, problem, noise > 0, SETTINGS, 0)
+    return (
+        problem.constraints,
+        learn(surrogate, replay, eta, problem, noise > 0, SETTINGS, 1),
+        rng.uniform(-2, 2, (500, 2)),
+    )
+
+
+def test_without_noise_it_is_T_of_the_statistics(rng):
+    constraints, surrogate, z = learned(rng)
+    f = (np.sin(z[:, 0]) + z[:, 1])[:, None]
+    T = constraints.sufficient_statistics(f)
+    assert surrogate.noise is None and surrogate.works is None
+    assert explained_share(T, surrogate.expected(constraints, z), np.array([1.0, -0.5])) > 0.99
+    np.testing.assert_array_equal(surrogate.evaluate(constraints, z)[1], 0.0)
+
+
+def test_noise_adds_its_variance_where_it_is(rng):
+    constraints, surrogate, z = learned(rng, noise=0.3)
+    f = np.sin(z[:, 0]) + z[:, 1]
+    variance = (f - 0.5) ** 2 + 0.09 * (1 + z[:, 0] ** 2) ** 2
+    error = surrogate.expected(constraints, z)[:, 1] - variance
+    # the added variance goes from 0.09 to 2.25: none at all is off by 0.9, its mean everywhere by 0.67
+    assert np.sqrt(np.mean(error**2)) < 0.5 and abs(error.mean()) < 0.1
+
+
+def test_where_simulations_fail_is_learned(rng):
+    _, surrogate, z = learned(rng, fails=True)
+    constraints = PROP.constraints(("f",))
+    chance = np.exp(surrogate.evaluate(constraints, z)[1])
+    clear = np.abs(z[:, 0] - 1.0) > 0.3
+    assert np.mean((chance > 0.5) == (z[:, 0] < 1.0), where=clear) > 0.98
+
+
+def test_values_that_a_users_function_lacks_count_as_failures(rng):
+    moment = ne.Moment("log f", lambda f: np.log(f[:, 0]), 0.0, jacobian=lambda f: 1 / f, scale=1.0)
+    constraints, surrogate, z = learned(rng, functions=[moment])
+    f = np.sin(z[:, 0]) + z[:, 1]
+    T, log_success = surrogate.evaluate(constraints, z)
+    assert np.isfinite(T).all() and np.mean(log_success[f < -0.5]) < np.log(0.05)
+    assert np.mean(np.exp(log_success[f > 0.5])) > 0.9
+
+
+@pytest.mark.parametrize("share", [1.0, 0.6, 0.0])
+def test_explained_share_is_one_less_the_residuals(rng, share):
+    known = rng.normal(size=(20_000, 1)) * np.sqrt(share)
+    T = known + rng.normal(size=(20_000, 1)) * np.sqrt(1 - share)
+    assert explained_share(T, known, np.array([2.0])) == pytest.approx(share, abs=0.03)

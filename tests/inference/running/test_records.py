@@ -1,0 +1,35 @@
+"""Records as arrays and back."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from numepi.inference.running.records import from_arrays, to_arrays
+
+
+@dataclass(frozen=True)
+class Inner:
+    values: np.ndarray
+    count: int
+
+
+@dataclass(frozen=True)
+class Outer:
+    name: str
+    share: float
+    flag: bool
+    inner: Inner
+    other: Inner | None = None
+    failure: str | None = None
+    pair: tuple = (1.0, 2.0)
+
+
+def test_a_record_comes_back_with_its_types(tmp_path):
+    record = Outer("a", 0.25, True, Inner(np.arange(3.0), 7), None, "why")
+    np.savez(tmp_path / "record.npz", **to_arrays(record))
+    with np.load(tmp_path / "record.npz", allow_pickle=False) as stored:
+        back = from_arrays(Outer, dict(stored))
+    assert (back.name, back.share, back.flag, back.failure, back.pair) == ("a", 0.25, True, "why", (1.0, 2.0))
+    assert type(back.name) is str and type(back.flag) is bool and type(back.inner.count) is int
+    np.testing.assert_array_equal(back.inner.values, [0, 1, 2])
+    assert back.other is None and from_arrays(Outer, to_arrays(Outer("", 1.0, False, back.inner))).failure is None
