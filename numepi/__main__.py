@@ -12,7 +12,13 @@ from numepi.archive import check_writable
 
 CIRCUITS = {"lds": "LDS", "stg": "STG", "rnn": "RankTwoRNN", "v1": "V1", "sc": "SC"}
 QUICK = {
-    "dual": {"final_rounds": 2, "round_size": 1000, "fit_steps": 50, "refine_steps": 50, "refine_size": 50},
+    "dual": {
+        "max_simulations": 1000,
+        "surrogate_first_steps": 300,
+        "surrogate_steps": 150,
+        "fit_steps": 100,
+        "landing_steps": 100,
+    },
     "augmented-lagrangian": {
         "epochs": 2,
         "iterations_per_epoch": 50,

@@ -16,7 +16,7 @@ PAGES = sorted([pages.ROOT / "README.md", *DOCS.glob("*.md")])
 WITH_CODE = [page for page in PAGES if pages.blocks(page)]
 NOT_RUN = {"cluster.md": ["needs dask and a Slurm cluster"], "recipes.md": ["needs brian2"]}
 STORED_FIT = ["cluster.md"]
-QUICK = {"final_rounds": 1, "round_size": 500, "fit_steps": 5, "refine_steps": 5, "refine_size": 20}
+QUICK = {"max_simulations": 400, "fit_steps": 5, "landing_steps": 5, "surrogate_first_steps": 50}
 
 
 @pytest.fixture(scope="session")

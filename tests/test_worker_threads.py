@@ -11,8 +11,8 @@ import numepi as ne
 from numepi.worker_threads import check_executor, limited_threads, one_blas_thread
 
 SETTINGS = {
-    "progress": False, "max_annealing_rounds": 3, "final_rounds": 1, "round_size": 500, "fit_steps": 20,
-    "refine_steps": 20, "refine_size": 50, "descent_steps": 0, "batch_size": 100,
+    "progress": False, "max_simulations": 600, "surrogate_first_steps": 100, "surrogate_steps": 50,
+    "fit_steps": 20, "landing_steps": 20, "most_repeated": 0, "pool_size": 1000, "check_size": 1000, "score_draws": 2000,
 }  # fmt: skip
 
 

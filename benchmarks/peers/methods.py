@@ -13,12 +13,11 @@ __all__ = ["augmented_lagrangian", "dual", "prior", "rejection", "reweighting"]
 
 _WARM_UP = {
     "dual": {
-        "max_annealing_rounds": 1,
-        "final_rounds": 1,
-        "round_size": 100,
+        "max_simulations": 200,
+        "surrogate_first_steps": 2,
+        "surrogate_steps": 2,
         "fit_steps": 2,
-        "refine_steps": 2,
-        "descent_steps": 2,
+        "landing_steps": 2,
     },
     "augmented-lagrangian": {"epochs": 1, "iterations_per_epoch": 2, "n_tests": 5},
 }

@@ -13,12 +13,11 @@ _QUICK_ALGORITHM_ONE = {
     "n_tests": 5,
 }
 _QUICK_DUAL = {
-    "max_annealing_rounds": 3,
-    "final_rounds": 1,
-    "round_size": 1000,
+    "max_simulations": 1000,
+    "surrogate_first_steps": 300,
+    "surrogate_steps": 150,
     "fit_steps": 100,
-    "refine_steps": 0,
-    "descent_steps": 0,
+    "landing_steps": 100,
 }
 
 

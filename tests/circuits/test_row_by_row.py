@@ -107,7 +107,7 @@ def test_an_executor_gets_single_rows_and_gives_the_same_bits(points, pool):
 
 def test_the_whole_chain_with_failures():
     circuit = RowCircuit(fragile, SUPPORT, statistic_names=["sum"], vectorised=False)
-    small = {"round_size": 300, "final_rounds": 1, "fit_steps": 20, "refine_steps": 20, "refine_size": 50}
+    small = {"max_simulations": 600, "surrogate_first_steps": 100, "surrogate_steps": 50, "fit_steps": 20}
     with pytest.warns(UserWarning, match="the membrane blew up"):
         result = ne.infer(circuit, ne.EmergentProperty([1.0], [0.25]), max_failed_fraction=0.9, progress=False, **small)
     assert result.n_failed == result.n_raised > 50 and (result.failed_examples[:, 0] < 0).all()

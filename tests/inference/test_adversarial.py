@@ -11,8 +11,8 @@ import numepi as ne
 from tests.inference.adversarial_problems import PROBLEMS, solution
 
 QUICK = {
-    "progress": False, "round_size": 1500, "final_rounds": 3, "fit_steps": 60, "refine_steps": 100, "refine_size": 100,
-    "descent_steps": 300, "max_annealing_rounds": 12,
+    "progress": False, "max_simulations": 20_000, "surrogate_first_steps": 600, "surrogate_steps": 300,
+    "landing_steps": 300, "pool_size": 4000, "check_size": 5000, "score_draws": 10_000, "descent_steps": 300,
 }  # fmt: skip
 ALGORITHM_1 = {"progress": False, "epochs": 4, "iterations_per_epoch": 150, "batch_size": 200, "n_tests": 50}
 SIGMAS, SLACK = 3.0, 0.05  # standard errors and nats

@@ -16,7 +16,7 @@ END_ENTROPY = np.log(2 * np.pi * np.e * 2)  # of N((1, -1), diag(1, 4))
 START_VIOLATION = [-1.0, 1.0, 100 / 3, 100 / 3 + 1 - 4]  # E[x] - 1, E[y] + 1, E[(x - 1)^2] - 1, E[(y + 1)^2] - 4
 END_MULTIPLIERS = [0.0, 0.0, -0.5, -0.125]
 
-DUAL = {"final_rounds": 4, "round_size": 1500, "fit_steps": 100, "refine_steps": 200, "refine_size": 100}
+DUAL = {"kl": 0.02, "most_rows": 6000, "surrogate_first_steps": 600, "surrogate_steps": 300, "landing_steps": 300}
 PAPER = {"penalty": 1.0, "epochs": 5, "iterations_per_epoch": 400, "batch_size": 200, "initial": "uniform"}
 
 
@@ -66,18 +66,19 @@ def paper():
 def test_traces_begin_at_the_uniform_start_and_end_at_the_answer(run, request):
     result, _, _ = request.getfixturevalue(run)
     history = result.history
-    batch = {"dual": (1500, 100), "paper": (200, 200)}[run]
+    batch = {"dual": (900, 400), "paper": (200, 200)}[run]
+    last = {"dual": 1, "paper": 20}[run]  # entries that belong to the answer: a round, or steps
     # Entropy: -log q is constant at the start; at the end its spread is 1 (half the variance of a chi^2 of 2).
     assert history["entropy"][0] == pytest.approx(START_ENTROPY, abs=1e-6)
-    last = history["entropy"][-20:].mean()
-    assert last == pytest.approx(END_ENTROPY, abs=4 / np.sqrt(20 * batch[1]) + 0.1)
-    assert last == pytest.approx(result.entropy, abs=4 / np.sqrt(20 * batch[1]) + 0.05)
+    entropy = history["entropy"][-last:].mean()
+    assert entropy == pytest.approx(END_ENTROPY, abs=4 / np.sqrt(last * batch[1]) + 0.1)
+    assert entropy == pytest.approx(result.entropy, abs=4 / np.sqrt(last * batch[1]) + 0.05)
     # Violations in their own units: x has variance 100/3 at the start, (x - 1)^2 less than 900 + (2 * 10)^2 * 100/3.
     violation = history["violation"]
     assert violation.shape == (len(history["entropy"]), 4)
     stderr = np.sqrt(np.array([100 / 3, 100 / 3, 900 + 400 / 3, 900 + 400 / 3]) / batch[0])
     np.testing.assert_array_less(np.abs(violation[0] - START_VIOLATION), 5 * stderr)  # false alarm 2e-6
-    np.testing.assert_array_less(np.abs(violation[-50:].mean(axis=0)), [0.15, 0.3, 0.2, 0.8])
+    np.testing.assert_array_less(np.abs(violation[-5 * last // 2 :][-last:].mean(axis=0)), [0.15, 0.3, 0.2, 0.8])
 
 
 def test_the_dual_solver_traces_multipliers_and_effective_share(dual):
@@ -88,8 +89,8 @@ def test_the_dual_solver_traces_multipliers_and_effective_share(dual):
     # multipliers of the squares grow from the prior's zero towards their end
     assert -0.5 < history["multipliers"][0][2] <= 0 and history["multipliers"][0][3] <= 0
     ess = history["ess"]
-    assert ess.shape == history["entropy"].shape and np.all((ess > 0) & (ess <= 1))
-    assert ess[-50:].mean() > 0.8  # the flow follows its target at the end
+    assert ess.shape == history["entropy"].shape and np.all((ess > 0) & (ess <= 1 + 1e-12))
+    assert ess[-1] > ess[1]  # share of all rows: more and more of them come from next to the target
 
 
 def test_algorithm_one_traces_its_epochs(paper):
@@ -131,8 +132,8 @@ def test_the_state_shows_the_latest_of_the_traces(paper, dual):
     np.testing.assert_array_equal(iterations, result.history["entropy"])
     result, seen, _ = dual
     shown = np.array([state.entropy for state, *_ in seen])
-    assert shown[0] == result.history["entropy"][0] and shown[-1] == result.history["entropy"][-1]
-    assert set(shown) <= set(result.history["entropy"])
+    assert shown[-1] == result.history["entropy"][-1]
+    assert set(shown[np.isfinite(shown)]) == set(result.history["entropy"])
 
 
 def test_the_reader_is_shown_epochs_from_one(paper, dual):
@@ -142,14 +143,13 @@ def test_the_reader_is_shown_epochs_from_one(paper, dual):
     assert lines[0].startswith("plane: epoch 1, iteration 1, entropy 5.991 nats, worst constraint ")
     assert lines[399].startswith("plane: epoch 1, iteration 400, ")
     assert lines[401].startswith("plane: epoch 2, iteration 1, ")
-    assert " 200 simulations, " in lines[0] and lines[-1].endswith(" 0:00 left")
+    assert " simulations, " in lines[0] and lines[-1].endswith(" 0:00 left")
     state = seen[0][0]
     assert f"worst constraint {state.violation_in_stderr.max():.1f} s.e." in lines[0]
     result, _, progress = dual
     epochs = [int(line.split("epoch ")[1].split(",")[0]) for line in progress.lines()]
     assert epochs[0] == 1 and set(np.diff(epochs)) == {0, 1}
-    rounds = len(result.history["entropy"]) - DUAL["refine_steps"]  # an entry a round, and one a step of the refinement
-    assert epochs[-1] == rounds + 1
+    assert epochs[-1] == len(result.history["entropy"]) + 1  # an entry a round
 
 
 @pytest.mark.slow

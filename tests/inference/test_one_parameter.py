@@ -5,7 +5,7 @@ import pytest
 
 import numepi as ne
 
-QUICK = {"round_size": 1000, "final_rounds": 3, "refine_steps": 100, "progress": False}
+QUICK = {"most_rows": 6000, "surrogate_first_steps": 800, "surrogate_steps": 400, "progress": False}
 CELLS = 200_000
 
 
@@ -65,7 +65,7 @@ def test_algorithm_one_on_the_open_line():
 
 
 def test_a_stored_answer_of_one_parameter_comes_back(tmp_path):
-    settings = QUICK | {"final_rounds": 1, "fit_steps": 5, "refine_steps": 5}
+    settings = QUICK | {"most_rows": 400}
     result = ne.infer(circuit_of(lambda z: 1.0 * z, 0.0, 1.0), ne.EmergentProperty([0.5], [0.02]), **settings)
     result.save(tmp_path / "one.npz")
     np.testing.assert_array_equal(ne.load(tmp_path / "one.npz").sample(10), result.sample(10))

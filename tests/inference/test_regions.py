@@ -9,7 +9,9 @@ import pytest
 
 import numepi as ne
 
-QUICK = {"round_size": 2000, "final_rounds": 4, "fit_steps": 100, "refine_steps": 200, "progress": False}
+QUICK = {
+    "progress": False, "most_rows": 8000, "surrogate_first_steps": 800, "surrogate_steps": 400, "landing_steps": 400,
+}  # fmt: skip
 CELLS = 2000
 
 
@@ -98,7 +100,7 @@ def test_a_thin_region_is_found_and_costs_no_simulations_outside():
 @pytest.mark.parametrize("make", [dict, lambda: {"executor": concurrent.futures.ThreadPoolExecutor(2)}])
 def test_the_same_bits_with_an_executor(make):
     circuit = ne.circuits.FunctionCircuit(total, ne.Support([0.0, 0.0], [1.0, 1.0], where=below))
-    small = QUICK | {"round_size": 200, "final_rounds": 1, "fit_steps": 5, "refine_steps": 5}
+    small = QUICK | {"most_rows": 400, "fit_steps": 20, "landing_steps": 20}
     prop = ne.EmergentProperty([1.0], [0.02])
     here = ne.infer(circuit, prop, **small)
     there = ne.infer(circuit, prop, **small, **make())
@@ -107,7 +109,7 @@ def test_the_same_bits_with_an_executor(make):
 
 def test_a_stored_answer_needs_the_condition_again_only_where_it_is_used(tmp_path):
     circuit = ne.circuits.FunctionCircuit(total, ne.Support([0.0, 0.0], [1.0, 1.0], where=below))
-    small = QUICK | {"round_size": 200, "final_rounds": 1, "fit_steps": 5, "refine_steps": 5}
+    small = QUICK | {"most_rows": 400, "fit_steps": 20, "landing_steps": 20}
     result = ne.infer(circuit, ne.EmergentProperty([1.0], [0.02]), **small)
     result.save(tmp_path / "r.npz")
     again = ne.load(tmp_path / "r.npz", circuit=circuit)

@@ -6,7 +6,9 @@ import pytest
 
 import numepi as ne
 
-QUICK = {"round_size": 1000, "final_rounds": 2, "fit_steps": 50, "refine_steps": 50, "progress": False}
+QUICK = {
+    "progress": False, "kl": 0.1, "most_rows": 4000, "surrogate_first_steps": 400, "surrogate_steps": 200, "landing_steps": 200, "pool_size": 4000, "check_size": 5000, "score_draws": 10_000,
+}  # fmt: skip
 SQUARE = ne.Support([-1.0, -1.0], [1.0, 1.0])
 
 
