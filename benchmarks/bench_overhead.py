@@ -34,13 +34,13 @@ class Overhead:
     def track_share(self):
         circuit = ne.circuits.LDS()
         flow = ne.SplineFlow(circuit.support)
-        warm = {"round_size": 500, "final_rounds": 1, "fit_steps": 2, "refine_steps": 2}
+        warm = {"max_simulations": 500, "fit_steps": 2, "landing_steps": 2}
         ne.infer(circuit, circuit.emergent_property(), rng=0, flow=flow, progress=False, **warm)
         clock = Clock()
         clock.watch(circuit, "statistics")
         for name in ("sample", "log_prob", "sample_with_pullback", "log_prob_with_pullback"):
             clock.watch(flow, name)
-        inside = []  # up to the end of the fit: the score and the certificate come after it
+        inside = []  # up to the end of the fit
 
         def look(state):
             inside.append(clock.seconds / state.elapsed)

@@ -72,7 +72,7 @@ class Index:
 
     def setup(self, runs):
         lds = ne.circuits.LDS()
-        task = ne.Task(lds, lds.emergent_property(), {"round_size": 1000})
+        task = ne.Task(lds, lds.emergent_property(), {"max_simulations": 1000})
         seeds = np.random.SeedSequence(0).spawn(runs)
         self.directory = tempfile.TemporaryDirectory()
         index = SweepIndex(Path(self.directory.name), [pending_row(task, s, i) for i, s in enumerate(seeds)])

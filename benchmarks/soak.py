@@ -140,8 +140,8 @@ def resources():
 
 def many_runs(runs, directory):
     """Runs of both solvers, with checkpoints, files and an executor: what they hold on to when they have ended."""
-    quick = {"max_annealing_rounds": 2, "final_rounds": 1, "round_size": 500, "fit_steps": 20, "refine_steps": 20}
-    quick |= {"refine_size": 50, "descent_steps": 0, "batch_size": 100, "progress": False}
+    quick = {"max_simulations": 2000, "surrogate_first_steps": 100, "surrogate_steps": 100, "fit_steps": 20}
+    quick |= {"landing_steps": 20, "most_repeated": 0, "pool_size": 1000, "progress": False}
     seen = []
     for number in range(runs):
         path = directory / f"run{number}.npz"

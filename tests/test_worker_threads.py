@@ -12,7 +12,8 @@ from numepi.worker_threads import check_executor, limited_threads, one_blas_thre
 
 SETTINGS = {
     "progress": False, "max_simulations": 600, "surrogate_first_steps": 100, "surrogate_steps": 50,
-    "fit_steps": 20, "landing_steps": 20, "most_repeated": 0, "pool_size": 1000, "check_size": 1000, "score_draws": 2000,
+    "fit_steps": 20, "landing_steps": 20, "most_repeated": 0, "pool_size": 1000, "check_size": 1000,
+    "score_draws": 2000,
 }  # fmt: skip
 
 

@@ -163,7 +163,7 @@ def test_the_reader_is_told_which_seed_of_how_many_or_else_which_circuit(monkeyp
 
     monkeypatch.setattr(sys.modules["numepi.inference.infer"], "Progress", Labelled)
     lds = ne.circuits.LDS()
-    quick = {"final_rounds": 1, "round_size": 500, "fit_steps": 5, "refine_steps": 5, "max_time": 1e-9}
+    quick = {"max_simulations": 500, "fit_steps": 5, "landing_steps": 5, "max_time": 1e-9}
     ne.infer(lds, lds.emergent_property(), n_seeds=2, progress=False, **quick)
     ne.infer(lds, lds.emergent_property(), **quick)
     assert labels == [(False, "seed 1/2"), (False, "seed 2/2"), (True, "lds")]

@@ -7,8 +7,8 @@ import pytest
 import numepi as ne
 
 QUICK = {
-    "progress": False, "kl": 0.1, "most_rows": 4000, "surrogate_first_steps": 400, "surrogate_steps": 200, "landing_steps": 200,
-    "pool_size": 4000, "check_size": 5000, "score_draws": 10_000,
+    "progress": False, "kl": 0.1, "most_rows": 4000, "surrogate_first_steps": 400, "surrogate_steps": 200,
+    "landing_steps": 200, "pool_size": 4000, "check_size": 5000, "score_draws": 10_000,
 }  # fmt: skip
 SQUARE = ne.Support([-1.0, -1.0], [1.0, 1.0])
 

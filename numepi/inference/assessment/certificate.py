@@ -21,7 +21,7 @@ from numepi.inference.problem import Stream
 if TYPE_CHECKING:
     from numepi.flow.protocol import Flow
 
-__all__ = ["Certificate", "certify", "pareto_k"]
+__all__ = ["Certificate", "certify", "has_minimum", "pareto_k"]
 
 _DEFENSIVE = 0.25
 _RELIABLE_PARETO_K = 0.7
@@ -226,7 +226,7 @@ def certify(
     score_kl, score_kl_stderr = _by_score(problem, eta / scale, estimate["entropy_bound"], score)
     return Certificate(
         **estimate,
-        optimal=step.optimal and _has_minimum(draws.mean(axis=0)),
+        optimal=step.optimal and has_minimum(draws.mean(axis=0)),
         multipliers=tuple((eta / scale).tolist()),
         n=n,
         replicates=replicates,
@@ -238,7 +238,7 @@ def certify(
     )
 
 
-def _has_minimum(violation):
+def has_minimum(violation):
     """Whether the dual can have a minimum on these rows (n, m).
 
     Where all lie on one side of a target it falls for ever, and ever more slowly: its gradient vanishes all the same.

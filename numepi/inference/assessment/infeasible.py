@@ -6,18 +6,19 @@ where the noise given z exceeds the target variance at every z, no distribution 
 
 import numpy as np
 
-from numepi.inference.noise import least_noise
+from numepi.inference.noise import least_noise, least_noise_rows
 from numepi.inference.problem import Stream
 
-__all__ = ["noise_exceeds_target"]
+__all__ = ["CHECK_ROWS", "WORTH_A_LOOK", "noise_exceeds_target"]
 
 _SIZE = 1000  # parameters, half from the fit and half from where it started
 _FIRST_LOOK = 100  # of them, simulated twice: most misses have other reasons
-_WORTH_A_LOOK = 0.8  # share of the target variance
+WORTH_A_LOOK = 0.8  # share of noise in a target variance, from where quiet parameters are looked for
 _SIGMAS = 3.0
 _QUIET = (
     0.5  # share of a target variance; at a parameter with more noise than the target 64 simulations hardly show less
 )
+CHECK_ROWS = 2 * _FIRST_LOOK + least_noise_rows(_SIZE)  # that the check of one statistic takes
 
 
 def noise_exceeds_target(problem, flow, theta, theta_start, score):
@@ -32,22 +33,23 @@ def noise_exceeds_target(problem, flow, theta, theta_start, score):
         Of the fit.
     """
     targets = np.array([np.inf if v is None else v for v in problem.constraints.prop.variance])
-    if not np.any(score.variance > targets):
+    left = np.inf if problem.limit is None else problem.left(problem.limit)
+    if not np.any(score.variance > targets) or left < CHECK_ROWS:
         return None
     base = problem.normals(Stream.NOISE_CHECK, 2, _SIZE)
     z = np.concatenate([flow.sample(t, half)[0] for t, half in zip((theta, theta_start), np.split(base, 2))])
-    if not np.any(_noise(problem, z[:_FIRST_LOOK]) > _WORTH_A_LOOK * targets):
+    share = _noise(problem, z[:_FIRST_LOOK]) / targets
+    i = int(np.argmax(share))
+    if not share[i] > WORTH_A_LOOK:
         return None
-    least = least_noise(problem, z, Stream.NOISE_CHECK)
-    variance, stderr = least.mean(axis=0), least.std(axis=0, ddof=1) / np.sqrt(len(least))
+    least = least_noise(problem, z, Stream.NOISE_CHECK, i)
+    variance, stderr = least.mean(), least.std(ddof=1) / np.sqrt(len(least))
     # One quiet parameter is enough: a distribution may lie there.
-    beyond = (variance - _SIGMAS * stderr > targets) & (least[0] > _QUIET * targets)
-    if not beyond.any():
+    if not (variance - _SIGMAS * stderr > targets[i] and least[0] > _QUIET * targets[i]):
         return None
-    i = int(np.argmax(np.where(beyond, variance / targets, 0.0)))
     name = problem.circuit.statistic_names[i]
     return (
-        f"the property is infeasible: the noise of {name!r} alone has the variance {variance[i]:.4g} +- {stderr[i]:.2g}"
+        f"the property is infeasible: the noise of {name!r} alone has the variance {variance:.4g} +- {stderr:.2g}"
         f", at the {len(least)} of {_SIZE:,} parameters where it is least; the target variance is {targets[i]:.4g}: "
         "ask for more variance, or average the statistic over more trials"
     )

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numepi.inference.assessment.certificate import Certificate, pareto_k
+from numepi.inference.assessment.certificate import Certificate, has_minimum, pareto_k
 from numepi.inference.assessment.convergence import null_p_values
 from numepi.inference.assessment.score import N_TESTS, Score
 
@@ -187,11 +187,13 @@ def certify_rows(problem, eta, rows, draws, start_draws, start_share, weights, r
     w_rows = np.where(ok, w_hat / np.maximum(rows.beliefs.success, np.finfo(float).tiny), 0.0)
     believed_z = (1 - start_share) * w_draws.mean() + start_share * w_start.mean()
     z = believed_z + np.mean(w_rows * change - w_hat)
+    second = second_stderr = 0.0
     if noisy:
-        z += _second_order(rows, V_hat, constraints, eta, w_rows)
+        second, second_stderr = _second_order(rows, V_hat, constraints, eta, w_rows)
+        z += second
     ess = 1 / np.sum(weights**2) if len(weights) else 0.0
     if not z > _LEAST_Z * believed_z or ok[own].sum() < _LEAST_ROWS or ess < _LEAST_ESS:
-        return _certificate(eta / constraints.scale, (np.nan,) * 4, weights, ess, False, replicates, round_trip)
+        return _certificate(problem, eta, (np.nan,) * 4, weights, ess, False, replicates, round_trip)
     # Influence of every draw and row on log Z, then on E_q[log q - log p_0 - eta . T | ok] - log P(ok).
     n = len(own)
     on_z = [
@@ -202,23 +204,19 @@ def certify_rows(problem, eta, rows, draws, start_draws, start_share, weights, r
     believed = (rows.beliefs.log_q - rows.beliefs.log_prior - V_hat @ eta)[own]
     level, on_level = _level(of_draws, believed, rows, draws, (residual @ eta)[own])
     log_z = float(np.log(z) + shift)
-    variance = _variance(on_z[0] + on_level[0], on_z[1], on_z[2] + on_level[1], on_z[3])
+    on_square = (second_stderr / z) ** 2
+    variance = _variance(on_z[0] + on_level[0], on_z[1], on_z[2] + on_level[1], on_z[3]) + on_square
     numerator = (1 - start_share) * (w_draws @ V_draws) / len(w_draws) + start_share * (w_start @ V_start) / len(
         w_start
     )
     tilted = w_rows[:, None] * (change[:, None] * V_hat + residual) - w_hat[:, None] * V_hat
     gradient = (numerator + tilted.mean(axis=0)) / z
     spread = tilted.std(axis=0) / np.sqrt(n) / z
-    numbers = level + log_z, np.sqrt(variance), log_z, np.sqrt(_variance(*on_z))
-    return _certificate(
-        eta / constraints.scale,
-        numbers,
-        weights,
-        ess,
-        bool(np.all(np.abs(gradient) < _OPTIMAL + 3 * spread)),
-        replicates,
-        round_trip,
-    )
+    numbers = level + log_z, np.sqrt(variance), log_z, np.sqrt(_variance(*on_z) + on_square)
+    optimal = bool(np.all(np.abs(gradient) < _OPTIMAL + 3 * spread)) and has_minimum(V[ok])
+    # What the expansion leaves out is less than its last term where that is small: until it is seen to be, it is not.
+    bias = (second + 2 * second_stderr) / z
+    return _certificate(problem, eta, numbers, weights, ess, optimal, replicates, round_trip, bias)
 
 
 def _level(of_draws, believed, rows, draws, residual):
@@ -236,15 +234,18 @@ def _level(of_draws, believed, rows, draws, residual):
 
 
 def _second_order(rows, V_hat, constraints, eta, w_rows):
-    """What the surrogate's error adds to Z, E[(eta . (T-bar - T-hat))^2] / 2 under the weights: from pairs."""
+    """What the surrogate's error adds to Z, E[(eta . (T-bar - T-hat))^2] / 2 under the weights, and its standard error.
+
+    From pairs; without any, nothing is known of it, and the error has no bound.
+    """
     first = np.flatnonzero(rows.own)[: len(rows.repeats)]
     repeats = ((rows.repeats - constraints.target) / constraints.scale - V_hat[first]) @ eta
     once = ((rows.T[first] - constraints.target) / constraints.scale - V_hat[first]) @ eta
     both = np.isfinite(once) & np.isfinite(repeats)
-    if not both.any():
-        return 0.0
-    square = np.mean((w_rows[first] * once * repeats)[both]) / 2
-    return max(0.0, float(square)) * rows.own.mean()
+    if both.sum() < _LEAST_ROWS:
+        return 0.0, np.inf
+    squares = (w_rows[first] * once * repeats)[both] / 2 * rows.own.mean()
+    return max(0.0, float(squares.mean())), float(squares.std() / np.sqrt(len(squares)))
 
 
 def _variance(*influences):
@@ -252,7 +253,7 @@ def _variance(*influences):
     return float(sum(len(each) * np.var(each) for each in influences if len(each)))
 
 
-def _certificate(multipliers, numbers, weights, ess, optimal, replicates, round_trip):
+def _certificate(problem, eta, numbers, weights, ess, optimal, replicates, round_trip, noise_bias=0.0):
     kl, kl_stderr, bound, bound_stderr = (float(number) for number in numbers)
     return Certificate(
         kl=kl,
@@ -262,8 +263,10 @@ def _certificate(multipliers, numbers, weights, ess, optimal, replicates, round_
         ess=float(ess),
         pareto_k=pareto_k(weights) if len(weights) > _LEAST_ROWS else np.inf,
         optimal=optimal,
-        multipliers=tuple(multipliers.tolist()),
+        multipliers=tuple((eta / problem.constraints.scale).tolist()),
         n=len(weights),
         replicates=replicates,
         round_trip=round_trip,
+        noise_bias=float(noise_bias),
+        with_prior=problem.prior is not None,
     )

@@ -9,9 +9,10 @@ from numepi.inference.dual.state import Answer
 from numepi.inference.dual_problem import normalised_weights
 from numepi.inference.problem import Stream
 
-__all__ = ["assess", "explained", "noise_share", "passes"]
+__all__ = ["NOISY_REPLICATES", "assess", "explained", "noise_in_targets", "noise_share", "passes"]
 
-_NOISY_REPLICATES = 4  # simulations of each parameter, where a noisy circuit has no surrogate to average for it
+NOISY_REPLICATES = 4  # simulations of each parameter, where a noisy circuit has no surrogate to average for it
+_LEAST_SIGNAL = 0.05  # share of the variance of eta . T that is taken to be there besides noise
 _ROUND_TRIP_DRAWS = 2000  # that compare the flow's two passes
 _BLOCK = 8192  # draws evaluated at once
 
@@ -30,23 +31,41 @@ def noise_share(request, constraints):
     return float(np.max(np.mean(half[both] ** 2, axis=0) / 2 / (spread + np.finfo(float).tiny)))
 
 
+def noise_in_targets(request, constraints):
+    """Largest share of a target variance that noise given z makes up at the flow's repeated rows; 0 without any."""
+    targets = np.array([np.inf if v is None else v for v in constraints.prop.variance])
+    if request.n_repeat == 0:
+        return 0.0
+    half = request.f[request.n_start : request.n_start + request.n_repeat] - request.f[-request.n_repeat :]
+    half = half[np.isfinite(half).all(axis=1)]
+    return float(np.max(np.mean(half**2, axis=0) / 2 / targets)) if len(half) else 0.0
+
+
 def explained(state, problem):
-    """Share of the variance of eta . T-bar over the flow's fresh rows that the surrogate explains."""
+    """Share of the variance of eta . T-bar over the flow's fresh rows that the surrogate explains; its standard error.
+
+    Noise has no part in it; where noise is nearly all of the variance the share is hardly known.
+    """
     done, constraints = state.request, problem.constraints
     own = slice(done.n_start, len(done.z) - done.n_repeat)
     eta = state.dual.eta / constraints.scale
     T = done.T[own]
     ok = np.isfinite(T).all(axis=1)
     if ok.sum() < 3:
-        return -np.inf
+        return -np.inf, 0.0
     residual = (T[ok] - state.surrogate.expected(constraints, done.z[own][ok])) @ eta
-    noise = 0.0
-    if done.n_repeat:
-        pairs = (done.T[done.n_start : done.n_start + done.n_repeat] - done.T[-done.n_repeat :]) @ eta
-        noise = float(np.mean(pairs[np.isfinite(pairs)] ** 2)) / 2 if np.isfinite(pairs).any() else 0.0
+    pairs = (done.T[done.n_start : done.n_start + done.n_repeat] - done.T[len(done.T) - done.n_repeat :]) @ eta
+    noise, noise_variance = _mean(pairs[np.isfinite(pairs)] ** 2 / 2)
+    error, error_variance = _mean(residual**2)
     variance = np.var(T[ok] @ eta)
-    left = max(np.mean(residual**2) - noise, 0.0)
-    return float(1 - left / max(variance - noise, 0.05 * variance, np.finfo(float).tiny))
+    whole = max(variance - noise, _LEAST_SIGNAL * variance, np.finfo(float).tiny)
+    share = 1 - max(error - noise, 0.0) / whole
+    return float(share), float(np.sqrt(error_variance + noise_variance) / whole)
+
+
+def _mean(values):
+    """The mean and its variance; zero without any."""
+    return (values.mean(), values.var() / len(values)) if len(values) else (0.0, 0.0)
 
 
 def passes(answer, constraints, kl):
@@ -63,7 +82,7 @@ def passes(answer, constraints, kl):
         and constraints_met(constraints, score)
     )
     near = certificate.kl + 0.5 * certificate.kl_stderr <= kl and certificate.kl_stderr <= kl
-    return bool(met and near and certificate.optimal)
+    return bool(met and near and certificate.reliable)
 
 
 def assess(state, done, problem, flow, settings):
@@ -95,7 +114,7 @@ def assess(state, done, problem, flow, settings):
         start_draws,
         done.n_start / len(z),
         weights,
-        _NOISY_REPLICATES if state.noisy else 1,
+        NOISY_REPLICATES if state.noisy else 1,
         round_trip,
     )
     return Answer(state.theta, score_rows(problem, rows, draws, round_trip), certificate)

@@ -39,7 +39,7 @@ _CHUNK = 50  # steps of a stretch, which a call takes
 def descend(state, problem, flow, settings):
     """Take a stretch of steps; go back to the best stretch so far if it led away from the targets."""
     constraints, scale = problem.constraints, problem.constraints.scale
-    size, n_steps, first = plan.refine_size(settings, state.rounds), settings.descent_steps, state.last_step
+    (n_steps, size), first = plan.last_phase(settings, state.rounds, "descend"), state.last_step
     last = min(first + _CHUNK, n_steps)
     adam = Adam(len(state.theta), clip_norm=CLIP_NORM).continue_from(state.adam)
     recent = []
@@ -106,9 +106,9 @@ def _best_of(state, n):
 
 def _end(state, problem, settings, n):
     """Back to the rounds where the flow follows; a failure where no stretch of ``n`` steps came near the targets."""
-    if settings.descent_steps < _ENOUGH:
+    if state.last_step < _ENOUGH:
         return replace(state, phase="done")
-    violation = state.trace.violation[-settings.descent_steps :]
+    violation = state.trace.violation[-state.last_step :]
     stretches = violation[: len(violation) // n * n].reshape(-1, n, violation.shape[1]).mean(axis=1)
     distance = np.abs(stretches).max(axis=1)
     # A descent that ended far from its best broke down: that says nothing of what is within reach.

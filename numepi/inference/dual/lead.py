@@ -16,20 +16,21 @@ from dataclasses import replace
 
 import numpy as np
 
+from numepi.inference.assessment.infeasible import WORTH_A_LOOK
 from numepi.inference.assessment.verdict import not_reached
 from numepi.inference.dual import plan
-from numepi.inference.dual.checks import assess, explained, noise_share, passes
+from numepi.inference.dual.checks import assess, explained, noise_in_targets, noise_share, passes
 from numepi.inference.dual.draws import with_density
 from numepi.inference.dual.multipliers import Sample, dual_start, move, unbounded_after, weights_of
 from numepi.inference.dual.pool import divergence, draw_pool, fit_steps, in_single_precision
-from numepi.inference.dual.rounds import CLIP_NORM, record_draws
+from numepi.inference.dual.rounds import CLIP_NORM, proper, record_draws
 from numepi.inference.dual.state import Fit, kept, recorded, request
 from numepi.inference.dual.surrogate import learn
 from numepi.inference.dual_problem import effective_sample_size, minimise_dual, normalised_weights
 from numepi.inference.optimiser import Adam, Moments
 from numepi.inference.problem import Stream
 
-__all__ = ["check", "draw", "fit", "learn_rows", "survey", "take_survey"]
+__all__ = ["check", "draw", "fit", "go_on", "learn_rows", "survey", "take_survey"]
 
 _NEWTON_STEPS = 6  # on the moments of real rows
 _RIDGE = 1e-4  # on the covariance of T-bar in natural scales
@@ -44,6 +45,7 @@ _POLISH_DISTANCE = 0.2  # and to polish: from 0.25 it ends at 0.02 to 0.04 (LDS)
 _KEPT_CLOSER = (
     0.6  # of the distance asked for, that the fit may leave to the surrogate: the rest is the surrogate's own
 )
+_SIGMAS = 2.0  # standard errors by which a surrogate may explain more than it seems to
 _LEAST_FLOOR_SHARE = 0.3  # of the rows that must keep weight at the most
 
 
@@ -69,7 +71,7 @@ def take_survey(state, problem, flow, settings):
         if plan.survey_size(settings, problem, n) >= settings.least_valid:
             return replace(state, phase="survey")
         failure = problem.too_many_failures(state.replay.valid, state.replay.z, 0.0)
-    if failure is None and not _proper(problem):
+    if failure is None and not proper(problem):
         # Without a distribution to start from the way leads far out, where a surrogate would be believed blindly.
         return dropped(state, problem)
     return replace(state, phase="learn", failure=failure)
@@ -230,17 +232,19 @@ def draw(state, problem, flow, settings):
 def check(state, problem, flow, settings):
     """Score and certify the flow on its fresh rows; end, learn from them, or drop the surrogate."""
     done = state.request
-    share = explained(state, problem)
+    share, share_stderr = explained(state, problem)
+    loud = noise_in_targets(done, problem.constraints) > WORTH_A_LOOK
     state = kept(state, problem, flow)
     answer = assess(state, done, problem, flow, settings)
-    state = replace(state, answer=answer)
+    state = replace(state, answer=answer, loud=loud)
     score, certificate = answer.score, answer.certificate
     violation = (score.constraint - problem.constraints.target) / problem.constraints.scale
     state = recorded(
         state, -score.relative_entropy, violation, score.constraint_stderr / problem.constraints.scale,
         certificate.ess / max(certificate.n, 1), state.dual.eta, share,
     )  # fmt: skip
-    misses = state.rounds.misses + 1 if not share >= settings.least_explained else 0
+    explains = share + _SIGMAS * share_stderr >= settings.least_explained
+    misses = 0 if explains else state.rounds.misses + 1
     state = replace(state, rounds=replace(state.rounds, misses=misses))
     if state.dual.optimal and passes(answer, problem.constraints, settings.kl):
         return replace(state, phase="done")
@@ -252,17 +256,22 @@ def check(state, problem, flow, settings):
 
 
 def _spent(state, problem):
-    """The end of a run whose rows are spent; a failure where no distribution has come in sight."""
+    """The end of a run whose rows are spent; a failure where no distribution has come in sight.
+
+    A limited run is not over: it waits for a larger limit.
+    """
     failure = unbounded_after(state.dual, False, True)
-    if failure is None and problem.limit is None and not state.dual.optimal:
+    if problem.limit is not None:
+        return replace(state, phase="spent", failure=failure)
+    if failure is None and not state.dual.optimal:
         constraints = problem.constraints
         failure = not_reached(constraints, constraints.target + state.dual.gradient * constraints.scale)
     return replace(state, phase="done", failure=failure)
 
 
-def _proper(problem):
-    """Whether the reference measure is a distribution: a box, or a prior."""
-    return problem.prior is not None or problem.circuit.support.is_box
+def go_on(state, problem, flow, settings):
+    """Learn from the last rows: the limit was raised."""
+    return replace(state, phase="learn")
 
 
 def dropped(state, problem):

@@ -12,7 +12,7 @@ import numpy as np
 from numepi.inference.assessment.certificate import pareto_k
 from numepi.inference.dual_problem import effective_sample_size, minimise_dual, normalised_weights
 
-__all__ = ["DualPoint", "Sample", "dual_start", "move", "unbounded_after", "weights_of"]
+__all__ = ["DualPoint", "Sample", "dual_start", "move", "out_of_reach", "unbounded_after", "weights_of"]
 
 _MOVES = 3  # Newton runs in a move along the path
 _STALLED_ROUNDS = 5  # annealing rounds in which the distance to the targets must have fallen by _PROGRESS
@@ -24,6 +24,12 @@ _HEAVY_TAIL = 0.7  # Pareto k from which the weights have no mean to speak of
 _UNBOUNDED = (
     "the problem is unbounded: entropy grows without end on this support; bound the support, give a (narrower) prior, "
     "or fix a variance in every direction"
+)
+
+_NOT_SEEN = (
+    "the rows were spent before the way to the solution ended, if it has an end: on a support without bounds entropy "
+    "may grow without end; give a larger max_simulations or a prior, bound the support, or fix a variance in every "
+    "direction"
 )
 
 
@@ -119,6 +125,11 @@ def unbounded_after(point, out_of_rounds, proper):
     if point.exponent < 1 and (1 - point.exponent < _UNBOUNDED_LEFT or (out_of_rounds and not proper)):
         return _UNBOUNDED
     return None
+
+
+def out_of_reach(point, proper):
+    """Why a run whose rows are spent has no answer where the reference measure is no distribution; else None."""
+    return None if proper or (point.exponent == 1) else _NOT_SEEN
 
 
 def _log_base(point, sample):

@@ -47,9 +47,10 @@ def reverse_kl_weights(log_ratio):
 
 def refine(state, problem, flow, settings):
     """A few steps of the refinement."""
-    constraints, size = problem.constraints, plan.refine_size(settings, state.rounds)
+    constraints = problem.constraints
+    n_steps, size = plan.last_phase(settings, state.rounds, "refine")
     sample, first = replay_sample(state, problem), state.last_step
-    last = min(first + _CHUNK, settings.refine_steps)
+    last = min(first + _CHUNK, n_steps)
     rows = state.replay.z[state.replay.valid]
     draw = resampler(
         weights_of(state.dual, sample), settings.replay_batch,
@@ -75,14 +76,12 @@ def refine(state, problem, flow, settings):
         gradient = gradient + _REVERSE_WEIGHT * pullback(reverse_kl_weights(ratio))[0]
         if not np.isfinite(gradient @ gradient):
             return replace(state, failure=NOT_FINITE)
-        adam.learning_rate = settings.replay_rate * _RATE * _LAST_RATE ** (step / settings.refine_steps)
+        adam.learning_rate = settings.replay_rate * _RATE * _LAST_RATE ** (step / n_steps)
         eta = state.dual.eta
-        if step >= _LEAD * settings.refine_steps:
+        if step >= _LEAD * n_steps:
             eta = eta - _MULTIPLIER_RATE * newton @ violation.mean(axis=0)
         theta = adam.step(state.theta, gradient)
         state = record_draws(
             replace(state, theta=theta, dual=replace(state.dual, eta=eta)), log_q, log_prior, violation
         )
-    return replace(
-        state, adam=adam.moments, last_step=last, phase="done" if last >= settings.refine_steps else "refine"
-    )
+    return replace(state, adam=adam.moments, last_step=last, phase="done" if last >= n_steps else "refine")

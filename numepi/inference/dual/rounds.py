@@ -14,14 +14,17 @@ import numpy as np
 from numepi.inference.assessment.verdict import not_reached
 from numepi.inference.dual import plan
 from numepi.inference.dual.draws import with_density
-from numepi.inference.dual.multipliers import Sample, move, unbounded_after, weights_of
+from numepi.inference.dual.multipliers import Sample, move, out_of_reach, unbounded_after, weights_of
 from numepi.inference.dual.state import Fit, kept, recorded, request
 from numepi.inference.dual.surrogate import learn
 from numepi.inference.dual_problem import normalised_weights
 from numepi.inference.optimiser import Adam, Moments
 from numepi.inference.problem import Stream
 
-__all__ = ["CLIP_NORM", "CLOSE", "NOT_FINITE", "anneal", "ask", "record_draws", "refit", "replay_sample", "resampler"]
+__all__ = [
+    "CLIP_NORM", "CLOSE", "NOT_FINITE", "anneal", "ask", "proper", "record_draws", "refit", "replay_sample",
+    "resampler",
+]  # fmt: skip
 
 CLIP_NORM = 5.0  # of a gradient
 CLOSE = 0.2  # effective share of the flow's samples under the target, from where the flow follows it
@@ -41,7 +44,8 @@ def ask(state, problem, flow, settings):
     """Ask for a round's rows, or go on to the last phase where the rounds' share of the rows is spent."""
     n = plan.replay_round_size(settings, problem, state.rounds)
     if n == 0:
-        return _last_phase(state, problem)
+        failure = out_of_reach(state.dual, proper(problem))
+        return replace(state, failure=failure) if failure else _last_phase(state, problem)
     n_start = int(settings.defensive * n)
     parts = [(state.theta_start, n_start), (state.theta, n - n_start)]
     start, own = with_density(problem, flow, parts, state.rounds.number)
@@ -63,8 +67,7 @@ def anneal(state, problem, flow, settings):
         surrogate = learn(state.surrogate, state.replay, eta, problem, True, settings, state.rounds.number)
         state = replace(state, surrogate=surrogate)
     sample = replay_sample(state, problem)
-    proper = problem.prior is not None or problem.circuit.support.is_box
-    dual = move(state.dual, sample, settings.ess_floor * len(sample.violation), proper)
+    dual = move(state.dual, sample, settings.ess_floor * len(sample.violation), proper(problem))
     if state.descended is not None and not dual.optimal:
         # p* is where the flow is not, and the way there would begin anew: the descent's end stands.
         end = state.descended
@@ -79,7 +82,7 @@ def anneal(state, problem, flow, settings):
         left -= 1
     elif left is None and (dual.optimal or state.rounds.number >= settings.max_annealing_rounds):
         left = settings.final_rounds
-    failure = unbounded_after(dual, left is not None, proper)
+    failure = unbounded_after(dual, left is not None, proper(problem))
     follows = state.trace.ess[-1] >= CLOSE and left is None
     spent = state.rounds.number >= settings.max_annealing_rounds and not dual.optimal
     if failure is None and not problem.with_gradient and (spent or (dual.stalled and follows)):
@@ -88,6 +91,11 @@ def anneal(state, problem, flow, settings):
         )
     fit = Fit(0, settings.replay_fit_steps, state.theta, state.theta, False, state.theta, np.inf, 0)
     return replace(state, rounds=replace(state.rounds, left=left), failure=failure, fit=fit, phase="refit")
+
+
+def proper(problem):
+    """Whether the reference measure is a distribution: a box, or a prior."""
+    return problem.prior is not None or problem.circuit.support.is_box
 
 
 def replay_sample(state, problem):

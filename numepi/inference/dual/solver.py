@@ -18,8 +18,9 @@ from numepi.flow.families.spline import SplineFlow
 from numepi.flow.families.symmetric import SymmetricFlow
 from numepi.inference.assessment.reserve import reserve
 from numepi.inference.dual import plan
+from numepi.inference.dual.checks import NOISY_REPLICATES
 from numepi.inference.dual.descent import descend
-from numepi.inference.dual.lead import check, draw, fit, learn_rows, survey, take_survey
+from numepi.inference.dual.lead import check, draw, fit, go_on, learn_rows, survey, take_survey
 from numepi.inference.dual.refinement import refine
 from numepi.inference.dual.rounds import anneal, ask, refit
 from numepi.inference.dual.settings import Settings
@@ -35,6 +36,7 @@ PHASES = {
     "fit": fit,
     "draw": draw,
     "check": check,
+    "spent": go_on,
     "round": ask,
     "anneal": anneal,
     "refit": refit,
@@ -42,7 +44,6 @@ PHASES = {
     "descend": descend,
 }
 _HIDDEN = (16, 16)  # units of the default flow's networks: half the time of (32, 32) for the same KL on the LDS
-_NOISY_REPLICATES = 4  # simulations of each parameter where a noisy answer is certified without a surrogate
 _LEAST_SIMULATIONS = 100  # of a run: a survey, one round, and its score
 
 
@@ -133,7 +134,7 @@ class Dual:
         record, limit = self.record, self.problem.limit or self.settings.most_rows
         share = self.problem.n_simulations / limit
         if record.phase in ("refine", "descend"):
-            n = self.settings.refine_steps if record.phase == "refine" else self.settings.descent_steps
+            n, _ = plan.last_phase(self.settings, record.rounds, record.phase)
             share = max(0.5, record.last_step / max(n, 1))
         return float(np.clip(share, 0.0, 1.0))
 
@@ -152,8 +153,10 @@ class Dual:
         record = self.record
         if record.request is not None and not record.request.complete:
             return min(len(record.request.z) - len(record.request.f), self.problem.batch_rows)
+        if record.phase == "spent":
+            return plan.LEAST_ROUND + plan.kept_back(record, self.problem)
         steps = {"refine": 10, "descend": 50}.get(record.phase, 0)
-        return steps * plan.refine_size(self.settings, record.rounds)
+        return steps * plan.last_phase(self.settings, record.rounds, record.phase)[1]
 
     @property
     def reserve(self):
@@ -168,7 +171,7 @@ class Dual:
     @property
     def replicates(self):
         """Simulations of each parameter that the circuit's noise asks for where there is no surrogate."""
-        return _NOISY_REPLICATES if self.record.noisy else 1
+        return NOISY_REPLICATES if self.record.noisy else 1
 
     @property
     def multipliers(self):

@@ -154,6 +154,9 @@ class State:
     trace : Trace
     noisy : bool
         Whether T is random given z.
+    loud : bool
+        Whether the noise at the flow's rows may exceed a target variance: then rows are kept back, to look for quiet
+        parameters if the property is missed.
     steps : int
         Calls of the solver's `step`.
     surrogate : Surrogate, optional
@@ -179,6 +182,7 @@ class State:
     rounds: Rounds
     trace: Trace
     noisy: bool = False
+    loud: bool = False
     steps: int = 0
     request: Request | None = None
     surrogate: Surrogate | None = None

@@ -12,7 +12,7 @@ import pytest
 import numepi as ne
 from numepi.__main__ import main
 
-QUICK = {"round_size": 200, "final_rounds": 1, "fit_steps": 5, "refine_steps": 5, "refine_size": 20, "progress": False}
+QUICK = {"max_simulations": 500, "surrogate_first_steps": 100, "fit_steps": 5, "landing_steps": 5, "progress": False}
 
 
 def neuron(bias=0.0, slope=1.0, method="rk4"):

@@ -6,21 +6,26 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.inference.assessment.infeasible import noise_exceeds_target
+from numepi.inference.assessment.infeasible import CHECK_ROWS, noise_exceeds_target
 from numepi.inference.assessment.score import score
 from numepi.inference.problem import Problem
 
 BOX = ne.Support([-3.0, -3.0], [3.0, 3.0])
 
 
-def sentence(deviation, variance=0.5):
+QUICK = {"surrogate_first_steps": 200, "surrogate_steps": 100, "fit_steps": 50, "landing_steps": 50, "growth": 3.0}
+
+
+def sentence(deviation, variance=0.5, limit=None):
     """What is said of f = x + deviation(z) xi."""
 
     def function(z, rng):
         return z[:, :1] + deviation(z)[:, None] * rng.standard_normal((len(z), 1))
 
     circuit = ne.circuits.FunctionCircuit(function, BOX, statistic_names=("f",), differentiable=False)
-    problem = Problem(circuit, ne.EmergentProperty(mean=[0.0], variance=[variance]), np.random.SeedSequence(1))
+    problem = Problem(
+        circuit, ne.EmergentProperty(mean=[0.0], variance=[variance]), np.random.SeedSequence(1), limit=limit
+    )
     flow = ne.RealNVP(BOX, stages=2, hidden=(8,))
     theta = flow.initial_parameters(0)
     return noise_exceeds_target(problem, flow, theta, theta, score(problem, flow, theta, n=2000))
@@ -55,9 +60,14 @@ def test_a_run_that_ran_out_of_budget_says_so():
         lambda z, rng: z[:, :1] + rng.standard_normal((len(z), 1)), BOX, statistic_names=("f",), differentiable=False
     )
     prop = ne.EmergentProperty(mean=[0.0], variance=[0.5])
-    result = ne.infer(circuit, prop, max_simulations=1, progress=False)
-    assert result.ended["status"] == "budget" and result.status == "failed"
+    result = ne.infer(circuit, prop, max_simulations=14_000, progress=False, **QUICK)
+    assert result.status == "failed" and result.n_simulations <= 14_000
     assert result.message.startswith("the property is infeasible: the noise of 'f' alone has the variance")
+
+
+def test_a_budget_too_small_for_the_look_is_kept_and_nothing_claimed():
+    assert sentence(lambda z: np.full(len(z), 2.0), limit=CHECK_ROWS - 1) is None
+    assert "infeasible" in sentence(lambda z: np.full(len(z), 2.0), limit=CHECK_ROWS + 2000)  # the score takes 2,000
 
 
 def test_without_a_target_variance_there_is_nothing_to_exceed():

@@ -81,7 +81,17 @@ def test_rounds_and_last_phase_share_what_a_dropped_surrogate_left():
         sizes.append(size)
         spent += size
     assert len(sizes) >= 8 and sum(sizes) <= 20_000
-    assert sum(sizes) + settings.refine_steps * plan.refine_size(settings, counters) <= 0.9 * 40_000
+    for phase in ("refine", "descend"):
+        n_steps, rows = plan.last_phase(settings, counters, phase)
+        assert n_steps * rows > 0.35 * 40_000 and sum(sizes) + n_steps * rows <= 0.9 * 40_000
+
+
+def test_a_step_of_a_refinement_is_not_thinned_out_where_rows_are_few():
+    few, plenty = Rounds(3, 0, 0, allowance=40_000), Rounds(3, 0, 0)
+    assert plan.last_phase(Settings(), few, "refine") == (253, 60)
+    assert plan.last_phase(Settings(), few, "descend")[1] == 20
+    assert plan.last_phase(Settings(refine_steps=100), few, "refine") == (100, 152)
+    assert plan.last_phase(Settings(), plenty, "refine") == (600, 300)
 
 
 @pytest.mark.parametrize("limit", [100, 300, 1000, 20_000])
