@@ -181,10 +181,10 @@ _SPOT = _column(lambda z: anp.exp(-((z[:, 0] - 0.7) ** 2 + (z[:, 1] - 0.4) ** 2)
 _LIST = [
     # Flows that break down
     Adversarial("near an end", _first, _prop(1.9), 0.0834, grid=_ONE),
-    Adversarial("collapse", settings={"learning_rate": 0.2}, **_SPLINE_NEAR_AN_END),
+    Adversarial("collapse", settings={"replay_rate": 0.2}, **_SPLINE_NEAR_AN_END),
     Adversarial("high rate", settings={"learning_rate": 0.05}, **_SPLINE_NEAR_AN_END),
     Adversarial(
-        "collapse of two modes", entropy=1.3211, settings={"learning_rate": 0.1}, family="SplineFlow", **_TWO_MODES
+        "collapse of two modes", entropy=1.3211, settings={"replay_rate": 0.1}, family="SplineFlow", **_TWO_MODES
     ),
     Adversarial("needle", _first, _prop(0.3, 1e-8), -6.4051, grid=((0.299, 0.301, 2000), (-2.0, 2.0, 1))),
     # Targets that look met and are not, or cannot be

@@ -68,7 +68,7 @@ class Certificate:
         sampling pass.  NaN where there was no score.
     noise_bias : float
         Nats by which KL or bound change where only half of the simulations of each parameter are used: more than noise
-        leaves after its correction, which falls with their number at least as fast as 1 / R; in both standard errors.
+        leaves after its correction; in both standard errors.  From a run's own rows: the most the correction may be.
     with_prior : bool
         Whether the bound is that of the entropy relative to a prior.
     """
@@ -131,8 +131,8 @@ class Certificate:
             found.append(f"the entropy of the scored draws is uncertain (+- {self.score_kl_stderr:.2g} nats)")
         if not self.noise_bias <= _RELIABLE_NOISE:
             found.append(
-                f"noise in the statistics is beyond its correction ({self.replicates} simulations of each parameter "
-                f"or half of them: {self.noise_bias:.2g} nats apart)"
+                f"noise in the statistics is beyond its correction (up to {self.noise_bias:.2g} nats from "
+                f"{self.replicates} simulations of each parameter)"
             )
         return tuple(found)
 

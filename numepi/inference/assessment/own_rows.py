@@ -9,8 +9,8 @@ With ok the success of a simulation and m = (1 - d) q + d q_0 the mixture that t
     E_q[g | ok] = E_q[g 1_ok] / P(ok),    Z = E_m[1_ok p_0 exp(eta . T) / m],
     KL(q || p_eta) = E_q[log q - log p_0 - eta . T | ok] + log Z - log P(ok).
 
-With noise exp(eta . T) of single draws is biased: it is expanded about the surrogate to second order, the square from
-pairs of simulations of the same parameters, whose noises are independent.
+With noise exp(eta . T) of single draws is biased: it is expanded about the surrogate to second order, the square of
+whose error is known from smooth fits and from pairs of simulations.
 """
 
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ _OPTIMAL = 0.05  # gradient of the dual in natural scales: a thousandth of a nat
 _LEAST_ROWS = 8  # valid rows of the flow, for a variance
 _LEAST_ESS = 5.0  # rows with weight under p_eta: of a handful any number would be one of them
 _LEAST_Z = 0.05  # of the surrogate's Z: below, the rows contradict it
+_ROWS_A_FEATURE = 10  # of a fit to the surrogate's errors
 _OVERFLOW = 50.0  # nats by which the circuit may exceed the surrogate in a weight
 
 
@@ -69,6 +70,7 @@ class Rows:
         Rows of the flow; the others came from the start.
     inside, valid : ndarray (n,), bool
         Rows with prior density, which were simulated; and those that succeeded.
+    z : ndarray (n, D)
     f, T : ndarray (n, k), (n, m)
         NaN where not valid.
     beliefs : Beliefs
@@ -79,6 +81,7 @@ class Rows:
     own: np.ndarray
     inside: np.ndarray
     valid: np.ndarray
+    z: np.ndarray
     f: np.ndarray
     T: np.ndarray
     beliefs: Beliefs
@@ -236,16 +239,42 @@ def _level(of_draws, believed, rows, draws, residual):
 def _second_order(rows, V_hat, constraints, eta, w_rows):
     """What the surrogate's error adds to Z, E[(eta . (T-bar - T-hat))^2] / 2 under the weights, and its standard error.
 
-    From pairs; without any, nothing is known of it, and the error has no bound.
+    A surrogate's errors are smooth: they are fitted by a quadratic to all of the flow's rows, and what noise alone would
+    make such a fit explain is taken off.  Where pairs of simulations, whose noises are independent, show clearly more,
+    they count.  Without enough rows for either the error has no bound.
     """
+    errors = ((rows.T - constraints.target) / constraints.scale - V_hat) @ eta
+    once = rows.own & rows.valid
+    smooth, smooth_stderr = _smooth_square(rows.z[once], errors[once], w_rows[once])
     first = np.flatnonzero(rows.own)[: len(rows.repeats)]
-    repeats = ((rows.repeats - constraints.target) / constraints.scale - V_hat[first]) @ eta
-    once = ((rows.T[first] - constraints.target) / constraints.scale - V_hat[first]) @ eta
-    both = np.isfinite(once) & np.isfinite(repeats)
-    if both.sum() < _LEAST_ROWS:
+    again = ((rows.repeats - constraints.target) / constraints.scale - V_hat[first]) @ eta
+    both = np.isfinite(errors[first]) & np.isfinite(again)
+    paired, paired_stderr = 0.0, np.inf
+    if both.sum() >= _LEAST_ROWS:
+        squares = (w_rows[first] * errors[first] * again)[both]
+        paired, paired_stderr = max(0.0, float(squares.mean())), float(squares.std() / np.sqrt(len(squares)))
+    clear = paired - 2 * paired_stderr > smooth
+    square, stderr = (paired, paired_stderr) if clear or smooth_stderr == np.inf else (smooth, smooth_stderr)
+    return square / 2 * rows.own.mean(), stderr / 2 * rows.own.mean()
+
+
+def _smooth_square(z, errors, weights):
+    """Mean weighted square of the errors' (n,) best quadratic in z (n, D), without what noise makes of it; its error."""
+    n, dim = z.shape
+    spread = z.std(axis=0)
+    x = (z - z.mean(axis=0)) / np.where(spread > 0, spread, 1.0) if n else z
+    products = [x[:, i] * x[:, j] for i in range(dim) for j in range(i + 1)]
+    features = np.column_stack([np.ones(n), x, *products])
+    if features.shape[1] * _ROWS_A_FEATURE > n:
         return 0.0, np.inf
-    squares = (w_rows[first] * once * repeats)[both] / 2 * rows.own.mean()
-    return max(0.0, float(squares.mean())), float(squares.std() / np.sqrt(len(squares)))
+    normal = (weights[:, None] * features).T @ features
+    slopes = np.linalg.lstsq(normal, features.T @ (weights * errors), rcond=1e-10)[0]
+    fitted = features @ slopes
+    scatter = (features * (weights * (errors - fitted))[:, None]).T
+    by_noise = np.trace(np.linalg.lstsq(normal, scatter @ scatter.T, rcond=1e-10)[0]) / n
+    square = max(0.0, float(weights @ fitted**2 / n - by_noise))
+    variance = 2 * by_noise**2 / len(slopes) + 4 * square * by_noise / len(slopes)
+    return square, float(np.sqrt(variance))
 
 
 def _variance(*influences):

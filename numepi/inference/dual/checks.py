@@ -94,6 +94,7 @@ def assess(state, done, problem, flow, settings):
         own=np.arange(len(z)) >= done.n_start,
         inside=problem.inside(z),
         valid=np.isfinite(done.T[once]).all(axis=1),
+        z=z,
         f=done.f[once],
         T=done.T[once],
         beliefs=_beliefs(state, problem, flow, z, flow.log_prob(state.theta, z)),

@@ -1,5 +1,7 @@
 """Score and certificate from a run's own rows: right whatever the surrogate is worth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -37,7 +39,7 @@ def believed(x, slope, spoilt=0.0):
     return Beliefs(log_normal(x, *Q), log_normal(x, *START), log_normal(x, *START), ones, f, T)
 
 
-def parts(rng, slope, noise=0.0, n=4000, share=0.1):
+def parts(rng, slope, noise=0.0, n=4000, share=0.1, spoilt=0.0):
     start = rng.normal(START[0], START[1], int(share * n))
     x = np.concatenate([start, rng.normal(*Q, n - len(start))])
     own = np.arange(n) >= len(start)
@@ -48,9 +50,10 @@ def parts(rng, slope, noise=0.0, n=4000, share=0.1):
         return f, np.column_stack([f, f**2])
 
     f, T = simulated(x)
-    rows = Rows(own, np.ones(n, bool), np.ones(n, bool), f, T, believed(x, slope, noise**2), simulated(repeats)[1])
-    draws = believed(rng.normal(*Q, 40_000), slope, noise**2)
-    start_draws = believed(rng.normal(*START, 10_000), slope, noise**2)
+    ones = np.ones(n, bool)
+    rows = Rows(own, ones, ones, x[:, None], f, T, believed(x, slope, noise**2 + spoilt), simulated(repeats)[1])
+    draws = believed(rng.normal(*Q, 40_000), slope, noise**2 + spoilt)
+    start_draws = believed(rng.normal(*START, 10_000), slope, noise**2 + spoilt)
     return rows, draws, start_draws, share
 
 
@@ -83,13 +86,29 @@ def test_certificate_is_the_kl_to_the_exact_solution_not_to_the_surrogates(rng, 
     assert certificate.kl_stderr < 0.02
 
 
+@pytest.mark.parametrize(("slope", "spoilt", "is_good"), [(1.0, 0.0, True), (1.0, 1.5, False), (0.7, 0.0, False)])
+def test_a_surrogate_too_wrong_for_the_expansion_is_noticed_through_much_noise(rng, slope, spoilt, is_good):
+    noise = 1.5
+    rows, draws, start_draws, share = parts(rng, slope, noise, n=4000, spoilt=spoilt)
+    certificate = certify_rows(problem(), ETA, rows, draws, start_draws, share, np.full(1000, 1e-3), 4)
+    assert (certificate.noise_bias < 0.05) == is_good
+    assert any("beyond its correction" in doubt for doubt in certificate.doubts) != is_good
+
+
+def test_without_pairs_and_with_few_rows_the_noise_has_no_bound(rng):
+    rows, draws, start_draws, share = parts(rng, 1.0, 0.3, n=40)
+    rows = replace(rows, own=rows.own & (np.arange(40) < 25), repeats=np.empty((0, 2)))
+    certificate = certify_rows(problem(), ETA, rows, draws, start_draws, share, np.full(1000, 1e-3), 4)
+    assert certificate.noise_bias == np.inf and not certificate.reliable
+
+
 def test_rows_that_fail_are_outside_of_the_support(rng):
     # Simulations fail above 0.5; the surrogate believes in a soft edge.
     rows, draws, start_draws, share = parts(rng, 1.0, n=20_000)
     edge = lambda b: 1 / (1 + np.exp((b.f[:, 0] - 0.5) / 0.1))  # noqa: E731
     fails = rows.f[:, 0] > 0.5
     rows = Rows(
-        rows.own, rows.inside, ~fails, np.where(fails[:, None], np.nan, rows.f),
+        rows.own, rows.inside, ~fails, rows.z, np.where(fails[:, None], np.nan, rows.f),
         np.where(fails[:, None], np.nan, rows.T), _with(rows.beliefs, edge), np.empty((0, 2)),
     )  # fmt: skip
     draws, start_draws = _with(draws, edge), _with(start_draws, edge)

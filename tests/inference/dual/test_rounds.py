@@ -99,7 +99,7 @@ def test_surveys_and_rounds_spend_a_budget_to_the_last_row(limit):
     settings = Settings()
     solver = type("S", (), {})()
     spent = plan.survey_size(settings, Account(limit, 0), 0)
-    solver.rounds, solver.dual = Rounds(1, 0, 0), type("D", (), {"optimal": True})()
+    solver.rounds, solver.dual, solver.loud = Rounds(1, 0, 0), type("D", (), {"optimal": True})(), False
     sizes = []
     while size := plan.round_size(settings, Account(limit, spent), solver):
         sizes.append(size)
