@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,7 +90,8 @@ def infer(
     max_time : float, optional
         Seconds that each run may spend on fitting.
     n_seeds : int
-        Independent runs; the answer is the one of greatest entropy among those that met the constraints.
+        Independent runs; the answer is the one of greatest entropy among those that met the constraints.  Where a
+        later one ends with an error, of the callback's say, the answers before are kept, and the message says why.
     checkpoint : path, optional
         File (one per seed) written at regular times, atomically.
     resume : bool
@@ -108,7 +110,7 @@ def infer(
         Any executor gives the same bits.
     on_error : "report" or "raise"
         What happens where a simulation raises an error.  By default its row counts as failed, with parameters and
-        traceback in the result's ``failure_reports``; a batch is halved until such rows are known, and an error that
+        traceback in the result's ``failure_reports``; a batch is divided until such rows are known, and an error that
         comes with any parameters is raised before work.  "raise" ends the run with the error.
     **solver_settings
         See `numepi.inference.dual.settings.Settings` and `numepi.inference.augmented_lagrangian.solver.Settings`.
@@ -166,12 +168,26 @@ def infer(
             problem.constraints.warn_if_badly_conditioned()
         started = SOLVERS[solver](problem, flow, settings)
         reporter = Progress(progress, f"seed {index + 1}/{n_seeds}" if n_seeds > 1 else circuit.name)
-        with one_blas_thread():  # the last bits of a matrix product depend on how many threads share it
-            outcome = run(started, budget, store, reporter, callback)
-            results.append(assemble(started, outcome, configuration))
+        try:
+            with one_blas_thread():  # the last bits of a matrix product depend on how many threads share it
+                outcome = run(started, budget, store, reporter, callback)
+                results.append(assemble(started, outcome, configuration))
+        except (Exception, KeyboardInterrupt) as error:
+            if not results:
+                raise
+            return _best_before(results, index, n_seeds, error)
         if "interrupted" in (outcome.status, results[-1].ended.get("scoring")):
             break
     return max(results, key=_rank)
+
+
+def _best_before(results, index, n_seeds, error):
+    """The best of the seeds before the one that ended with ``error``, which it names: they are not lost with it."""
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    message = f"seed {index + 1} of {n_seeds} ended with {reason}: this is the best of those before"
+    warnings.warn(message, UserWarning, stacklevel=3)
+    best = max(results, key=_rank)
+    return replace(best, message=f"{best.message}; {message}")
 
 
 def _rank(result):

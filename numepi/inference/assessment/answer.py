@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from numepi.inference.assessment.certificate import certify
+from numepi.inference.assessment.certificate import certify, uncertified
 from numepi.inference.assessment.infeasible import noise_exceeds_target
 from numepi.inference.assessment.score import score
-from numepi.inference.assessment.verdict import constraints_met, verdict
+from numepi.inference.assessment.verdict import beyond_what_was_seen, constraints_met, verdict
 from numepi.inference.noise import replicates_needed
 from numepi.inference.problem import Stream
 from numepi.inference.running.run import Outcome
@@ -43,12 +43,14 @@ def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1):
     certificate = result.certificate
     if certified:
         certificate = _certificate(problem, flow, theta, start, final, result.multipliers, replicates)
-    infeasible = None
+    infeasible = unseen = None
+    if not met:
+        unseen = beyond_what_was_seen(constraints, problem.seen, problem.n_simulations - problem.n_failed)
     if not met and ended["status"] in ("finished", "failed", "budget"):
         infeasible = noise_exceeds_target(problem, flow, theta, start, final)
     account = {name: getattr(result, name) for name in _COUNTS}
     outcome = Outcome(ended["status"], ended["detail"], result.elapsed)
-    success, status, message = verdict(met, outcome, account, final, certificate, flow.precision, infeasible)
+    success, status, message = verdict(met, outcome, account, final, certificate, flow.precision, infeasible, unseen)
     return replace(
         result,
         success=success,
@@ -71,6 +73,8 @@ def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1):
 
 
 def _certificate(problem, flow, theta, start, score, multipliers, least_replicates):
+    if score.n_failed == score.n:
+        return uncertified(len(problem.constraints), 0, least_replicates, score.round_trip)
     z, _ = flow.sample(theta, problem.normals(Stream.NOISE_CHECK, 1, _NOISE_CHECK_SIZE))
     replicates = replicates_needed(problem, z, Stream.NOISE_CHECK, multipliers)
     if replicates > 1:

@@ -21,7 +21,7 @@ from numepi.inference.problem import Stream
 if TYPE_CHECKING:
     from numepi.flow.protocol import Flow
 
-__all__ = ["Certificate", "certify", "pareto_k"]
+__all__ = ["Certificate", "certify", "pareto_k", "uncertified"]
 
 _DEFENSIVE = 0.25
 _RELIABLE_PARETO_K = 0.7
@@ -208,7 +208,7 @@ def certify(
     if score is not None:
         round_trip = max(round_trip, score.round_trip)
     if valid.sum() < _FLOOR or not valid[own].any():
-        return _nothing(len(problem.constraints), n, replicates, round_trip)
+        return uncertified(len(problem.constraints), n, replicates, round_trip)
     log_q = flow.log_prob(theta, z)
     log_start = flow.log_prob(theta_start, z) + np.log(_DEFENSIVE)
     rows = _Rows(valid, own, log_q, problem.log_prior(z), np.logaddexp(log_q + np.log1p(-_DEFENSIVE), log_start))
@@ -258,7 +258,7 @@ class _Rows:
     log_drawn: np.ndarray  # of the mixture that they were drawn from
 
 
-def _nothing(n_constraints, n, replicates, round_trip):
+def uncertified(n_constraints, n, replicates, round_trip):
     """The certificate of a flow with next to no valid simulation: it certifies nothing."""
     return Certificate(
         kl=np.nan, kl_stderr=np.nan, entropy_bound=np.nan, entropy_bound_stderr=np.nan, ess=0.0, pareto_k=np.inf,

@@ -57,12 +57,14 @@ class Score:
 
     @property
     def failing_share(self):
-        """Share of q's draws that fail."""
-        return self.n_failed / self.n
+        """Share of q's draws that fail; NaN where none has prior density."""
+        return self.n_failed / self.n if self.n else np.nan
 
     @property
     def failing_interval(self):
         """Its 95 % confidence interval (Wilson)."""
+        if not self.n:
+            return np.nan, np.nan
         interval = stats.binomtest(self.n_failed, self.n).proportion_ci(method="wilson")
         return float(interval.low), float(interval.high)
 
@@ -90,6 +92,8 @@ def score(problem, flow, theta, n=20_000):
         valid.append(batch.valid)
         f.append(batch.f)
         T.append(batch.T)
+        if start == 0 and not batch.valid.any():
+            break  # nothing to score, and no reason to find it out of every block
     log_q, log_inverted, log_prior, valid, f, T = (
         np.concatenate(parts) for parts in (log_q, log_inverted, log_prior, valid, f, T)
     )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["constraints_met", "not_reached", "verdict"]
+__all__ = ["beyond_what_was_seen", "constraints_met", "not_reached", "verdict"]
 
 _NEAR = 0.3  # nats from the exact solution
 _SIGMAS = 3.0  # standard errors by which an achieved moment may miss more than it seems to, or less
@@ -11,6 +11,9 @@ _MANY_FAILED = 0.01  # share of failed draws that the message mentions
 _ELSE_TRY = (
     "try more draws a round (round_size), a narrower support or prior, the logarithm of a statistic that spans decades,"
     " or another target"
+)
+_ELSE_SEE = (
+    "more draws a round (round_size), a support or prior with more of the parameters that come near, or another target"
 )
 _REMEDIES = {
     "finished": "give the solver a larger budget (more or longer rounds), or another seed",
@@ -47,6 +50,27 @@ def constraints_met(constraints, score, by_the_solver=None):
     return bool(met and np.all(clear & between & (within | (score.p_values > 0))))
 
 
+def beyond_what_was_seen(constraints, seen, n):
+    """Why no average of the simulations so far has the property, or None where each target lies within their range.
+
+    Parameters
+    ----------
+    seen : ndarray (2, m)
+        Least and greatest T of ``n`` simulations.
+    """
+    target, tolerance = constraints.target, constraints.tolerance
+    short = np.maximum(seen[0] - target, target - seen[1]) - _ROUNDING * tolerance
+    i = int(np.argmax(short > 0))  # means come first: where one is out of reach, so are moments about it
+    if n == 0 or short[i] <= 0:
+        return None
+    low, high = seen[:, i]
+    return (
+        f"the property was not reached: all {n:,} simulations (those of score and certificate among them) have "
+        f"{constraints.names[i]!r} between {low:.6g} and {high:.6g}, and its target {target[i]:.6g} lies "
+        f"{short[i]:.2g} beyond; try {_ELSE_SEE}"
+    )
+
+
 def not_reached(constraints, achieved):
     """Why a solver gives up whose moments E[T] come no nearer to the targets than ``achieved`` (m,)."""
     miss = np.abs(achieved - constraints.target) / constraints.tolerance
@@ -57,7 +81,7 @@ def not_reached(constraints, achieved):
     )
 
 
-def verdict(met, outcome, account, score, certificate, precision, infeasible=None):
+def verdict(met, outcome, account, score, certificate, precision, infeasible=None, unseen=None):
     """The result's ``success``, ``status`` and ``message``.
 
     Parameters
@@ -74,6 +98,8 @@ def verdict(met, outcome, account, score, certificate, precision, infeasible=Non
         What the flow computes in.
     infeasible : str, optional
         Why no distribution has the property.
+    unseen : str, optional
+        Why none over what was simulated has it (`beyond_what_was_seen`).
     """
     failure = outcome.detail if outcome.status == "failed" else None
     if certificate is not None and not certificate.invertible:
@@ -91,7 +117,10 @@ def verdict(met, outcome, account, score, certificate, precision, infeasible=Non
             text += f"; the run ended early: {outcome.detail}"
     else:
         success, status = False, {"finished": "not converged"}.get(outcome.status, outcome.status)
-        text = "; ".join(part for part in (outcome.detail, _REMEDIES[outcome.status]) if part)
+        remedy = _REMEDIES[outcome.status]
+        if unseen is not None:
+            remedy = unseen if outcome.status == "finished" else f"{unseen}; a longer run may see more"
+        text = "; ".join(part for part in (outcome.detail, remedy) if part)
     return success, status, text + _counts(account, outcome, score)
 
 
@@ -117,10 +146,11 @@ def _distance(status, certificate):
 
 def _counts(account, outcome, score):
     text = f" [{account['n_simulations']:,} simulations, {outcome.elapsed:.1f} s]"
-    if account["n_failed"]:
-        text += f"; {account['n_failed']:,} simulations were not finite and were left out (see failed_examples)"
+    not_finite = account["n_failed"] - account["n_raised"]
+    if not_finite:
+        text += f"; {not_finite:,} simulations were not finite and were left out (see failed_examples)"
     if account["n_raised"]:
-        text += f"; {account['n_raised']:,} of them raised an error (see failure_reports)"
+        text += f"; {account['n_raised']:,} simulations raised an error and were left out (see failure_reports)"
     if account["n_not_differentiable"]:
         text += f"; {account['n_not_differentiable']:,} had statistics but no finite derivative and were left out"
     if score.failing_share > _MANY_FAILED:
