@@ -236,7 +236,9 @@ def _check(circuit, prop, solver, flow, prior, precision, solver_settings):
         raise ValueError(f"flow has dimension {flow.dim}: the circuit has {dim} parameters")
     elif flow.support != circuit.support:
         raise ValueError("flow has another support than the circuit: build it with circuit.support")
-    prop.constraints(circuit.statistic_names)
+    constraints = prop.constraints(circuit.statistic_names)
+    if constraints.is_bound.any() and not SOLVERS[solver].takes_bounds:
+        raise ValueError(f"variance_at_most is given, but solver {solver!r} knows equalities only: use solver='dual'")
     settings_type = SOLVERS[solver].settings_type
     known = [f.name for f in fields(settings_type)]
     unknown = sorted(set(solver_settings) - set(known))

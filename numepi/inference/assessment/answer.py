@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from numepi.inference.assessment.certificate import certify, uncertified
 from numepi.inference.assessment.infeasible import noise_exceeds_target
+from numepi.inference.assessment.outside import weight_outside
 from numepi.inference.assessment.score import score
 from numepi.inference.assessment.verdict import beyond_what_was_seen, constraints_met, verdict
 from numepi.inference.noise import replicates_needed
@@ -34,7 +37,7 @@ def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1):
     """
     flow, theta = result.distribution.flow, result.distribution.theta
     constraints, ended = problem.constraints, result.ended
-    final = score(problem, flow, theta, n)
+    final = score(problem, flow, theta, n, _region_draws(problem, flow, theta, result.multipliers))
     tolerance, tolerance_source = constraints.tolerances(final.constraint_spread)
     # By luck: an unbounded problem, say, may meet its constraints on its way out, and a start before any work.
     by_luck = ended["status"] == "failed" or result.n_simulations == 0
@@ -50,7 +53,15 @@ def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1):
         infeasible = noise_exceeds_target(problem, flow, theta, start, final)
     account = {name: getattr(result, name) for name in _COUNTS}
     outcome = Outcome(ended["status"], ended["detail"], result.elapsed)
-    success, status, message = verdict(met, outcome, account, final, certificate, flow.precision, infeasible, unseen)
+    outside = None
+    if met:
+        multipliers, log_z = result.multipliers, np.nan
+        if certificate is not None and certificate.bounds:
+            multipliers, log_z = np.array(certificate.multipliers), certificate.entropy_bound
+        outside = weight_outside(problem, flow, start, multipliers, log_z)
+    success, status, message = verdict(
+        met, outcome, account, final, certificate, flow.precision, infeasible, unseen, outside
+    )
     return replace(
         result,
         success=success,
@@ -61,6 +72,7 @@ def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1):
         relative_entropy=final.relative_entropy,
         failing_share=final.failing_share,
         failing_interval=final.failing_interval,
+        outside_share=final.outside_share,
         statistic_mean=final.mean,
         statistic_variance=final.variance,
         constraint=final.constraint,
@@ -70,6 +82,14 @@ def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1):
         p_values=final.p_values,
         certificate=certificate,
     )
+
+
+def _region_draws(problem, flow, theta, multipliers):
+    """Simulations that tell whether a parameter lies in the property's region; 1 without noise, or a region."""
+    if problem.constraints.region is None:
+        return 1
+    z, _ = flow.sample(theta, problem.normals(Stream.NOISE_CHECK, 1, _NOISE_CHECK_SIZE))
+    return replicates_needed(problem, z, Stream.NOISE_CHECK, multipliers)
 
 
 def _certificate(problem, flow, theta, start, score, multipliers, least_replicates):

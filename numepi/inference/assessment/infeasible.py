@@ -31,7 +31,7 @@ def noise_exceeds_target(problem, flow, theta, theta_start, score):
     score : numepi.inference.assessment.score.Score
         Of the fit.
     """
-    targets = np.array([np.inf if v is None else v for v in problem.constraints.prop.variance])
+    targets = np.array([np.inf if v is None else v for v in problem.constraints.prop.largest_variance])
     if not np.any(score.variance > targets):
         return None
     base = problem.normals(Stream.NOISE_CHECK, 2, _SIZE)

@@ -38,15 +38,14 @@ def constraints_met(constraints, score, by_the_solver=None):
         The verdict of a solver with a test of its own (Algorithm 1), which counts besides; without one every error
         must lie within its tolerance.
     """
-    error, (tolerance, _) = (
-        np.abs(score.constraint - constraints.target),
-        constraints.tolerances(score.constraint_spread),
-    )
+    error = constraints.miss(score.constraint)
+    tolerance, _ = constraints.tolerances(score.constraint_spread)
     within = error <= tolerance
     met = np.all(within) if by_the_solver is None else by_the_solver
     clear = error - _SIGMAS * score.constraint_stderr <= tolerance
     rounding = _ROUNDING * tolerance
-    between = (score.least - rounding <= constraints.target) & (constraints.target <= score.greatest + rounding)
+    above = constraints.is_bound | (constraints.target <= score.greatest + rounding)
+    between = (score.least - rounding <= constraints.target) & above
     return bool(met and np.all(clear & between & (within | (score.p_values > 0))))
 
 
@@ -59,7 +58,8 @@ def beyond_what_was_seen(constraints, seen, n):
         Least and greatest T of ``n`` simulations.
     """
     target, tolerance = constraints.target, constraints.tolerance
-    short = np.maximum(seen[0] - target, target - seen[1]) - _ROUNDING * tolerance
+    above = np.where(constraints.is_bound, -np.inf, target - seen[1])
+    short = np.maximum(seen[0] - target, above) - _ROUNDING * tolerance
     i = int(np.argmax(short > 0))  # means come first: where one is out of reach, so are moments about it
     if n == 0 or short[i] <= 0:
         return None
@@ -73,7 +73,7 @@ def beyond_what_was_seen(constraints, seen, n):
 
 def not_reached(constraints, achieved):
     """Why a solver gives up whose moments E[T] come no nearer to the targets than ``achieved`` (m,)."""
-    miss = np.abs(achieved - constraints.target) / constraints.tolerance
+    miss = constraints.miss(achieved) / constraints.tolerance
     i = int(np.argmax(np.nan_to_num(miss, nan=np.inf)))
     return (
         f"the property was not reached: the constraint {constraints.names[i]!r} came no closer than {achieved[i]:.4g} "
@@ -81,7 +81,9 @@ def not_reached(constraints, achieved):
     )
 
 
-def verdict(met, outcome, account, score, certificate, precision, infeasible=None, unseen=None):
+def verdict(
+    met, outcome, account, score, certificate, precision, infeasible=None, unseen=None, outside=None
+):  # fmt: skip
     """The result's ``success``, ``status`` and ``message``.
 
     Parameters
@@ -100,6 +102,8 @@ def verdict(met, outcome, account, score, certificate, precision, infeasible=Non
         Why no distribution has the property.
     unseen : str, optional
         Why none over what was simulated has it (`beyond_what_was_seen`).
+    outside : str, optional
+        What is far from the targets, where it matters (`numepi.inference.assessment.outside`).
     """
     failure = outcome.detail if outcome.status == "failed" else None
     if certificate is not None and not certificate.invertible:
@@ -121,6 +125,8 @@ def verdict(met, outcome, account, score, certificate, precision, infeasible=Non
         if unseen is not None:
             remedy = unseen if outcome.status == "finished" else f"{unseen}; a longer run may see more"
         text = "; ".join(part for part in (outcome.detail, remedy) if part)
+    if outside is not None:
+        text += f"; {outside}"
     return success, status, text + _counts(account, outcome, score)
 
 
@@ -153,6 +159,11 @@ def _counts(account, outcome, score):
         text += f"; {account['n_raised']:,} simulations raised an error and were left out (see failure_reports)"
     if account["n_not_differentiable"]:
         text += f"; {account['n_not_differentiable']:,} had statistics but no finite derivative and were left out"
+    if score.outside_share > _MANY_FAILED:
+        text += (
+            f"; {score.outside_share:.0%} of the distribution's own draws lie outside of the property's region: what is"
+            " scored are the others"
+        )
     if score.failing_share > _MANY_FAILED:
         text += f"; {score.failing_share:.0%} of the distribution's own draws fail: what is scored are the others"
     return text

@@ -114,6 +114,7 @@ class AugmentedLagrangian:
 
     settings_type = Settings
     needs_gradient = True
+    takes_bounds = False
     replicates = 1  # simulations of each parameter
 
     def __init__(self, problem, flow, settings):

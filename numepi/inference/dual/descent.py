@@ -49,7 +49,8 @@ class Descent:
             landing = min(1.0, (1 - number / self.n_steps) / _LANDING)
             f, T = (np.concatenate(parts) for parts in zip(*recent))
             step = moment_step(constraints, f, T, _MULTIPLIER_SHARE * landing, _RADIUS)
-            solver.annealing.eta = solver.annealing.optimal_eta = solver.annealing.eta + step * scale
+            solver.annealing.eta = constraints.admissible(solver.annealing.eta + step * scale)
+            solver.annealing.optimal_eta = solver.annealing.eta
             if not solver.descend(self._path_gradient(sample), _RATE * landing):
                 return
             solver.record_sample(sample)

@@ -75,7 +75,7 @@ class Multipliers:
         before = self.exponent
         self._retreat(replay, floor)
         for _ in range(_CORRECTIONS if noisy or self.exponent < 1 else 1):
-            step = minimise_dual(*self._corrected(replay), self.eta, floor)
+            step = minimise_dual(*self._corrected(replay), self.eta, floor, is_bound=self.constraints.is_bound)
             self.eta = self.optimal_eta = step.eta
             if self.exponent < 1 and step.optimal:
                 self._advance(replay, floor)

@@ -13,6 +13,7 @@ few samples z of the flow, and
 
 import numpy as np
 
+from numepi.inference.dual_problem import free_gradient
 from numepi.inference.problem import Stream
 
 __all__ = ["Refinement", "reverse_kl_weights"]
@@ -43,7 +44,8 @@ class Refinement:
         draw = solver.resampler(solver.annealing.weights(solver.replay), solver.generator(Stream.REFINE, steps[0]))
         # At the dual's optimum: at shifted multipliers a small covariance would make the next shift larger yet.
         weights = solver.annealing.weights(solver.replay, solver.annealing.optimal_eta)
-        newton = np.linalg.pinv(np.atleast_2d(np.cov(solver.replay.violation.T, aweights=weights, ddof=0)))
+        covariance = np.atleast_2d(np.cov(solver.replay.violation.T, aweights=weights, ddof=0))
+        constraints = solver.problem.constraints
         for number in steps:
             sample = solver.simulate_flow(number, with_jacobian=False)
             if sample is None:
@@ -52,7 +54,11 @@ class Refinement:
             if not solver.descend(gradient, _RATE * solver.decay(number / self.n_steps)):
                 return
             if number >= _LEAD * self.n_steps:
-                solver.annealing.eta = solver.annealing.eta - _MULTIPLIER_RATE * newton @ sample.violation.mean(axis=0)
+                eta = solver.annealing.eta.copy()
+                gradient, free = free_gradient(sample.violation.mean(axis=0), eta, constraints.is_bound)
+                newton = np.linalg.pinv(covariance[np.ix_(free, free)])
+                eta[free] -= _MULTIPLIER_RATE * newton @ gradient[free]
+                solver.annealing.eta = constraints.admissible(eta)
             solver.record_sample(sample)
 
     def _reverse_gradient(self, sample):

@@ -64,6 +64,7 @@ class Dual:
 
     settings_type = Settings
     needs_gradient = False
+    takes_bounds = True
 
     def __init__(self, problem, flow, settings):
         self.problem = problem

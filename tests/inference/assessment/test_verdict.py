@@ -11,16 +11,18 @@ from numepi.inference.running.run import Outcome
 
 CONSTRAINTS = SimpleNamespace(
     names=("mean f", "variance f"), target=np.array([2.0, 1.0]), tolerance=np.array([0.1, 0.1]),
-    tolerances=lambda spread: (0.1 * spread, ("spread", "spread")),
+    tolerances=lambda spread: (0.1 * spread, ("spread", "spread")), is_bound=np.array([False, False]),
+    miss=lambda achieved: np.abs(achieved - [2.0, 1.0]),
 )  # fmt: skip
 CERTIFICATE = Certificate(0.1, 0.01, 1.0, 0.01, 9000.0, 0.3, True, (0.0,), 20_000, 1)
 ACCOUNT = {"n_simulations": 1000, "n_failed": 0, "n_raised": 0, "n_not_differentiable": 0}
 
 
-def scored(mean, stderr=0.01, p=0.5, failing=0.0, least=0.0, greatest=3.0):
+def scored(mean, stderr=0.01, p=0.5, failing=0.0, outside=0.0, least=0.0, greatest=3.0):
     return SimpleNamespace(
         constraint=np.array([mean, 1.0]), constraint_stderr=np.array([stderr, 0.01]), p_values=np.array([p, 0.5]),
         constraint_spread=np.array([1.0, 1.0]), failing_share=failing,
+        outside_share=outside,
         least=np.array([least, 0.0]), greatest=np.array([greatest, 3.0]),
     )  # fmt: skip
 
@@ -48,6 +50,15 @@ def test_constraints_met(mean, stderr, p, by_the_solver, met):
 )
 def test_draws_on_one_side_of_the_target_do_not_meet_it(least, greatest, met):
     assert constraints_met(CONSTRAINTS, scored(2.0, least=least, greatest=greatest)) is met
+
+
+def test_a_bound_is_met_from_below():
+    bounded = SimpleNamespace(
+        **vars(CONSTRAINTS) | {"is_bound": np.array([True, False]), "miss": lambda a: np.maximum(a - [2.0, 1.0], 0.0)}
+    )
+    assert constraints_met(bounded, scored(0.5, p=1.0, least=0.1, greatest=0.9))
+    assert not constraints_met(bounded, scored(2.5, least=0.1, greatest=2.9))
+    assert not constraints_met(CONSTRAINTS, scored(0.5, p=1.0, least=0.1, greatest=0.9))
 
 
 def said(met=True, outcome=("finished", ""), certificate=CERTIFICATE, score=None, infeasible=None, unseen=None):
@@ -86,6 +97,7 @@ def test_unmet_constraints_and_failing_draws_are_said():
     assert said(met=False)[1] == "not converged"
     assert said(met=False, outcome=("budget", "max_time was reached"))[1] == "budget"
     assert "38% of the distribution's own draws fail" in said(score=scored(2.0, failing=0.38))[2]
+    assert "12% of the distribution's own draws lie outside" in said(score=scored(2.0, outside=0.12))[2]
 
 
 def test_not_reached_names_the_worst_and_what_to_try():
