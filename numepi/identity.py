@@ -21,6 +21,7 @@ from numepi.archive import plain
 __all__ = ["CANNOT_TELL", "circuit_class", "described", "differences", "identity"]
 
 CANNOT_TELL = "cannot be told"
+_SHOWN = 200  # characters of a value in a sentence: two of them still make one message that a person reads
 _CONTAINERS = (dict, list, tuple, set, frozenset)
 _HEAP_TYPE = 1 << 9  # CPython's Py_TPFLAGS_HEAPTYPE: of classes that are made when a module runs
 _PYTHON = f"{sys.implementation.name}-{sys.version_info.major}.{sys.version_info.minor}"
@@ -90,7 +91,12 @@ def _difference(key, a, b, place, where):
         return [
             f"{where} holds {what}, which {CANNOT_TELL} from another: give a FunctionCircuit version=, or plain values"
         ]
-    return [] if _same(key, a, b) else [f"{where} is {b!r} here and {a!r} {place}"]
+    return [] if _same(key, a, b) else [f"{where} is {_shown(b)} here and {_shown(a)} {place}"]
+
+
+def _shown(value):
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _of_numbers(value):
@@ -189,7 +195,9 @@ def _of_object(value, seen):
     seen = (*seen, id(value))
     slots = [name for c in type(value).__mro__ for name in _slots(c) if hasattr(value, name)]
     attributes = getattr(value, "__dict__", {}) | {name: getattr(value, name) for name in slots}
-    out = {"attributes": {name: _value(v, seen) for name, v in sorted(attributes.items())}}
+    # what is computed once and kept follows from the rest, and is there only after it was asked for
+    kept = {n for c in type(value).__mro__ for n, m in vars(c).items() if isinstance(m, functools.cached_property)}
+    out = {"attributes": {name: _value(v, seen) for name, v in sorted(attributes.items()) if name not in kept}}
     if isinstance(value, _CONTAINERS):
         out["content"] = _value(dict(value) if isinstance(value, dict) else list(value), seen)
     return _of_class(type(value), seen) | out
@@ -325,7 +333,7 @@ def _hash(content):
 
 
 def _name(value):
-    value = value if hasattr(value, "__qualname__") else type(value)
-    if isinstance(value, np.ufunc):
+    if isinstance(value, np.ufunc):  # which have no qualified name before numpy 2.2
         return f"numpy:{value.__name__}"
+    value = value if hasattr(value, "__qualname__") else type(value)
     return f"{getattr(value, '__module__', None) or 'builtins'}:{value.__qualname__}"

@@ -69,6 +69,9 @@ class Result:
         KL(q || prior), likewise; -entropy for the uniform prior.
     failing_share : float
         Share of q's draws whose simulation fails, with its 95 % interval ``failing_interval`` (low, high).
+    outside_share : float
+        Share of q's draws that lie outside of the property's region, where it has one: scores and entropy are those of
+        the others.
     statistic_mean, statistic_variance : ndarray (k,)
         On fresh parameters and noise; the variance is about the target mean where there is one.
     constraint, constraint_stderr : ndarray (m,)
@@ -119,6 +122,7 @@ class Result:
     relative_entropy: float
     failing_share: float
     failing_interval: tuple
+    outside_share: float
     statistic_mean: np.ndarray
     statistic_variance: np.ndarray
     constraint_names: tuple[str, ...]
@@ -154,8 +158,9 @@ class Result:
         multipliers, by importance resampling of proposals from the flow, which are simulated; `sample_corrected` also
         says how efficiently.  Draws that rest on few proposals are warned of (UserWarning).
 
-        With ``valid_only`` draws are simulated, and those whose simulation fails are left out (corrected ones always
-        are); without it a share of failing draws above 1 % is warned of (UserWarning).
+        With ``valid_only`` draws are simulated, and those whose simulation fails or lies outside of the property's
+        region are left out (corrected ones always are); without it a share of them above 1 % is warned of
+        (UserWarning).
 
         Raises
         ------
@@ -177,13 +182,14 @@ class Result:
             return z
         if valid_only:
             return self._service("draws that work").working_samples(self, n, rng)
-        if self.failing_share > _MANY_FAIL:
-            warnings.warn(
-                f"{self.failing_share:.0%} of these draws are of parameters whose simulation fails: valid_only=True "
-                "leaves them out",
-                UserWarning,
-                stacklevel=2,
-            )
+        for share, what in (
+            (self.failing_share, "are of parameters whose simulation fails"),
+            (self.outside_share, "lie outside of the property's region"),
+        ):
+            if share > _MANY_FAIL:
+                warnings.warn(
+                    f"{share:.0%} of these draws {what}: valid_only=True leaves them out", UserWarning, stacklevel=2
+                )
         return self.distribution.sample(n, rng=rng)
 
     def sample_corrected(self, n: int, rng: Seed = 0) -> tuple[np.ndarray, float]:
@@ -250,14 +256,37 @@ class Result:
         ]
         columns = (self.constraint_target, self.constraint, self.constraint_stderr, self.constraint_tolerance)
         rows = zip(self.constraint_names, *columns, self.constraint_tolerance_source)
+        bound_names = {f"variance {name}" for name in self._bounded()}
         for name, target, achieved, stderr, tolerance, source in rows:
-            numbers = f"{target:>10.4g}  {achieved:>10.4g}  {stderr:>10.2g}  {tolerance:>10.2g}"
+            wanted = f"<= {target:.4g}" if name in bound_names else f"{target:.4g}"
+            numbers = f"{wanted:>10}  {achieved:>10.4g}  {stderr:>10.2g}  {tolerance:>10.2g}"
             lines.append(f"{name:<{width}}  {numbers}  {source}")
-        lines += self._entropy_lines()
+        lines += [*self._bound_lines(), *self._region_lines(), *self._entropy_lines()]
         alpha = 0.05 / len(self.p_values)
         lines.append(f"the paper's test: least p = {self.p_values.min():.3f} (accepted above {alpha:.3f})")
         lines.append(self.message)
         return "\n".join(lines)
+
+    def _bounded(self):
+        """Statistics whose variance has an upper bound."""
+        bounds = self.property.aligned(self.statistic_names).variance_at_most or ()
+        return [name for name, bound in zip(self.statistic_names, bounds) if bound is not None]
+
+    def _bound_lines(self):
+        """Complementary slackness: a bound is met with equality, or its multiplier vanishes."""
+        multipliers = dict(zip(self.constraint_names, self.multipliers))
+        return [
+            f"variance {name}: "
+            + (f"at its bound (multiplier {eta:.3g})" if eta < 0 else "the bound does not bind (multiplier 0)")
+            for name in self._bounded()
+            if not np.isnan(eta := multipliers[f"variance {name}"])
+        ]
+
+    def _region_lines(self):
+        if self.property.within is None:
+            return []
+        share = "" if np.isnan(self.outside_share) else f"; {self.outside_share:.2%} of the draws lie outside"
+        return [f"region: expected statistics within {self.property.within:g} target s.d. of their means{share}"]
 
     def _entropy_lines(self):
         certificate = "not certified" if self.certificate is None else str(self.certificate)
@@ -297,7 +326,7 @@ class Result:
 # What a file holds of a result under the fields' own names: plain values in its metadata, and arrays.
 SCALARS = (
     "success", "status", "message", "ended", "entropy", "entropy_stderr", "relative_entropy", "failing_share",
-    "failing_interval", "constraint_names", "constraint_tolerance_source", "n_simulations", "n_failed",
+    "failing_interval", "outside_share", "constraint_names", "constraint_tolerance_source", "n_simulations", "n_failed",
     "n_not_differentiable", "n_raised", "failure_reports", "simulation_counts", "surrogate", "elapsed",
     "parameter_names", "statistic_names",
 )  # fmt: skip

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["load"]
 
 _NUMBERS = (
-    "entropy", "entropy_stderr", "relative_entropy", "failing_share", "n_simulations", "n_failed",
+    "entropy", "entropy_stderr", "relative_entropy", "failing_share", "outside_share", "n_simulations", "n_failed",
     "n_not_differentiable", "n_raised", "elapsed",
 )  # fmt: skip
 

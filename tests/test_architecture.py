@@ -122,3 +122,18 @@ def test_no_imports_run_in_a_circle():
 @pytest.mark.parametrize("name", sorted(MODULES))
 def test_a_module_is_read_in_one_sitting(name):
     assert len(MODULES[name].read_text().splitlines()) <= LONGEST
+
+
+# Records that grow while they are made, and are handed on when they are done.
+GROWING = {("inference.particles.annealing", "Path")}
+
+
+def test_records_are_frozen():
+    """State is a typed record that others cannot edit: every dataclass is frozen."""
+    loose = set()
+    for name, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            for decorator in getattr(node, "decorator_list", []) if isinstance(node, ast.ClassDef) else []:
+                if ast.unparse(decorator).startswith("dataclass") and "frozen=True" not in ast.unparse(decorator):
+                    loose.add((name, node.name))
+    assert loose == GROWING

@@ -314,6 +314,10 @@ BAD = {
     ("EmergentProperty", "variance"): [
         ([0.0, 1.0], V, "positive"), ([1.0], V, "one each"), (3, V, "expected a sequence"),
     ],
+    ("EmergentProperty", "variance_at_most"): [
+        ([-1.0, 1.0], V, "positive"), ([1.0], V, "one each"), (3, V, "expected a sequence"), (["a", 1.0], T, NUMBER),
+    ],
+    ("EmergentProperty", "within"): POSITIVE,
     ("RealNVP", "support"): [([0, 1], T, "numepi.Support"), (None, T, "numepi.Support")],
     ("RealNVP", "stages"): [*COUNT, (10**9, V, WHOLE)],
     ("RealNVP", "hidden"): [

@@ -3,13 +3,15 @@
 import functools
 import json
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.interpolate import CubicSpline
 
 import numepi as ne
-from numepi.circuits import LDS
+from numepi.circuits import LDS, V1
+from numepi.circuits.v1.equations import V1_SIMULATOR
 from numepi.identity import CANNOT_TELL, circuit_class, described, differences, identity
 
 
@@ -259,6 +261,32 @@ class Mine(LDS):
 def test_classes_of_circuits():
     assert circuit_class(LDS()) == circuit_class(LDS(tau=2.0)) == {"name": "numepi.circuits.lds:LDS"}
     assert "code" in circuit_class(Mine())
+
+
+SIMULATOR = V1_SIMULATOR
+
+
+class Compiled(V1):
+    """A user's circuit on a simulator that keeps its kernels once they are compiled."""
+
+    def _job(self, noise):
+        return replace(super()._job(noise), simulator=SIMULATOR)
+
+
+@pytest.mark.parametrize("first_used", ["before it is stored", "before it is loaded"])
+def test_a_circuit_is_the_same_before_and_after_its_first_use(first_used, monkeypatch):
+    monkeypatch.setitem(globals(), "SIMULATOR", replace(V1_SIMULATOR))
+    unused = json.loads(json.dumps(circuit_class(Compiled())))
+    Compiled(trials=1).statistics_and_jacobian(V1().support.lower[None])
+    assert "_kernel_with_tangents" in vars(SIMULATOR)
+    used = json.loads(json.dumps(circuit_class(Compiled())))
+    stored, wanted = (used, unused) if first_used == "before it is stored" else (unused, used)
+    assert differences(stored, wanted, "in the file") == []
+
+
+def test_a_difference_is_one_line_that_a_person_reads():
+    (sentence,) = differences({"a": {"x": 1}}, {"a": {"x": list("abc" * 2000)}}, "in the file")
+    assert sentence.endswith("and 1 in the file") and "..." in sentence and len(sentence) < 300
 
 
 def test_described_is_json_and_has_functions_by_identity():

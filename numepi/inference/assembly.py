@@ -53,6 +53,7 @@ def _unscored(solver, outcome, configuration):
         relative_entropy=np.nan,
         failing_share=np.nan,
         failing_interval=(np.nan, np.nan),
+        outside_share=np.nan,
         statistic_mean=statistics,
         statistic_variance=statistics,
         constraint_names=constraints.names,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
@@ -92,7 +93,8 @@ def infer(
     max_time : float, optional
         Seconds that the call may take, looked at between batches of simulations and fits of a fraction of a second.
     n_seeds : int
-        Independent runs; the answer is the one of greatest entropy among those that met the constraints.
+        Independent runs; the answer is the one of greatest entropy among those that met the constraints.  Where a
+        later one ends with an error, of the callback's say, the answers before are kept, and the message says why.
     checkpoint : path, optional
         File (one per seed) written at regular times, atomically.
     resume : bool
@@ -114,7 +116,7 @@ def infer(
         batches a run can be stopped.
     on_error : "report" or "raise"
         What happens where a simulation raises an error.  By default its row counts as failed, with parameters and
-        traceback in the result's ``failure_reports``; a batch is halved until such rows are known, and an error that
+        traceback in the result's ``failure_reports``; a batch is divided until such rows are known, and an error that
         comes with any parameters is raised before work.  "raise" ends the run with the error.
     **solver_settings
         See `numepi.inference.dual.settings.Settings` and `numepi.inference.augmented_lagrangian.solver.Settings`.
@@ -183,9 +185,14 @@ def infer(
             problem.constraints.warn_if_badly_conditioned()
         started = SOLVERS[solver](problem, flow, settings)
         reporter = Progress(progress, f"seed {index + 1}/{n_seeds}" if n_seeds > 1 else circuit.name)
-        with one_blas_thread():  # the last bits of a matrix product depend on how many threads share it
-            outcome = run(started, Budget(limit, seconds), store, reporter, callback)
-            results.append(assemble(started, outcome, configuration))
+        try:
+            with one_blas_thread():  # the last bits of a matrix product depend on how many threads share it
+                outcome = run(started, Budget(limit, seconds), store, reporter, callback)
+                results.append(assemble(started, outcome, configuration))
+        except (Exception, KeyboardInterrupt) as error:
+            if not results:
+                raise
+            return _best_before(results, index, n_seeds, error)
         if "interrupted" in (outcome.status, results[-1].ended.get("scoring")):
             break
     counts = {name: sum(r.simulation_counts[name] for r in results) for name in COUNTED}
@@ -200,6 +207,15 @@ def _check_rows(max_simulations, n_seeds, solver):
             f"max_simulations = {max_simulations}: too few to learn, fit and score anything; give {least} or more "
             f"({SOLVERS[solver].least_simulations} for each seed)"
         )
+
+
+def _best_before(results, index, n_seeds, error):
+    """The best of the seeds before the one that ended with ``error``, which it names: they are not lost with it."""
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    message = f"seed {index + 1} of {n_seeds} ended with {reason}: this is the best of those before"
+    warnings.warn(message, UserWarning, stacklevel=3)
+    best = max(results, key=_rank)
+    return replace(best, message=f"{best.message}; {message}")
 
 
 def _rank(result):
@@ -248,7 +264,9 @@ def _check(circuit, prop, solver, flow, prior, precision, solver_settings):
         raise ValueError(f"flow has dimension {flow.dim}: the circuit has {dim} parameters")
     elif flow.support != circuit.support:
         raise ValueError("flow has another support than the circuit: build it with circuit.support")
-    prop.constraints(circuit.statistic_names)
+    constraints = prop.constraints(circuit.statistic_names)
+    if constraints.is_bound.any() and not SOLVERS[solver].takes_bounds:
+        raise ValueError(f"variance_at_most is given, but solver {solver!r} knows equalities only: use solver='dual'")
     settings_type = SOLVERS[solver].settings_type
     known = [f.name for f in fields(settings_type)]
     unknown = sorted(set(solver_settings) - set(known))

@@ -23,30 +23,34 @@ _MANY = 64  # simulations of each parameter that measure it there
 _QUIETEST = 20  # parameters where it is least
 
 
-def averaged_statistics(problem, z, purpose, iteration, replicates):
+def averaged_statistics(problem, z, purpose, iteration, replicates, confined=False):
     """Simulate each row of ``z`` (n, D) ``replicates`` times, with independent noise.
 
     Returns
     -------
     valid : ndarray (n,), bool
-        Rows whose simulations all succeeded.
+        Rows whose simulations all succeeded and, if ``confined``, whose mean statistics lie in the property's region.
     T : ndarray (n_valid, m)
         Mean over the replicates.
     covariance : ndarray (n_valid, m, m)
         Of that mean, estimated from the replicates; zero for a single one.
     """
-    valid, draws = replicated_statistics(problem, z, purpose, iteration, replicates)
+    valid, draws = replicated_statistics(problem, z, purpose, iteration, replicates, confined)
     return valid, *average(draws)
 
 
-def replicated_statistics(problem, z, purpose, iteration, replicates):
+def replicated_statistics(problem, z, purpose, iteration, replicates, confined=False):
     """As `averaged_statistics`, but ``valid`` and the draws of T themselves (replicates, n_valid, m)."""
     n, m = len(z), len(problem.constraints)
     draws = np.full((replicates, n, m), np.nan)
+    expected = np.zeros((n, len(problem.circuit.statistic_names)))
     for r in range(replicates):
         batch = problem.simulate(z, purpose, iteration, first_index=r * n)
         draws[r, batch.valid] = batch.T
+        expected[batch.valid] += batch.f / replicates
     valid = np.isfinite(draws).all(axis=(0, 2))
+    if confined and problem.constraints.region is not None:
+        valid &= problem.constraints.region.contains(expected)
     return valid, draws[:, valid]
 
 

@@ -97,6 +97,9 @@ class Problem:
         self.derivative_example = ""
         self.failed_examples = np.empty((0, len(circuit.parameter_names)))
         self.reports = Reports()
+        self.last_raised = 0  # rows of the last batch that raised
+        m = len(self.constraints)
+        self.seen = np.array([np.full(m, np.inf), np.full(m, -np.inf)])  # least and greatest T of all simulations
 
     def seed(self, purpose, iteration=0):
         """The seed of one stream of the run: a pure function of (run, purpose, iteration)."""
@@ -144,6 +147,9 @@ class Problem:
             T[good] = self.constraints.sufficient_statistics(f[good])
         good &= np.isfinite(T).all(axis=1)
         self._account(asked, good, purpose)
+        if good.any():
+            low, high = T[good].min(axis=0), T[good].max(axis=0)
+            self.seen = np.array([np.minimum(self.seen[0], low), np.maximum(self.seen[1], high)])
         self.last_not_differentiable = 0
         if with_jacobian:
             good &= self._differentiable(asked, good, jacobian)
@@ -176,6 +182,11 @@ class Problem:
                 f"{self.last_not_differentiable} of {n} simulations have statistics but no finite derivative: "
                 f"{self.derivative_example}; mend it (ne.check_jacobian compares derivatives with differences; a "
                 "branch that `where` does not take may be the cause), or use gradient='none'"
+            )
+        if self.last_raised >= 0.5 * (n - n_valid):
+            return (
+                f"{self.last_raised} of {n} simulations raised an error (see failure_reports): mend the simulator, "
+                "narrow the support, or raise max_failed_fraction; on_error='raise' stops at the first"
             )
         example = np.array2string(self.failed_examples[-1], precision=4)
         return (
@@ -225,6 +236,7 @@ class Problem:
                 stacklevel=3,
             )
         self.reports += reports
+        self.last_raised = reports.n_raised
 
     def _differentiable(self, z, valid, jacobian):
         """Rows with a finite Jacobian; counts those that work and have none, which are no failed simulations."""
@@ -270,6 +282,7 @@ class Problem:
             ),
             "failed_examples": self.failed_examples,
             "failure_reports": np.array(self.reports.texts, str),
+            "seen": self.seen,
         }
 
     def restore(self, state):
@@ -278,3 +291,4 @@ class Problem:
         self.counts = dict(zip(COUNTED, counts))
         self.reports = Reports(n_raised, tuple(str(text) for text in state["failure_reports"]))
         self.failed_examples = np.array(state["failed_examples"])
+        self.seen = np.array(state["seen"])

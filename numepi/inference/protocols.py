@@ -47,6 +47,8 @@ class Solver(Protocol):
         Dataclass of the solver's settings, whose fields are keywords of `numepi.infer`.
     needs_gradient : bool
         Whether it is of no use without the circuit's Jacobian.
+    takes_bounds : bool
+        Whether it keeps the multipliers of upper bounds from being positive.
     problem : numepi.inference.problem.Problem
     flow : Flow
     theta : ndarray (n_parameters,) or None
@@ -63,6 +65,7 @@ class Solver(Protocol):
 
     settings_type: type
     needs_gradient: bool
+    takes_bounds: bool
     problem: Any
     flow: Flow
     theta: np.ndarray | None

@@ -14,6 +14,7 @@ from numepi.arguments import filled
 from numepi.differentiation import autograd_errors_named, forward_where_not_finite
 from numepi.property.feasibility import check_feasible
 from numepi.property.moments import Correlation
+from numepi.property.region import Region
 from numepi.property.tolerances import GIVEN, SHARE, SPREAD, TARGET, Rule, moment_rule, tolerances
 
 __all__ = ["Constraints"]
@@ -37,6 +38,12 @@ class Constraints:
     tolerance : ndarray (m,)
         How far E[T] may be from its target for the constraint to count as met, as far as that is known before there is
         an answer: where its spread decides, `tolerances` says so once it is there, and here ``scale`` stands in.
+    is_variance : ndarray (m,), bool
+        Which constraints are variances, or bounds of them.
+    is_bound : ndarray (m,), bool
+        Which targets are upper bounds: their multipliers are never positive.
+    region : Region or None
+        Where expected statistics have to lie.
     """
 
     def __init__(self, prop: Any, statistic_names: Sequence[str]) -> None:
@@ -67,8 +74,11 @@ class Constraints:
         self.names = tuple(names)
         self.target = np.array(target, float)
         self.scale = np.array(scale, float)
-        self._is_variance = np.zeros(len(names), dtype=bool)
-        self._is_variance[: len(powers)] = (self._powers == 2).any(axis=1)
+        self.is_variance = np.zeros(len(names), dtype=bool)
+        self.is_variance[: len(powers)] = (self._powers == 2).any(axis=1)
+        bounded = {f"variance {name}" for name, v in zip(statistic_names, prop.variance_at_most) if v is not None}
+        self.is_bound = np.array([i < len(powers) and name in bounded for i, name in enumerate(names)])
+        self.region = None if prop.within is None else self.region_within(prop.within)
         for argument in ("tolerance", "standard_error"):
             for name in getattr(prop, argument):
                 if name not in names:
@@ -81,6 +91,14 @@ class Constraints:
 
     def __len__(self):
         return len(self.names)
+
+    def region_within(self, within: float) -> Region:
+        """Statistics within so many units of the target means (`numepi.property.region`)."""
+        unit = [
+            np.inf if mean is None else abs(mean) or 1.0 if variance is None else np.sqrt(variance)
+            for mean, variance in zip(self.prop.mean, self.prop.largest_variance)
+        ]
+        return Region(float(within), self._centre, np.array(unit, float))
 
     def tolerances(self, spread: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
         """How far E[T] may be from its target for the constraint to count as met, and where that comes from.
@@ -101,17 +119,27 @@ class Constraints:
         """
         return tolerances(self._rules, self._standard_errors, spread)
 
+    def miss(self, achieved: np.ndarray) -> np.ndarray:
+        """How far moments E[T] (m,) are from their targets: |E[T] - mu_opt|, zero where a bound holds."""
+        error = achieved - self.target
+        return np.where(self.is_bound, np.maximum(error, 0.0), np.abs(error))
+
+    def admissible(self, multipliers: np.ndarray) -> np.ndarray:
+        """The nearest multipliers (m,) that the bounds allow: theirs are never positive."""
+        return np.where(self.is_bound, np.minimum(multipliers, 0.0), multipliers)
+
     def _monomials(self):
         prop, names = self.prop, self.statistic_names
         k = len(names)
-        sigma = [1.0 if v is None else np.sqrt(v) for v in prop.variance]
+        variances = prop.largest_variance
+        sigma = [1.0 if v is None else np.sqrt(v) for v in variances]
         unit = np.eye(k, dtype=int)
         for i, m in enumerate(prop.mean):
             if m is not None:
-                known = prop.variance[i] is not None
+                known = variances[i] is not None
                 size = sigma[i] if known else (abs(m) or 1.0)
                 yield f"mean {names[i]}", unit[i], m, size, Rule(SHARE * size, TARGET) if known else _BY_SPREAD
-        for i, v in enumerate(prop.variance):
+        for i, v in enumerate(variances):
             if v is not None:
                 yield f"variance {names[i]}", 2 * unit[i], v, np.sqrt(2.0) * v, Rule(SHARE * v, TARGET)
         for (a, b), value in prop.covariance.items():
@@ -120,13 +148,13 @@ class Constraints:
                 raise ValueError(f"covariance of {a!r} with itself: use variance")
             if (b, a) in prop.covariance:
                 raise ValueError(f"covariance of {a!r} and {b!r} is given in both orders: give it once")
-            if None not in (prop.variance[i], prop.variance[j]) and abs(value) >= sigma[i] * sigma[j]:
+            if None not in (variances[i], variances[j]) and abs(value) >= sigma[i] * sigma[j]:
                 raise ValueError(
                     f"covariance[{a!r}, {b!r}] = {value}: its size must be below {sigma[i] * sigma[j]:.6g}, "
                     "the product of the standard deviations"
                 )
             size = sigma[i] * sigma[j]
-            rule = _BY_SPREAD if None in (prop.variance[i], prop.variance[j]) else Rule(SHARE * size, TARGET)
+            rule = _BY_SPREAD if None in (variances[i], variances[j]) else Rule(SHARE * size, TARGET)
             yield f"covariance {a}, {b}", unit[i] + unit[j], value, size, rule
         for (name, power), value in prop.moments.items():
             i = self._index(name, "moments")
@@ -250,7 +278,7 @@ class Constraints:
     def gaussian_multipliers(self) -> np.ndarray:
         """Natural parameters (m,) of independent normals about the target means: -1 / (2 variance), else 0."""
         multipliers = np.zeros(len(self))
-        multipliers[self._is_variance] = -0.5 / self.target[self._is_variance]
+        multipliers[self.is_variance] = -0.5 / self.target[self.is_variance]
         return multipliers
 
     def _check(self, f):

@@ -46,12 +46,21 @@ class EmergentProperty:
     statistics : sequence of str, optional
         What the entries of ``mean`` and ``variance`` belong to, by name; the circuit's other statistics are left free.
         By default they are all of the circuit's, in its order.
+    variance_at_most : sequence of float or None, optional
+        Upper bounds of the variances about the target means, in the units squared, instead of ``variance``: the
+        constraint's multiplier is then never positive, and zero where the variance lies below its bound.
+    within : float, optional
+        Asks for the solution among parameters whose *expected* statistics lie within this many units of their target
+        means: a hard region, part of the support of p* (`numepi.property.region`).  The unit is the target standard
+        deviation; of a mean without a variance, or a bound of one, it is the size of the mean, or 1 where that is zero.
+        A free statistic is not bounded.  By default there is no region.
 
     Raises
     ------
     ValueError, TypeError
-        For lengths that differ, a variance that is zero, negative or not finite, a target that is not finite, or a
-        variance about a free mean.  What needs the names of the statistics is checked by `constraints`.
+        For lengths that differ, a variance (or its bound) that is zero, negative or not finite, a target that is not
+        finite, a variance about a free mean, or a region without a mean to lie about.  What needs the names of the
+        statistics is checked by `constraints`.
 
     Examples
     --------
@@ -67,19 +76,24 @@ class EmergentProperty:
     tolerance: Mapping[str, float] = field(default_factory=dict)
     standard_error: Mapping[str, float] = field(default_factory=dict)
     statistics: Sequence[str] | None = None
+    variance_at_most: Sequence[float | None] | None = None
+    within: float | None = None
 
     def __post_init__(self):
         mean = _targets(self.mean, "mean")
-        variance = (None,) * len(mean) if self.variance is None else _targets(self.variance, "variance")
-        if len(variance) != len(mean):
-            raise ValueError(f"mean has {len(mean)} entries and variance {len(variance)}: give one each per statistic")
-        for i, (m, v) in enumerate(zip(mean, variance)):
-            if v is not None and v <= 0:
-                raise ValueError(f"variance[{i}] = {v}: a target variance must be positive (use None to leave it free)")
-            if v is not None and m is None:
-                raise ValueError(f"variance[{i}] is set but mean[{i}] is None: the variance is taken about the mean")
+        variance, bound = (_variances(getattr(self, name), name, mean) for name in ("variance", "variance_at_most"))
+        for i, (v, b) in enumerate(zip(variance, bound)):
+            if v is not None and b is not None:
+                raise ValueError(
+                    f"variance[{i}] = {v} and variance_at_most[{i}] = {b}: give one of them, None in the other"
+                )
         object.__setattr__(self, "mean", mean)
         object.__setattr__(self, "variance", variance)
+        object.__setattr__(self, "variance_at_most", bound)
+        if self.within is not None:
+            check_number("within", self.within, above=0)
+            if all(m is None for m in mean):
+                raise ValueError(f"within = {self.within}, but every mean is None: a region lies about target means")
         object.__setattr__(self, "covariance", _named_targets(self.covariance, "covariance"))
         object.__setattr__(self, "moments", _named_targets(self.moments, "moments"))
         if isinstance(self.functions, (str, Moment)) or not isinstance(self.functions, Iterable):
@@ -146,11 +160,18 @@ class EmergentProperty:
             if name not in statistic_names:
                 raise ValueError(f"statistics names {name!r}: choose from {', '.join(statistic_names)}")
         place = {name: i for i, name in enumerate(self.statistics)}
-        mean, variance = (
+        mean, variance, bound = (
             tuple(values[place[name]] if name in place else None for name in statistic_names)
-            for values in (self.mean, self.variance or ())
+            for values in (self.mean, self.variance or (), self.variance_at_most or ())
         )
-        return replace(self, mean=mean, variance=variance, statistics=tuple(statistic_names))
+        names = tuple(statistic_names)
+        return replace(self, mean=mean, variance=variance, variance_at_most=bound, statistics=names)
+
+    @property
+    def largest_variance(self) -> tuple[float | None, ...]:
+        """Of each statistic, about its target mean: its variance, or the bound of it; None where neither is given."""
+        pairs = zip(self.variance or (), self.variance_at_most or ())
+        return tuple(bound if variance is None else variance for variance, bound in pairs)
 
     def constraints(self, statistic_names: Sequence[str]) -> Constraints:
         """The property as `Constraints` on the statistics of these names, in this order.
@@ -179,6 +200,8 @@ class EmergentProperty:
             "tolerance": dict(self.tolerance),
             "standard_error": dict(self.standard_error),
             "statistics": self.statistics and list(self.statistics),
+            "variance_at_most": list(self.variance_at_most or ()),
+            "within": self.within,
         }
 
     @classmethod
@@ -208,6 +231,8 @@ class EmergentProperty:
             tolerance=description["tolerance"],
             standard_error=description["standard_error"],
             statistics=description["statistics"],
+            variance_at_most=description["variance_at_most"],
+            within=description["within"],
         )
 
 
@@ -221,6 +246,21 @@ def _targets(values, argument):
     if np.ndim(values) != 1:
         raise ValueError(f"{argument} = {shown(values)}: expected a sequence with one entry for each statistic")
     return tuple(None if v is None else check_number(f"{argument}[{i}]", v) for i, v in enumerate(values))
+
+
+def _variances(values, argument, mean):
+    """Variances, or bounds of them, one for each of the ``mean``; None where they are free."""
+    if values is None:
+        return (None,) * len(mean)
+    variances = _targets(values, argument)
+    if len(variances) != len(mean):
+        raise ValueError(f"mean has {len(mean)} entries and {argument} {len(variances)}: give one each per statistic")
+    for i, (m, v) in enumerate(zip(mean, variances)):
+        if v is not None and v <= 0:
+            raise ValueError(f"{argument}[{i}] = {v}: a target variance must be positive (use None to leave it free)")
+        if v is not None and m is None:
+            raise ValueError(f"{argument}[{i}] is set but mean[{i}] is None: the variance is taken about the mean")
+    return variances
 
 
 def _named_targets(targets, argument):

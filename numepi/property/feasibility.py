@@ -27,11 +27,12 @@ def _check_covariances(prop, names):
     """Variances and covariances within every set of statistics that has all of them are positive definite."""
     covariance = {(names.index(a), names.index(b)): value for (a, b), value in prop.covariance.items()}
     known = {frozenset(pair) for pair in covariance}
-    fixed = [i for i, v in enumerate(prop.variance) if v is not None]
+    variances = prop.largest_variance  # more variance on the diagonal only makes room
+    fixed = [i for i, v in enumerate(variances) if v is not None]
     neighbours = {i: {j for j in fixed if frozenset((i, j)) in known} for i in fixed}
     for clique in _cliques(set(), set(fixed), set(), neighbours):
         members = sorted(clique)
-        matrix = np.diag([prop.variance[i] for i in members])
+        matrix = np.diag([variances[i] for i in members])
         for a, i in enumerate(members):
             for b, j in enumerate(members):
                 if i != j:
@@ -109,7 +110,7 @@ def _check_probabilities(prop, names):
                     f"Moments {first!r} and {second!r} contradict each other: P({name} < {low:g}) = {p:g} cannot "
                     f"exceed P({name} < {high:g}) = {q:g}"
                 )
-        mean, variance = prop.mean[index], prop.variance[index]
+        mean, variance = prop.mean[index], prop.largest_variance[index]
         if variance is None:
             continue
         for threshold, p, label in below:

@@ -130,3 +130,36 @@ def test_scores_need_the_circuit_and_enough_draws(tmp_path):
     for call in (ne.load(tmp_path / "a.npz").score, ne.load(tmp_path / "a.npz").certify):
         with pytest.raises(ValueError, match="need simulations: load the result with circuit="):
             call()
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("a plot of mine"), MemoryError()])
+def test_an_error_in_a_later_seed_leaves_the_answers_of_those_before(error):
+    steps = []
+
+    def callback(state):
+        steps.append(state.iteration)
+        if len(steps) > 8:
+            raise error
+
+    with pytest.warns(UserWarning, match="seed 2 of 3 ended with"):
+        result = quick(Square(), n_seeds=3, callback=callback)
+    first = quick(Square(), n_seeds=1)
+    assert f"seed 2 of 3 ended with {type(error).__name__}" in result.message and "those before" in result.message
+    assert result.message.startswith(first.message.partition(" [")[0]) and result.status == first.status
+    np.testing.assert_array_equal(result.distribution.theta, first.distribution.theta)
+    with pytest.raises(type(error)):  # the first seed has none before
+        quick(Square(), n_seeds=3, callback=callback)
+
+
+def test_an_error_of_the_simulator_in_a_later_seed_leaves_the_answers_of_those_before():
+    circuit = Square()
+    circuit.trouble = lambda z: None
+    first = quick(circuit)
+
+    def broken(state):
+        if state.solver.problem.run_seed.spawn_key[-1] == 1:
+            circuit._evaluate = lambda *arguments: raises(OSError("the simulator's disk"))(None)
+
+    with pytest.warns(UserWarning, match="seed 2 of 2 ended with OSError: the simulator's disk"):
+        result = quick(circuit, n_seeds=2, callback=broken, on_error="raise")
+    np.testing.assert_array_equal(result.distribution.theta, first.distribution.theta)

@@ -52,3 +52,19 @@ def test_weights_do_not_overflow():
     weights = normalised_weights(np.array([1e6, 1e6, -1e6]))
     np.testing.assert_allclose(weights, [0.5, 0.5, 0.0])
     assert effective_sample_size(weights) == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("bound, binds", [(1.25, True), (3.0, False)])
+def test_a_bound_binds_or_its_multiplier_vanishes(rng, bound, binds):
+    # N(0, 1) tilted to mean 1 has E[x^2] = 2: that exceeds the one bound and not the other
+    x = rng.normal(size=20_000)
+    violation = np.stack([x - 1.0, x**2 - bound], axis=1)
+    is_bound = np.array([False, True])
+    step = minimise_dual(violation, np.zeros(len(x)), np.array([0.5, 1.0]), floor=50, is_bound=is_bound)
+    assert step.optimal and np.max(np.abs(step.gradient)) < 1e-6
+    weights = normalised_weights(violation @ step.eta)
+    assert weights @ x == pytest.approx(1.0, abs=1e-5)
+    if binds:
+        assert weights @ x**2 == pytest.approx(bound, abs=1e-5) and step.eta[1] < -1
+    else:
+        assert step.eta[1] == 0 and weights @ x**2 < bound and step.eta[0] == pytest.approx(1.0, abs=0.05)

@@ -87,3 +87,24 @@ def test_noise_is_the_same_in_both_modes_of_differentiation():
     np.testing.assert_allclose(jacobian[0, 0, 0], f[0, 0] / 0.5)  # d(sqrt z xi)/dz = xi / (2 sqrt z) = f / (2 z)
     np.testing.assert_allclose(jacobian[1], np.diag(f[1] / 0.5))
     assert jacobian[0, 1, 1] == 0
+
+
+def test_the_range_of_what_was_seen_is_kept_by_checkpoints():
+    p = Problem(circuit(bad=-2.0, dead=-0.5), PROP, np.random.SeedSequence(0))
+    z = np.random.default_rng(0).uniform(-1, 1, (200, 2))
+    for part in (z[:100], z[100:]):
+        p.simulate(part, Stream.NOISE, 0)
+    good = z[z[:, 0] >= -0.5]
+    expected = np.column_stack([good, good**2])
+    np.testing.assert_array_equal(p.seen, [expected.min(axis=0), expected.max(axis=0)])
+    again = Problem(circuit(bad=0.0), PROP, np.random.SeedSequence(0))
+    assert np.isinf(again.seen).all()
+    again.restore(p.state())
+    np.testing.assert_array_equal(again.seen, p.seen)
+
+
+def test_a_target_out_of_sight_is_named_with_the_range_that_was_seen():
+    prop = ne.EmergentProperty(mean=[3.0, 0.0], variance=[0.1, 0.1])
+    result = ne.infer(circuit(bad=-2.0), prop, **QUICK)
+    assert not result.success and "have 'mean x' between -" in result.message
+    assert "and its target 3 lies 2 beyond" in result.message and "larger budget" not in result.message

@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 
-from numepi.inference.assessment.certificate import certify
+import numpy as np
+
+from numepi.inference.assessment.certificate import certify, uncertified
 from numepi.inference.assessment.infeasible import noise_exceeds_target
+from numepi.inference.assessment.outside import weight_outside
 from numepi.inference.assessment.reserve import sizes
 from numepi.inference.assessment.score import score
-from numepi.inference.assessment.verdict import constraints_met, verdict
+from numepi.inference.assessment.verdict import beyond_what_was_seen, constraints_met, verdict
 from numepi.inference.noise import replicates_needed
 from numepi.inference.problem import Stream
 from numepi.inference.running.run import Outcome
@@ -38,7 +41,11 @@ def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1, own=None
     constraints, ended = problem.constraints, result.ended
     left = None if problem.limit is None else problem.left(problem.limit)
     rows = sizes(left, result.ended["status"] == "failed", n)
-    final = score(problem, flow, theta, rows.score) if own is None else own[0]
+    if own is None:
+        draws = _region_draws(problem, flow, theta, result.multipliers, rows.probes)
+        final = score(problem, flow, theta, max(1, rows.score // draws), draws)
+    else:
+        final = own[0]
     tolerance, tolerance_source = constraints.tolerances(final.constraint_spread)
     # By luck: an unbounded problem, say, may meet its constraints on its way out, and a start before any work.
     by_luck = ended["status"] == "failed" or result.simulation_counts["fit"] == 0
@@ -49,13 +56,23 @@ def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1, own=None
         certificate = own[1]
     elif certified:
         certificate = _certificate(problem, flow, theta, start, final, result.multipliers, replicates, rows)
-    infeasible = None
+    infeasible = unseen = None
+    if not met:
+        unseen = beyond_what_was_seen(constraints, problem.seen, problem.n_simulations - problem.n_failed)
     if not met and ended["status"] in ("finished", "failed", "budget"):
         infeasible = noise_exceeds_target(problem, flow, theta, start, final)
     account = {name: getattr(result, name) for name in _COUNTS}
     account["n_simulations"] = max(account["n_simulations"], problem.n_simulations)
     outcome = Outcome(ended["status"], ended["detail"], result.elapsed)
-    success, status, message = verdict(met, outcome, account, final, certificate, flow.precision, infeasible)
+    outside = None
+    if met:
+        multipliers, log_z = result.multipliers, np.nan
+        if certificate is not None and certificate.bounds:
+            multipliers, log_z = np.array(certificate.multipliers), certificate.entropy_bound
+        outside = weight_outside(problem, flow, start, multipliers, log_z)
+    success, status, message = verdict(
+        met, outcome, account, final, certificate, flow.precision, infeasible, unseen, outside
+    )
     return replace(
         result,
         success=success,
@@ -66,6 +83,7 @@ def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1, own=None
         relative_entropy=final.relative_entropy,
         failing_share=final.failing_share,
         failing_interval=final.failing_interval,
+        outside_share=final.outside_share,
         statistic_mean=final.mean,
         statistic_variance=final.variance,
         constraint=final.constraint,
@@ -77,7 +95,17 @@ def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1, own=None
     )
 
 
+def _region_draws(problem, flow, theta, multipliers, n_probes):
+    """Simulations that tell whether a parameter lies in the property's region; 1 without noise, or a region."""
+    if problem.constraints.region is None:
+        return 1
+    z, _ = flow.sample(theta, problem.normals(Stream.NOISE_CHECK, 1, n_probes))
+    return replicates_needed(problem, z, Stream.NOISE_CHECK, multipliers)
+
+
 def _certificate(problem, flow, theta, start, score, multipliers, least_replicates, rows):
+    if score.n_failed == score.n:
+        return uncertified(len(problem.constraints), 0, least_replicates, score.round_trip)
     z, _ = flow.sample(theta, problem.normals(Stream.NOISE_CHECK, 1, rows.probes))
     replicates = replicates_needed(problem, z, Stream.NOISE_CHECK, multipliers)
     if replicates > 1:

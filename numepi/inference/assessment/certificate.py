@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from numepi.inference.assessment.pareto import pareto_k
 from numepi.inference.assessment.score import passes_apart
 from numepi.inference.dual_problem import effective_sample_size, minimise_dual, normalised_weights
 from numepi.inference.noise import average, correct_for_noise, replicated_statistics
@@ -21,7 +22,7 @@ from numepi.inference.problem import Stream
 if TYPE_CHECKING:
     from numepi.flow.protocol import Flow
 
-__all__ = ["Certificate", "certify", "has_minimum", "pareto_k"]
+__all__ = ["Certificate", "certify", "has_minimum", "pareto_k", "uncertified"]
 
 _DEFENSIVE = 0.25
 _RELIABLE_PARETO_K = 0.7
@@ -41,7 +42,8 @@ _RELIABLE_NOISE = 0.1  # nats
 class Certificate:
     """Distance to the exact maximum-entropy solution, and what speaks against the estimate.
 
-    Parameters whose simulations fail are outside of the support of p*: the KL is then that of q given success.
+    Parameters whose simulations fail, or lie outside of the property's region, are outside of the support of p*: the KL
+    is then that of q given the others.
 
     Attributes
     ----------
@@ -202,23 +204,23 @@ def certify(
     base = problem.normals(Stream.CERTIFICATE_BASE, 0, n)
     drawn, log_drawn = flow.sample(theta, base[start_size:])
     z = np.concatenate([drawn, flow.sample(theta_start, base[:start_size])[0]])
-    valid, draws = replicated_statistics(problem, z, Stream.CERTIFICATE_NOISE, 0, replicates)
+    valid, draws = replicated_statistics(problem, z, Stream.CERTIFICATE_NOISE, 0, replicates, confined=True)
     own = np.arange(n) < n - start_size
     round_trip = passes_apart(log_drawn, flow.log_prob(theta, drawn))
     if score is not None:
         round_trip = max(round_trip, score.round_trip)
     if valid.sum() < _FLOOR or not valid[own].any():
-        return _nothing(len(problem.constraints), n, replicates, round_trip)
+        return uncertified(len(problem.constraints), n, replicates, round_trip)
     log_q = flow.log_prob(theta, z)
     log_start = flow.log_prob(theta_start, z) + np.log(_DEFENSIVE)
     rows = _Rows(valid, own, log_q, problem.log_prior(z), np.logaddexp(log_q + np.log1p(-_DEFENSIVE), log_start))
-    scale = problem.constraints.scale
+    scale, is_bound = problem.constraints.scale, problem.constraints.is_bound
     draws = (draws - problem.constraints.target) / scale
     eta = None if multipliers is None else multipliers * scale
-    step, eta, estimate = _estimate(rows, draws, eta)
+    step, eta, estimate = _estimate(rows, draws, eta, is_bound)
     noise_bias = 0.0
     if replicates > 1:
-        halves = [_estimate(rows, half, eta)[2] for half in (draws[::2], draws[1::2])]
+        halves = [_estimate(rows, half, eta, is_bound)[2] for half in (draws[::2], draws[1::2])]
         for name in ("kl", "entropy_bound"):
             bias = abs(estimate[name] - np.mean([half[name] for half in halves]))
             estimate[f"{name}_stderr"] = float(np.hypot(estimate[f"{name}_stderr"], bias))
@@ -226,7 +228,7 @@ def certify(
     score_kl, score_kl_stderr = _by_score(problem, eta / scale, estimate["entropy_bound"], score)
     return Certificate(
         **estimate,
-        optimal=step.optimal and has_minimum(draws.mean(axis=0)),
+        optimal=step.optimal and has_minimum(draws.mean(axis=0), is_bound),
         multipliers=tuple((eta / scale).tolist()),
         n=n,
         replicates=replicates,
@@ -238,13 +240,13 @@ def certify(
     )
 
 
-def has_minimum(violation):
+def has_minimum(violation, is_bound):
     """Whether the dual can have a minimum on these rows (n, m).
 
     Where all lie on one side of a target it falls for ever, and ever more slowly: its gradient vanishes all the same.
     """
     low, high = violation.min(axis=0), violation.max(axis=0)
-    return bool(np.all(((low < 0) & (high > 0)) | ((low == 0) & (high == 0))))
+    return bool(np.all(((low < 0) & (is_bound | (high > 0))) | ((low == 0) & (high == 0))))
 
 
 @dataclass(frozen=True)
@@ -258,7 +260,7 @@ class _Rows:
     log_drawn: np.ndarray  # of the mixture that they were drawn from
 
 
-def _nothing(n_constraints, n, replicates, round_trip):
+def uncertified(n_constraints, n, replicates, round_trip):
     """The certificate of a flow with next to no valid simulation: it certifies nothing."""
     return Certificate(
         kl=np.nan, kl_stderr=np.nan, entropy_bound=np.nan, entropy_bound_stderr=np.nan, ess=0.0, pareto_k=np.inf,
@@ -275,7 +277,7 @@ def _by_score(problem, multipliers, bound, score):
     return float(bound + score.relative_entropy - multipliers @ gap), float(stderr)
 
 
-def _estimate(rows, draws, multipliers):
+def _estimate(rows, draws, multipliers, is_bound):
     """Where the dual stopped, eta, and the numbers of the `Certificate` that come from the weights, by name.
 
     ``draws`` (R, n_valid, m) of the violations and ``multipliers`` (m,) are in natural scales.
@@ -287,7 +289,7 @@ def _estimate(rows, draws, multipliers):
         eta = multipliers
     for _ in range(_CORRECTIONS if len(draws) > 1 else 1):
         corrected, corrected_base = correct_for_noise(violation, covariance, log_base, eta)
-        step = minimise_dual(corrected, corrected_base, eta, _FLOOR)
+        step = minimise_dual(corrected, corrected_base, eta, _FLOOR, is_bound=is_bound)
         eta = step.eta
     if not step.optimal and multipliers is not None:
         # Too few samples near p*: the solver's multipliers say more than where the way from the prior got stuck.
@@ -325,26 +327,3 @@ def _weighted(log_weights, log_ratio, valid, own):
         "ess": ess,
         "pareto_k": pareto_k(weights),
     }
-
-
-def pareto_k(weights: np.ndarray) -> float:
-    """Shape of a generalised Pareto distribution fitted to the largest weights (Zhang & Stephens 2009).
-
-    The tail is the min(n / 5, 3 sqrt(n)) largest weights, as Vehtari et al. (2024) take it.
-    """
-    weights = np.sort(weights)
-    size = int(min(len(weights) / 5, 3 * np.sqrt(len(weights))))
-    tail = weights[-size:] - weights[-size - 1]
-    tail = tail[tail > 0]
-    if (n := len(tail)) < 5:
-        return -np.inf  # equal weights have no tail
-    grid = 30 + int(np.sqrt(n))
-    prior = 3.0
-    quartile = tail[int(n / 4 + 0.5) - 1]
-    theta = 1 / tail[-1] + (1 - np.sqrt(grid / (np.arange(1, grid + 1) - 0.5))) / (prior * quartile)
-    k = np.mean(np.log1p(-theta[:, None] * tail), axis=1)
-    log_likelihood = n * (np.log(-theta / k) - k - 1)
-    posterior = normalised_weights(log_likelihood)
-    best = np.sum(theta * posterior)
-    # Shrunk a little towards 0.5, as ArviZ and loo do.
-    return float((np.mean(np.log1p(-best * tail)) * n + 0.5 * 10) / (n + 10))

@@ -6,22 +6,24 @@ from scipy import stats
 __all__ = ["null_accepted", "null_p_values", "penalty_grows"]
 
 
-def null_p_values(means):
-    """Two-tailed non-parametric p-value of each constraint's null hypothesis R_i = 0.
+def null_p_values(means, is_bound=False):
+    """Two-tailed non-parametric p-value of each constraint's null hypothesis R_i = 0; one-tailed, R_i <= 0, of bounds.
 
     Parameters
     ----------
     means : ndarray (M, m)
         M independent means of the constraint violations over N_test samples each.
+    is_bound : ndarray (m,), bool
+        Which targets are upper bounds.
 
     Returns
     -------
     ndarray (m,)
-        2 min(fraction > 0, fraction < 0), at most 1.
+        2 min(fraction > 0, fraction < 0), at most 1; of a bound the fraction <= 0.
     """
     above = np.mean(means > 0, axis=0)
     below = np.mean(means < 0, axis=0)
-    return np.minimum(1.0, 2 * np.minimum(above, below))
+    return np.where(is_bound, 1 - above, np.minimum(1.0, 2 * np.minimum(above, below)))
 
 
 def null_accepted(p_values, significance=0.05):

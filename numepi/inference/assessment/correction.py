@@ -14,7 +14,7 @@ _MIN_PROPOSALS = 2000
 
 
 def corrected_sample(problem, flow, theta, theta_start, multipliers, n, replicates=1):
-    """Draw ``n`` parameters from p* ~ p0 exp(eta . T), eta the ``multipliers`` (m,).
+    """Draw ``n`` parameters from p* ~ p0 exp(eta . T), eta the ``multipliers`` (m,), in the property's region.
 
     Proposals come from the flow and, for a share, from where it started; each is kept with a probability in proportion
     to its importance weight (systematic resampling, so that a proposal repeats only if its weight exceeds 1 / n).
@@ -29,7 +29,7 @@ def corrected_sample(problem, flow, theta, theta_start, multipliers, n, replicat
     n_start = int(_DEFENSIVE * size)
     base = problem.normals(Stream.CORRECTION, 0, size)
     z = np.concatenate([flow.sample(theta, base[n_start:])[0], flow.sample(theta_start, base[:n_start])[0]])
-    valid, T, covariance = averaged_statistics(problem, z, Stream.CORRECTION, 1, replicates)
+    valid, T, covariance = averaged_statistics(problem, z, Stream.CORRECTION, 1, replicates, confined=True)
     z = z[valid]
     violation = T - problem.constraints.target
     log_start = flow.log_prob(theta_start, z) + np.log(_DEFENSIVE)

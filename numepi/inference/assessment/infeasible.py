@@ -32,7 +32,7 @@ def noise_exceeds_target(problem, flow, theta, theta_start, score):
     score : numepi.inference.assessment.score.Score
         Of the fit.
     """
-    targets = np.array([np.inf if v is None else v for v in problem.constraints.prop.variance])
+    targets = np.array([np.inf if v is None else v for v in problem.constraints.prop.largest_variance])
     left = np.inf if problem.limit is None else problem.left(problem.limit)
     if not np.any(score.variance > targets) or left < CHECK_ROWS:
         return None

@@ -17,9 +17,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numepi.inference.assessment.certificate import Certificate, has_minimum, pareto_k
+from numepi.inference.assessment.certificate import Certificate, has_minimum
 from numepi.inference.assessment.convergence import null_p_values
+from numepi.inference.assessment.pareto import pareto_k
 from numepi.inference.assessment.score import N_TESTS, Score
+from numepi.inference.dual_problem import free_gradient
 
 __all__ = ["Beliefs", "Rows", "certify_rows", "score_rows"]
 
@@ -118,7 +120,7 @@ def score_rows(problem, rows, draws, round_trip=0.0):
         violation = (T - constraints.target)[ok]
         share = max(1, len(violation) // N_TESTS)
         groups = violation[: min(len(violation) // share, N_TESTS) * share].reshape(-1, share, m)
-        p_values = null_p_values(groups.mean(axis=1))
+        p_values = null_p_values(groups.mean(axis=1), constraints.is_bound)
     return Score(
         entropy=float(entropy),
         entropy_stderr=float(entropy_stderr),
@@ -216,7 +218,9 @@ def certify_rows(problem, eta, rows, draws, start_draws, start_share, weights, r
     gradient = (numerator + tilted.mean(axis=0)) / z
     spread = tilted.std(axis=0) / np.sqrt(n) / z
     numbers = level + log_z, np.sqrt(variance), log_z, np.sqrt(_variance(*on_z) + on_square)
-    optimal = bool(np.all(np.abs(gradient) < _OPTIMAL + 3 * spread)) and has_minimum(V[ok])
+    is_bound = constraints.is_bound
+    gradient, _ = free_gradient(gradient, eta, is_bound)
+    optimal = bool(np.all(np.abs(gradient) < _OPTIMAL + 3 * spread)) and has_minimum(V[ok], is_bound)
     # What the expansion leaves out is less than its last term where that is small: until it is seen to be, it is not.
     bias = (second + 2 * second_stderr) / z
     return _certificate(problem, eta, numbers, weights, ess, optimal, replicates, round_trip, bias)
@@ -239,9 +243,9 @@ def _level(of_draws, believed, rows, draws, residual):
 def _second_order(rows, V_hat, constraints, eta, w_rows):
     """What the surrogate's error adds to Z, E[(eta . (T-bar - T-hat))^2] / 2 under the weights, and its standard error.
 
-    A surrogate's errors are smooth: they are fitted by a quadratic to all of the flow's rows, and what noise alone would
-    make such a fit explain is taken off.  Where pairs of simulations, whose noises are independent, show clearly more,
-    they count.  Without enough rows for either the error has no bound.
+    A surrogate's errors are smooth: a quadratic is fitted to them over all of the flow's rows, and what noise alone
+    would make such a fit explain is taken off.  Where pairs of simulations, whose noises are independent, show clearly
+    more, they count.  Without enough rows for either the error has no bound.
     """
     errors = ((rows.T - constraints.target) / constraints.scale - V_hat) @ eta
     once = rows.own & rows.valid
@@ -259,7 +263,7 @@ def _second_order(rows, V_hat, constraints, eta, w_rows):
 
 
 def _smooth_square(z, errors, weights):
-    """Mean weighted square of the errors' (n,) best quadratic in z (n, D), without what noise makes of it; its error."""
+    """Mean weighted square of the best quadratic in z (n, D) for ``errors`` (n,), less what is noise; its error."""
     n, dim = z.shape
     spread = z.std(axis=0)
     x = (z - z.mean(axis=0)) / np.where(spread > 0, spread, 1.0) if n else z

@@ -34,8 +34,11 @@ class Score:
     p_values : ndarray (m,)
         Of the paper's two-tailed test, on means of n / 200 draws.
     n, n_failed : int
-        Draws with prior density, and how many of their simulations were not finite; with fewer than two left, what
-        needs simulations is NaN.
+        Draws with prior density in the property's region, or of unknown place in it since they failed, and how many of
+        their simulations were not finite; with fewer than two left, what needs simulations is NaN.
+    outside_share : float
+        Share of the draws with prior density that work and lie outside of the region: what is estimated is of the
+        others, like the rest of the support of p*.
     round_trip : float
         See `passes_apart`: of these draws.
     """
@@ -54,15 +57,18 @@ class Score:
     n: int
     n_failed: int
     round_trip: float = 0.0
+    outside_share: float = 0.0
 
     @property
     def failing_share(self):
-        """Share of q's draws that fail."""
-        return self.n_failed / self.n
+        """Share of q's draws that fail; NaN where none has prior density."""
+        return self.n_failed / self.n if self.n else np.nan
 
     @property
     def failing_interval(self):
         """Its 95 % confidence interval (Wilson)."""
+        if not self.n:
+            return np.nan, np.nan
         interval = stats.binomtest(self.n_failed, self.n).proportion_ci(method="wilson")
         return float(interval.low), float(interval.high)
 
@@ -77,19 +83,29 @@ def passes_apart(log_sampled, log_inverted):
     return float(difference.mean()) if np.isfinite(difference).all() else np.inf
 
 
-def score(problem, flow, theta, n=20_000):
-    """Score the flow at parameters ``theta`` on ``n`` fresh draws."""
+def score(problem, flow, theta, n=20_000, replicates=1):
+    """Score the flow at parameters ``theta`` on ``n`` fresh draws.
+
+    Where the property has a region, and the circuit is noisy, ``replicates`` further simulations of each parameter tell
+    whether it lies there: the scored one would not if it was picked for it.
+    """
     base = problem.normals(Stream.SCORE_BASE, 0, n)
-    log_q, log_inverted, log_prior, valid, f, T = [], [], [], [], [], []
+    log_q, log_inverted, log_prior, valid, f, T, outside = [], [], [], [], [], [], 0
     for start in range(0, n, _BLOCK):
         z, block_log_q = flow.sample(theta, base[start : start + _BLOCK])
         batch = problem.simulate(z, Stream.SCORE_NOISE, 0, first_index=start)
         log_q.append(block_log_q)
         log_inverted.append(flow.log_prob(theta, z))
         log_prior.append(problem.log_prior(z))
-        valid.append(batch.valid)
-        f.append(batch.f)
-        T.append(batch.T)
+        counts = _in_region(problem, z, batch, start, n, replicates)
+        outside += int((~counts).sum())
+        scored = batch.valid.copy()
+        scored[batch.valid] = counts
+        valid.append(scored)
+        f.append(batch.f[counts])
+        T.append(batch.T[counts])
+        if start == 0 and not batch.valid.any():
+            break  # nothing to score, and no reason to find it out of every block
     log_q, log_inverted, log_prior, valid, f, T = (
         np.concatenate(parts) for parts in (log_q, log_inverted, log_prior, valid, f, T)
     )
@@ -115,11 +131,24 @@ def score(problem, flow, theta, n=20_000):
         constraint_spread=spread,
         least=T.min(axis=0),
         greatest=T.max(axis=0),
-        p_values=null_p_values(groups.mean(axis=1)),
-        n=int(inside.sum()),
-        n_failed=int(inside.sum()) - int(valid.sum()),
+        p_values=null_p_values(groups.mean(axis=1), problem.constraints.is_bound),
+        n=int(inside.sum()) - outside,
+        n_failed=int(inside.sum()) - outside - int(valid.sum()),
         round_trip=passes_apart(log_q, log_inverted),
+        outside_share=outside / max(1, int(inside.sum())),
     )
+
+
+def _in_region(problem, z, batch, start, n, replicates):
+    """Which rows of the ``batch``, simulated of ``z`` from row ``start`` of ``n``, lie in the region: (n_valid,)."""
+    region = problem.constraints.region
+    if region is None or replicates == 1:
+        return np.ones(len(batch.f), bool) if region is None else region.contains(batch.f)
+    expected = np.full((replicates, *batch.f.shape), np.nan)
+    for r in range(replicates):
+        again = problem.simulate(z[batch.valid], Stream.SCORE_NOISE, 1, first_index=start + r * n)
+        expected[r, again.valid] = again.f
+    return region.contains(expected.mean(axis=0))
 
 
 def working_entropy(log_q, valid):

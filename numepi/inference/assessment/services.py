@@ -6,6 +6,7 @@ import numpy as np
 
 from numepi.inference.assessment.answer import assess
 from numepi.inference.assessment.correction import corrected_sample
+from numepi.inference.noise import replicated_statistics
 from numepi.inference.problem import Problem, Stream
 from numepi.random_streams import seed_sequence
 from numepi.worker_threads import one_blas_thread
@@ -44,15 +45,21 @@ class Assessment:
         problem = Problem(result.circuit, result.property, seed_sequence(rng), result.prior)
         flow, theta = result.distribution.flow, result.distribution.theta
         z = np.empty((0, flow.dim))
-        share = 1 - np.nan_to_num(result.failing_share)  # NaN: not scored
+        share = (1 - np.nan_to_num(result.failing_share)) * (1 - np.nan_to_num(result.outside_share))  # NaN: not scored
+        replicates = 1  # of the draws whose place in the property's region is asked
+        if problem.constraints.region is not None and result.certificate is not None:
+            replicates = result.certificate.replicates
         for batch in itertools.count():
             size = int(np.ceil(_SURPLUS * (n - len(z)) / max(share, _LEAST_WORKING)))
             # Iterations 0 to 2 of the stream are those of corrected samples.
             drawn, _ = flow.sample(theta, problem.normals(Stream.CORRECTION, 3 + 2 * batch, size))
-            z = np.concatenate([z, drawn[problem.simulate(drawn, Stream.CORRECTION, 4 + 2 * batch).valid]])
+            works, _ = replicated_statistics(
+                problem, drawn, Stream.CORRECTION, 4 + 2 * batch, replicates, confined=True
+            )
+            z = np.concatenate([z, drawn[works]])
             if len(z) >= n:
                 return z[:n]
-            share = len(z) / problem.n_simulations
+            share = len(z) * replicates / problem.n_simulations
             if share < _LEAST_WORKING:
                 raise ValueError(
                     f"valid_only = True, but {len(z)} of {problem.n_simulations:,} draws work: the distribution is not "

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["constraints_met", "not_reached", "verdict"]
+__all__ = ["beyond_what_was_seen", "constraints_met", "not_reached", "verdict"]
 
 _NEAR = 0.3  # nats from the exact solution
 _SIGMAS = 3.0  # standard errors by which an achieved moment may miss more than it seems to, or less
@@ -11,6 +11,9 @@ _MANY_FAILED = 0.01  # share of failed draws that the message mentions
 _ELSE_TRY = (
     "try more draws a round (round_size), a narrower support or prior, the logarithm of a statistic that spans decades,"
     " or another target"
+)
+_ELSE_SEE = (
+    "more draws a round (round_size), a support or prior with more of the parameters that come near, or another target"
 )
 _REMEDIES = {
     "finished": "give the solver a larger budget (more or longer rounds), or another seed",
@@ -35,21 +38,42 @@ def constraints_met(constraints, score, by_the_solver=None):
         The verdict of a solver with a test of its own (Algorithm 1), which counts besides; without one every error
         must lie within its tolerance.
     """
-    error, (tolerance, _) = (
-        np.abs(score.constraint - constraints.target),
-        constraints.tolerances(score.constraint_spread),
-    )
+    error = constraints.miss(score.constraint)
+    tolerance, _ = constraints.tolerances(score.constraint_spread)
     within = error <= tolerance
     met = np.all(within) if by_the_solver is None else by_the_solver
     clear = error - _SIGMAS * score.constraint_stderr <= tolerance
     rounding = _ROUNDING * tolerance
-    between = (score.least - rounding <= constraints.target) & (constraints.target <= score.greatest + rounding)
+    above = constraints.is_bound | (constraints.target <= score.greatest + rounding)
+    between = (score.least - rounding <= constraints.target) & above
     return bool(met and np.all(clear & between & (within | (score.p_values > 0))))
+
+
+def beyond_what_was_seen(constraints, seen, n):
+    """Why no average of the simulations so far has the property, or None where each target lies within their range.
+
+    Parameters
+    ----------
+    seen : ndarray (2, m)
+        Least and greatest T of ``n`` simulations.
+    """
+    target, tolerance = constraints.target, constraints.tolerance
+    above = np.where(constraints.is_bound, -np.inf, target - seen[1])
+    short = np.maximum(seen[0] - target, above) - _ROUNDING * tolerance
+    i = int(np.argmax(short > 0))  # means come first: where one is out of reach, so are moments about it
+    if n == 0 or short[i] <= 0:
+        return None
+    low, high = seen[:, i]
+    return (
+        f"the property was not reached: all {n:,} simulations (those of score and certificate among them) have "
+        f"{constraints.names[i]!r} between {low:.6g} and {high:.6g}, and its target {target[i]:.6g} lies "
+        f"{short[i]:.2g} beyond; try {_ELSE_SEE}"
+    )
 
 
 def not_reached(constraints, achieved):
     """Why a solver gives up whose moments E[T] come no nearer to the targets than ``achieved`` (m,)."""
-    miss = np.abs(achieved - constraints.target) / constraints.tolerance
+    miss = constraints.miss(achieved) / constraints.tolerance
     i = int(np.argmax(np.nan_to_num(miss, nan=np.inf)))
     return (
         f"the property was not reached: the constraint {constraints.names[i]!r} came no closer than {achieved[i]:.4g} "
@@ -57,7 +81,9 @@ def not_reached(constraints, achieved):
     )
 
 
-def verdict(met, outcome, account, score, certificate, precision, infeasible=None):
+def verdict(
+    met, outcome, account, score, certificate, precision, infeasible=None, unseen=None, outside=None
+):  # fmt: skip
     """The result's ``success``, ``status`` and ``message``.
 
     Parameters
@@ -74,6 +100,10 @@ def verdict(met, outcome, account, score, certificate, precision, infeasible=Non
         What the flow computes in.
     infeasible : str, optional
         Why no distribution has the property.
+    unseen : str, optional
+        Why none over what was simulated has it (`beyond_what_was_seen`).
+    outside : str, optional
+        What is far from the targets, where it matters (`numepi.inference.assessment.outside`).
     """
     failure = outcome.detail if outcome.status == "failed" else None
     if certificate is not None and not certificate.invertible:
@@ -91,7 +121,12 @@ def verdict(met, outcome, account, score, certificate, precision, infeasible=Non
             text += f"; the run ended early: {outcome.detail}"
     else:
         success, status = False, {"finished": "not converged"}.get(outcome.status, outcome.status)
-        text = "; ".join(part for part in (outcome.detail, _REMEDIES[outcome.status]) if part)
+        remedy = _REMEDIES[outcome.status]
+        if unseen is not None:
+            remedy = unseen if outcome.status == "finished" else f"{unseen}; a longer run may see more"
+        text = "; ".join(part for part in (outcome.detail, remedy) if part)
+    if outside is not None:
+        text += f"; {outside}"
     return success, status, text + _counts(account, outcome, score)
 
 
@@ -117,12 +152,18 @@ def _distance(status, certificate):
 
 def _counts(account, outcome, score):
     text = f" [{account['n_simulations']:,} simulations, {outcome.elapsed:.1f} s]"
-    if account["n_failed"]:
-        text += f"; {account['n_failed']:,} simulations were not finite and were left out (see failed_examples)"
+    not_finite = account["n_failed"] - account["n_raised"]
+    if not_finite:
+        text += f"; {not_finite:,} simulations were not finite and were left out (see failed_examples)"
     if account["n_raised"]:
-        text += f"; {account['n_raised']:,} of them raised an error (see failure_reports)"
+        text += f"; {account['n_raised']:,} simulations raised an error and were left out (see failure_reports)"
     if account["n_not_differentiable"]:
         text += f"; {account['n_not_differentiable']:,} had statistics but no finite derivative and were left out"
+    if score.outside_share > _MANY_FAILED:
+        text += (
+            f"; {score.outside_share:.0%} of the distribution's own draws lie outside of the property's region: what is"
+            " scored are the others"
+        )
     if score.failing_share > _MANY_FAILED:
         text += f"; {score.failing_share:.0%} of the distribution's own draws fail: what is scored are the others"
     return text

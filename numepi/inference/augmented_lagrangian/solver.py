@@ -115,6 +115,7 @@ class AugmentedLagrangian:
 
     settings_type = Settings
     needs_gradient = True
+    takes_bounds = False
     surrogate_share = 0.0  # there is none
     replicates = 1  # simulations of each parameter
     least_simulations = 100  # of a run, its score and certificate

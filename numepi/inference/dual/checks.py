@@ -33,7 +33,7 @@ def noise_share(request, constraints):
 
 def noise_in_targets(request, constraints):
     """Largest share of a target variance that noise given z makes up at the flow's repeated rows; 0 without any."""
-    targets = np.array([np.inf if v is None else v for v in constraints.prop.variance])
+    targets = np.array([np.inf if v is None else v for v in constraints.prop.largest_variance])
     if request.n_repeat == 0:
         return 0.0
     half = request.f[request.n_start : request.n_start + request.n_repeat] - request.f[-request.n_repeat :]
@@ -74,7 +74,7 @@ def passes(answer, constraints, kl):
     Nor may a standard error exceed what it is to tell: the tolerance, or ``kl``.
     """
     score, certificate = answer.score, answer.certificate
-    error, spread = np.abs(score.constraint - constraints.target), score.constraint_stderr
+    error, spread = constraints.miss(score.constraint), score.constraint_stderr
     tolerance, _ = constraints.tolerances(score.constraint_spread)
     met = (
         np.all(error + 0.5 * spread <= tolerance)

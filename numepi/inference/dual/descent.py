@@ -53,7 +53,8 @@ def descend(state, problem, flow, settings):
         recent = [*recent[1 - _WINDOW :], (batch.f, batch.T)]
         landing = min(1.0, (1 - step / n_steps) / _LANDING)
         f, T = (np.concatenate(parts) for parts in zip(*recent))
-        eta = state.dual.eta + moment_step(constraints, f, T, _MULTIPLIER_SHARE * landing, _RADIUS) * scale
+        shift = moment_step(constraints, f, T, _MULTIPLIER_SHARE * landing, _RADIUS) * scale
+        eta = constraints.admissible(state.dual.eta + shift)
         state = replace(state, dual=replace(state.dual, eta=eta, optimal_eta=eta))
         gradient = pullback(path_gradient(state, problem, flow, z, batch), np.zeros(len(z)))
         if not np.isfinite(gradient @ gradient):

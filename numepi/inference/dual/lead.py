@@ -26,7 +26,12 @@ from numepi.inference.dual.pool import divergence, draw_pool, fit_steps, in_sing
 from numepi.inference.dual.rounds import CLIP_NORM, proper, record_draws
 from numepi.inference.dual.state import Fit, kept, recorded, request
 from numepi.inference.dual.surrogate import learn
-from numepi.inference.dual_problem import effective_sample_size, minimise_dual, normalised_weights
+from numepi.inference.dual_problem import (
+    effective_sample_size,
+    free_gradient,
+    minimise_dual,
+    normalised_weights,
+)
 from numepi.inference.optimiser import Adam, Moments
 from numepi.inference.problem import Stream
 
@@ -93,9 +98,9 @@ def learn_rows(state, problem, flow, settings):
     state = replace(state, surrogate=surrogate)
     sample, violation = real_sample(state, problem), _violation(constraints, replay.T[replay.valid])
     floor = min(settings.least_effective, _LEAST_FLOOR_SHARE * len(violation))
-    dual = move(state.dual, sample, floor, True)
+    dual = move(state.dual, sample, floor, True, constraints.is_bound)
     if dual.optimal:
-        eta = _meet_with_real_moments(dual, sample, violation, floor)
+        eta = _meet_with_real_moments(dual, sample, violation, floor, constraints.is_bound)
         dual = replace(dual, eta=eta, optimal_eta=eta)
     failure = unbounded_after(dual, False, True)
     if failure is None and dual.stalled:
@@ -112,14 +117,17 @@ def real_sample(state, problem):
     return Sample(_violation(problem.constraints, expected), replay.log_base, tilt)
 
 
-def _meet_with_real_moments(dual, sample, violation, floor):
+def _meet_with_real_moments(dual, sample, violation, floor, is_bound):
     """Eta at which the real rows, ``violation`` (n, m), meet the targets under weights from the surrogate."""
     eta = dual.eta
     for _ in range(_NEWTON_STEPS):
         weights = weights_of(dual, sample, eta)
         centred = sample.violation - weights @ sample.violation
         covariance = (weights[:, None] * centred).T @ centred + _RIDGE * np.eye(len(eta))
-        trial = eta - np.linalg.solve(covariance, weights @ violation)
+        gradient, free = free_gradient(weights @ violation, eta, is_bound)
+        trial = eta.copy()
+        trial[free] -= np.linalg.solve(covariance[np.ix_(free, free)], gradient[free])
+        trial = np.where(is_bound, np.minimum(trial, 0.0), trial)
         if not effective_sample_size(weights_of(dual, sample, trial)) >= floor:
             break
         eta = trial
@@ -209,7 +217,8 @@ def _with_many_draws(state, problem, pool, settings):
     eta = state.dual.eta
     for _ in range(3):
         shift = weights_of(state.dual, sample, eta) @ residual
-        step = minimise_dual(drawn + shift, log_base, eta, settings.least_pool_share * len(drawn))
+        floor = settings.least_pool_share * len(drawn)
+        step = minimise_dual(drawn + shift, log_base, eta, floor, is_bound=constraints.is_bound)
         if not step.optimal:
             return state.dual
         eta = step.eta

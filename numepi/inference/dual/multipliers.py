@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from numepi.inference.assessment.certificate import pareto_k
+from numepi.inference.assessment.pareto import pareto_k
 from numepi.inference.dual_problem import effective_sample_size, minimise_dual, normalised_weights
 
 __all__ = ["DualPoint", "Sample", "dual_start", "move", "out_of_reach", "unbounded_after", "weights_of"]
@@ -96,7 +96,7 @@ def weights_of(point, sample, eta=None):
     return normalised_weights(_log_base(point, sample) + sample.violation @ (point.eta if eta is None else eta))
 
 
-def move(point, sample, floor, proper):
+def move(point, sample, floor, proper, is_bound=False):
     """Newton on the dual as far as the effective sample size stays above ``floor``; the new `DualPoint`.
 
     Parameters
@@ -104,13 +104,15 @@ def move(point, sample, floor, proper):
     sample : Sample
     proper : bool
         Whether the reference measure is a distribution: a box, or a prior.
+    is_bound : ndarray (m,), bool
+        Which targets are upper bounds.
     """
     if point.exponent is None:
         point = replace(point, exponent=float(effective_sample_size(normalised_weights(sample.log_base)) >= floor))
     before = point.exponent
     point = _retreat(point, sample, floor)
     for _ in range(_MOVES if point.exponent < 1 else 1):
-        step = minimise_dual(sample.violation, _log_base(point, sample), point.eta, floor)
+        step = minimise_dual(sample.violation, _log_base(point, sample), point.eta, floor, is_bound=is_bound)
         point = replace(point, eta=step.eta, optimal_eta=step.eta, gradient=step.gradient)
         if point.exponent < 1 and step.optimal:
             point = _advance(point, sample, floor, proper)

@@ -25,6 +25,7 @@ from numepi.inference.dual.rounds import (
     replay_sample,
     resampler,
 )
+from numepi.inference.dual_problem import free_gradient
 from numepi.inference.optimiser import Adam
 from numepi.inference.problem import Stream
 
@@ -58,7 +59,7 @@ def refine(state, problem, flow, settings):
     )  # fmt: skip
     # At the dual's optimum: at shifted multipliers a small covariance would make the next shift larger yet.
     weights = weights_of(state.dual, sample, state.dual.optimal_eta)
-    newton = np.linalg.pinv(np.atleast_2d(np.cov(sample.violation.T, aweights=weights, ddof=0)))
+    covariance = np.atleast_2d(np.cov(sample.violation.T, aweights=weights, ddof=0))
     adam = Adam(len(state.theta), clip_norm=CLIP_NORM).continue_from(state.adam)
     for step in range(first, last):
         counter = step + settings.descent_steps
@@ -79,7 +80,10 @@ def refine(state, problem, flow, settings):
         adam.learning_rate = settings.replay_rate * _RATE * _LAST_RATE ** (step / n_steps)
         eta = state.dual.eta
         if step >= _LEAD * n_steps:
-            eta = eta - _MULTIPLIER_RATE * newton @ violation.mean(axis=0)
+            downhill, free = free_gradient(violation.mean(axis=0), eta, constraints.is_bound)
+            change = np.zeros_like(eta)
+            change[free] = _MULTIPLIER_RATE * np.linalg.pinv(covariance[np.ix_(free, free)]) @ downhill[free]
+            eta = constraints.admissible(eta - change)
         theta = adam.step(state.theta, gradient)
         state = record_draws(
             replace(state, theta=theta, dual=replace(state.dual, eta=eta)), log_q, log_prior, violation

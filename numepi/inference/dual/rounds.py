@@ -67,7 +67,8 @@ def anneal(state, problem, flow, settings):
         surrogate = learn(state.surrogate, state.replay, eta, problem, True, settings, state.rounds.number)
         state = replace(state, surrogate=surrogate)
     sample = replay_sample(state, problem)
-    dual = move(state.dual, sample, settings.ess_floor * len(sample.violation), proper(problem))
+    floor = settings.ess_floor * len(sample.violation)
+    dual = move(state.dual, sample, floor, proper(problem), problem.constraints.is_bound)
     if state.descended is not None and not dual.optimal:
         # p* is where the flow is not, and the way there would begin anew: the descent's end stands.
         end = state.descended

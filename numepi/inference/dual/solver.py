@@ -53,6 +53,7 @@ class Dual:
     settings_type = Settings
     needs_gradient = False
     least_simulations = _LEAST_SIMULATIONS
+    takes_bounds = True
 
     def __init__(self, problem, flow, settings):
         self.problem = problem
@@ -198,9 +199,11 @@ class Dual:
         return (self.record.theta if self.record.answer is None else self.record.answer.theta), None
 
     def assessment(self):
-        """Score and certificate of the answer from the run's own rows, or None where there are none."""
+        """Score and certificate of the answer from the run's own rows; None where there are none, or a region."""
         answer = self.record.answer
-        return None if answer is None else (answer.score, answer.certificate)
+        if answer is None or self.problem.constraints.region is not None:
+            return None
+        return answer.score, answer.certificate
 
     def history(self):
         """Traces, an entry a round and one a step of other phases, in their order; violations in their own units."""

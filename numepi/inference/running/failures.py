@@ -1,13 +1,14 @@
-"""Simulators that raise: the batch is halved until the rows that do are known; those count as failed."""
+"""Simulators that raise: the batch is divided until the rows that do are known; those count as failed."""
 
 import traceback
 from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["MOST_REPORTS", "Reports", "evaluate"]
+__all__ = ["MOST_REPORTS", "Reports", "evaluate", "joined"]
 
 MOST_REPORTS = 5  # tracebacks kept of a batch, and of a run
+_IN_SUCCESSION = 8  # rows that raise one after the other, from where halving the rest would cost two calls a row
 
 
 @dataclass(frozen=True)
@@ -39,20 +40,41 @@ def evaluate(call, z, rng, first_index, n_statistics, how):
     n_statistics : int
         k.
 
+    Halving finds a few rows that raise among n in some log2(n) calls each.  After several rows in succession the next
+    one is tried alone, until one works: where all raise, that is one call a row.
+
     Circuits whose noise is a function of (rng, index of the row), such as numepi's, give the other rows the bits that
     they have in an undivided batch.
     """
-    try:
-        return call(z, rng=rng, first_index=first_index, **how), Reports()
-    except Exception as error:  # a user's simulator may raise anything
-        if len(z) == 1:
-            return _nothing(call, z, n_statistics), Reports(1, (_text(z[0], error),))
-    middle = len(z) // 2
-    first, reports = evaluate(call, z[:middle], rng, first_index, n_statistics, how)
-    second, more = evaluate(call, z[middle:], rng, first_index + middle, n_statistics, how)
-    if isinstance(first, tuple):
-        return tuple(np.concatenate(parts) for parts in zip(first, second)), reports + more
-    return np.concatenate([first, second]), reports + more
+    answers, reports, in_succession = [], Reports(), 0
+    untried = [(0, len(z))]  # the last comes next
+    while untried:
+        start, stop = untried.pop()
+        if in_succession >= _IN_SUCCESSION and stop - start > 1:
+            untried.append((start + 1, stop))
+            stop = start + 1
+        part = z[start:stop]
+        try:
+            answers.append(call(part, rng=rng, first_index=first_index + start, **how))
+            in_succession = 0
+        except Exception as error:  # a user's simulator may raise anything
+            if len(part) > 1:
+                middle = (start + stop) // 2
+                untried += [(middle, stop), (start, middle)]
+            else:
+                in_succession += 1
+                answers.append(_nothing(call, part, n_statistics))
+                reports += Reports(1, (_text(part[0], error),))
+    return joined(answers), reports
+
+
+def joined(answers):
+    """The answers of the parts of a batch, f or (f, J), as one."""
+    if len(answers) == 1:
+        return answers[0]
+    if isinstance(answers[0], tuple):
+        return tuple(np.concatenate(parts) for parts in zip(*answers))
+    return np.concatenate(answers)
 
 
 def _nothing(call, z, n_statistics):
@@ -64,4 +86,4 @@ def _nothing(call, z, n_statistics):
 
 def _text(z, error):
     trace = "".join(traceback.format_exception(error)).rstrip()
-    return f"at z = {np.array2string(z, precision=17, threshold=50)}:\n{trace}"
+    return f"at z = {np.array2string(z, floatmode='unique', threshold=50)}:\n{trace}"

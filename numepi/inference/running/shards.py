@@ -4,9 +4,7 @@ import os
 import warnings
 from concurrent.futures import BrokenExecutor, CancelledError
 
-import numpy as np
-
-from numepi.inference.running.failures import Reports, evaluate
+from numepi.inference.running.failures import Reports, evaluate, joined
 from numepi.worker_threads import shard_threads, workers_beside
 
 __all__ = ["simulate"]
@@ -47,7 +45,7 @@ def simulate(call, z, rng, first_index, n_statistics, executor=None, on_error="r
         for future in futures:
             if future is not None:
                 future.cancel()
-    return _joined(answers, reports)
+    return joined(answers), sum(reports, Reports())
 
 
 def _submit(executor, part):
@@ -91,10 +89,5 @@ def _evaluate(call, z, rng, first_index, n_statistics, on_error, how):
         return evaluate(call, z, rng, first_index, n_statistics, how)
     # Rows are simulated one by one anyway: so none is simulated again because another raised.
     rows = (evaluate(call, z[i : i + 1], rng, first_index + i, n_statistics, how) for i in range(len(z)))
-    return _joined(*zip(*rows))
-
-
-def _joined(answers, reports):
-    if isinstance(answers[0], tuple):
-        return tuple(np.concatenate(each) for each in zip(*answers)), sum(reports, Reports())
-    return np.concatenate(answers), sum(reports, Reports())
+    answers, reports = zip(*rows)
+    return joined(answers), sum(reports, Reports())

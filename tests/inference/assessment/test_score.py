@@ -62,3 +62,23 @@ def test_flows_in_use_are_far_from_the_limit_of_invertibility(precision):
         theta = theta + 0.03 * np.random.default_rng(0).standard_normal(len(theta))
         z, log_q = flow.sample(theta, np.random.default_rng(1).standard_normal((5000, 4)))
         assert passes_apart(log_q, flow.log_prob(theta, z)) < 0.2 * _ROUND_TRIP
+
+
+def test_where_nothing_works_one_look_is_enough():
+    flow = ne.RealNVP(SQUARE, stages=2, hidden=(8,))
+    problem = half_failing(2.0)
+    result = score(problem, flow, flow.initial_parameters(0), n=8000)
+    assert problem.n_simulations == result.n == result.n_failed == 1000 and result.failing_share == 1
+    assert np.isnan(result.entropy) and np.isnan(result.constraint).all()
+
+
+def test_a_flow_without_prior_density_has_no_failing_share():
+    class Elsewhere:
+        def log_prob(self, z):
+            return np.full(len(z), -np.inf)
+
+    problem = half_failing(0.0)
+    problem.prior = Elsewhere()
+    flow = ne.RealNVP(SQUARE, stages=2, hidden=(8,))
+    result = score(problem, flow, flow.initial_parameters(0), n=2000)
+    assert result.n == 0 and np.isnan(result.failing_share) and np.isnan(result.failing_interval).all()

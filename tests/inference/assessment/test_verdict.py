@@ -6,21 +6,23 @@ import numpy as np
 import pytest
 
 from numepi.inference.assessment.certificate import Certificate
-from numepi.inference.assessment.verdict import constraints_met, not_reached, verdict
+from numepi.inference.assessment.verdict import beyond_what_was_seen, constraints_met, not_reached, verdict
 from numepi.inference.running.run import Outcome
 
 CONSTRAINTS = SimpleNamespace(
     names=("mean f", "variance f"), target=np.array([2.0, 1.0]), tolerance=np.array([0.1, 0.1]),
-    tolerances=lambda spread: (0.1 * spread, ("spread", "spread")),
+    tolerances=lambda spread: (0.1 * spread, ("spread", "spread")), is_bound=np.array([False, False]),
+    miss=lambda achieved: np.abs(achieved - [2.0, 1.0]),
 )  # fmt: skip
 CERTIFICATE = Certificate(0.1, 0.01, 1.0, 0.01, 9000.0, 0.3, True, (0.0,), 20_000, 1)
 ACCOUNT = {"n_simulations": 1000, "n_failed": 0, "n_raised": 0, "n_not_differentiable": 0}
 
 
-def scored(mean, stderr=0.01, p=0.5, failing=0.0, least=0.0, greatest=3.0):
+def scored(mean, stderr=0.01, p=0.5, failing=0.0, outside=0.0, least=0.0, greatest=3.0):
     return SimpleNamespace(
         constraint=np.array([mean, 1.0]), constraint_stderr=np.array([stderr, 0.01]), p_values=np.array([p, 0.5]),
         constraint_spread=np.array([1.0, 1.0]), failing_share=failing,
+        outside_share=outside,
         least=np.array([least, 0.0]), greatest=np.array([greatest, 3.0]),
     )  # fmt: skip
 
@@ -50,8 +52,18 @@ def test_draws_on_one_side_of_the_target_do_not_meet_it(least, greatest, met):
     assert constraints_met(CONSTRAINTS, scored(2.0, least=least, greatest=greatest)) is met
 
 
-def said(met=True, outcome=("finished", ""), certificate=CERTIFICATE, score=None, infeasible=None):
-    return verdict(met, Outcome(*outcome, 1.0), ACCOUNT, score or scored(2.0), certificate, "float32", infeasible)
+def test_a_bound_is_met_from_below():
+    bounded = SimpleNamespace(
+        **vars(CONSTRAINTS) | {"is_bound": np.array([True, False]), "miss": lambda a: np.maximum(a - [2.0, 1.0], 0.0)}
+    )
+    assert constraints_met(bounded, scored(0.5, p=1.0, least=0.1, greatest=0.9))
+    assert not constraints_met(bounded, scored(2.5, least=0.1, greatest=2.9))
+    assert not constraints_met(CONSTRAINTS, scored(0.5, p=1.0, least=0.1, greatest=0.9))
+
+
+def said(met=True, outcome=("finished", ""), certificate=CERTIFICATE, score=None, infeasible=None, unseen=None):
+    score = score or scored(2.0)
+    return verdict(met, Outcome(*outcome, 1.0), ACCOUNT, score, certificate, "float32", infeasible, unseen)
 
 
 def test_a_good_answer():
@@ -85,6 +97,7 @@ def test_unmet_constraints_and_failing_draws_are_said():
     assert said(met=False)[1] == "not converged"
     assert said(met=False, outcome=("budget", "max_time was reached"))[1] == "budget"
     assert "38% of the distribution's own draws fail" in said(score=scored(2.0, failing=0.38))[2]
+    assert "12% of the distribution's own draws lie outside" in said(score=scored(2.0, outside=0.12))[2]
 
 
 def test_not_reached_names_the_worst_and_what_to_try():
@@ -92,3 +105,42 @@ def test_not_reached_names_the_worst_and_what_to_try():
     assert "'mean f' came no closer than 1.5 to its target 2" in text and "was not reached" in text
     assert "cannot" not in text and "logarithm" in text and "narrower support" in text
     assert "'variance f'" in not_reached(CONSTRAINTS, np.array([1.5, np.nan]))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (1.0, 3.0, None),
+        (1.0, 2.0, None),
+        (
+            -1.0,
+            1.5,
+            "have 'mean f' between -1 and 1.5, and its target 2 lies 0.5 beyond",
+        ),
+        (
+            2.25,
+            7.0,
+            "have 'mean f' between 2.25 and 7, and its target 2 lies 0.25 beyond",
+        ),
+    ],
+)
+def test_a_target_beyond_what_was_seen_was_not_reached(low, high, words):
+    unseen = beyond_what_was_seen(CONSTRAINTS, np.array([[low, 0.0], [high, 5.0]]), 700)
+    if words is None:
+        assert unseen is None
+        return
+    assert (
+        words in unseen
+        and "all 700 simulations" in unseen
+        and "was not reached" in unseen
+        and "try more draws" in unseen
+        and "cannot" not in unseen
+    )
+    message = said(met=False, unseen=unseen)[2]
+    assert words in message and "budget" not in message
+    early = said(met=False, unseen=unseen, outcome=("budget", "max_time was reached"))[2]
+    assert early.startswith("max_time was reached; the property was not reached") and "a longer run may" in early
+
+
+def test_without_simulations_nothing_was_seen():
+    assert beyond_what_was_seen(CONSTRAINTS, np.array([[np.inf] * 2, [-np.inf] * 2]), 0) is None

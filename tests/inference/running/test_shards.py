@@ -35,6 +35,20 @@ class Noisy(ne.circuits.Circuit):
         return z + self.scale * xi, np.broadcast_to(np.eye(2), (len(z), 2, 2)) if with_jacobian else None
 
 
+class Counted(Noisy):
+    """Counts its calls; raises where ``broken`` says so of any row of a batch."""
+
+    def __init__(self, broken):
+        super().__init__()
+        self.broken, self.calls = broken, 0
+
+    def _evaluate(self, z, *arguments):
+        self.calls += 1
+        if self.broken(z).any():
+            raise ArithmeticError("broken")
+        return super()._evaluate(z, *arguments)
+
+
 class Counting(ThreadPoolExecutor):
     def __init__(self):
         super().__init__(2)
@@ -106,12 +120,43 @@ def test_errors_are_traced_to_their_rows_and_the_others_keep_their_bits():
                 simulate(Raises().statistics, z, 3, 7, 2, executor, on_error="raise")
 
 
+def test_a_simulator_that_raises_everywhere_costs_one_call_a_row():
+    z = np.random.default_rng(1).uniform(-2, 2, (500, 2))
+    circuit = Counted(lambda z: np.ones(len(z), bool))
+    f, reports = simulate(circuit.statistics, z, 3, 0, 2)
+    assert np.isnan(f).all() and reports.n_raised == 500 and circuit.calls < 530
+    for row, text in zip(z, reports.texts, strict=False):
+        assert repr(float(row[0])) in text
+
+
+def test_one_bad_row_in_many_costs_a_few_calls_and_a_bad_stretch_ends():
+    z = np.random.default_rng(1).uniform(-2, 2, (1024, 2))
+    for bad, most in ((slice(300, 301), 30), (slice(300, 400), 150)):
+        rows = {tuple(row) for row in z[bad]}
+        circuit = Counted(lambda part, rows=rows: np.array([tuple(row) in rows for row in part]))
+        f, reports = simulate(circuit.statistics, z, 3, 0, 2)
+        assert circuit.calls < most and reports.n_raised == len(rows)
+        expected = Noisy().statistics(z, rng=3)
+        expected[bad] = np.nan
+        np.testing.assert_array_equal(f, expected)
+
+
+def test_a_simulator_that_breaks_ends_the_run_without_being_asked_for_a_score_of_nothing():
+    circuit = Counted(lambda z: np.full(len(z), circuit.calls > 8))
+    with pytest.warns(UserWarning, match="counts as failed"):
+        result = ne.infer(circuit, PROPERTY, rng=4, progress=False, **TINY)
+    assert result.status == "failed" and result.certificate.ess == 0
+    assert "20 of 20 simulations raised an error (see failure_reports)" in result.message
+    assert "not finite" not in result.message and result.failing_share == 1
+    assert circuit.calls < 1200  # 1,000 rows of the score
+
+
 def test_rows_that_raise_are_failed_rows_of_a_run_with_their_reports():
     with pytest.warns(UserWarning, match=r"counts as failed \(on_error='raise' stops\), at z = .*\n.*Traceback"):
         result = ne.infer(Raises(), PROPERTY, rng=4, progress=False, **TINY)
     assert result.n_raised == result.n_failed > 0
     assert "ArithmeticError: a is above 1" in result.failure_reports[0]
-    assert f"{result.n_raised} of them raised an error (see failure_reports)" in result.message
+    assert f"{result.n_raised} simulations raised an error and were left out (see failure_reports)" in result.message
     with pytest.raises(ArithmeticError, match="a is above 1"):
         ne.infer(Raises(), PROPERTY, rng=4, progress=False, on_error="raise", **TINY)
 

@@ -1,0 +1,126 @@
+"""Regions in score, certificate and corrected samples; what is said of the outside."""
+
+import numpy as np
+import pytest
+
+import numepi as ne
+from numepi.inference.assessment.certificate import certify
+from numepi.inference.assessment.correction import corrected_sample
+from numepi.inference.assessment.outside import weight_outside
+from numepi.inference.assessment.score import score
+from numepi.inference.problem import Problem
+
+BOX = ne.Support([-1.0, -1.0], [1.0, 1.0])
+
+
+def plane(noise=0.0):
+    """The first parameter, with noise, as the statistic; the second is free."""
+
+    def statistics(z, rng):
+        return z[:, :1] + noise * rng.standard_normal((len(z), 1))
+
+    return ne.circuits.FunctionCircuit(
+        statistics if noise else lambda z: z[:, :1], BOX, statistic_names=("x",), differentiable=False
+    )  # fmt: skip
+
+
+def problem_of(within, noise=0.0, mean=0.0, variance=None):
+    prop = ne.EmergentProperty(mean=[mean], variance=None if variance is None else [variance], within=within)
+    return Problem(plane(noise), prop, np.random.SeedSequence(0), with_gradient=False)
+
+
+def uniform_flow():
+    flow = ne.SplineFlow(BOX, stages=2, hidden=(4,))
+    return flow, flow.initial_parameters(0)
+
+
+def test_the_score_is_that_of_the_region():
+    flow, theta = uniform_flow()
+    found = score(problem_of(0.5), flow, theta, 8000)  # |x| <= 0.5: half of the square
+    assert found.outside_share == pytest.approx(0.5, abs=0.025) and found.failing_share == 0  # 4.5 standard errors
+    assert found.entropy == pytest.approx(np.log(2), abs=0.05)
+    assert found.variance[0] == pytest.approx(0.25 / 3, rel=0.06)
+    assert found.n == pytest.approx(4000, abs=200)
+
+
+def test_noise_is_not_cut_by_the_region():
+    flow, theta = uniform_flow()
+    found = score(problem_of(0.5, noise=0.5), flow, theta, 8000, replicates=32)
+    # expected statistics within 0.5 (known to 0.5 / sqrt 32), noise on top: a draw picked by itself has no tail
+    assert found.variance[0] == pytest.approx(0.25 / 3 + 0.25 + 0.5 * 0.25 / 32, rel=0.08)
+    assert np.abs(found.greatest[0]) > 1.5
+    picked = score(problem_of(0.5, noise=0.5), flow, theta, 8000, replicates=1)
+    assert picked.greatest[0] <= 0.5
+
+
+def test_the_certificate_knows_the_region():
+    flow, theta = uniform_flow()
+    problem = problem_of(0.5)
+    found = certify(problem, flow, theta, theta, 8000, score=score(problem, flow, theta, 8000))
+    assert found.reliable and found.kl == pytest.approx(0, abs=0.02)  # q given the region is p* there
+    assert found.entropy_bound == pytest.approx(np.log(2), abs=0.05)
+    whole = certify(problem_of(None), flow, theta, theta, 8000)
+    assert whole.entropy_bound == pytest.approx(np.log(4), abs=0.02)
+
+
+def test_corrected_samples_lie_in_the_region():
+    flow, theta = uniform_flow()
+    z, efficiency = corrected_sample(problem_of(0.25), flow, theta, theta, np.zeros(1), 500)
+    assert np.abs(z[:, 0]).max() <= 0.25 and len(z) == 500 and efficiency > 0.9
+
+
+def test_samples_of_the_result_know_the_region():
+    result = ne.infer(
+        plane(), ne.EmergentProperty(mean=[0.0], within=0.5), progress=False, max_annealing_rounds=1, final_rounds=1,
+        fit_steps=1, refine_steps=0, round_size=500,
+    )  # fmt: skip
+    assert (
+        result.outside_share == pytest.approx(0.5, abs=0.05)
+        and "lie outside of the property's region" in result.message
+    )
+    assert "region: expected statistics within 0.5" in result.summary()
+    with pytest.warns(UserWarning, match="outside of the property's region"):
+        result.sample(10)
+    assert np.abs(result.sample(200, valid_only=True)[:, 0]).max() <= 0.5
+    assert np.abs(result.sample(200, corrected=True)[:, 0]).max() <= 0.5
+
+
+def steep():
+    """Sum of twenty parameters in [-1, 1]: nearly normal with variance 20 / 3, so that more is far from its mean."""
+    support = ne.Support([-1.0] * 20, [1.0] * 20)
+    return ne.circuits.FunctionCircuit(lambda z: z.sum(axis=1, keepdims=True), support, statistic_names=("x",))
+
+
+def test_a_positive_multiplier_is_said_with_both_remedies():
+    prop = ne.EmergentProperty(mean=[0.0], variance=[0.04])
+    problem = Problem(steep(), prop, np.random.SeedSequence(0), with_gradient=False)
+    flow = ne.SplineFlow(problem.circuit.support, stages=2, hidden=(4,))
+    start = flow.initial_parameters(0)
+    text = weight_outside(problem, flow, start, np.array([0.0, 0.1]), 1.0)
+    assert "'variance x' is positive" in text and "within=6" in text and "variance_at_most=" in text
+    assert weight_outside(problem, flow, start, np.array([0.0, -12.5]), 1.0) is None  # what a variance asks for
+    assert weight_outside(problem, flow, start, np.array([0.0, 0.1]), 1e4) is None  # the outside weighs nothing
+    confined = Problem(
+        steep(), ne.EmergentProperty(mean=[0.0], variance=[0.04], within=3), np.random.SeedSequence(0),
+        with_gradient=False,
+    )  # fmt: skip
+    assert "solution that of the region alone" in weight_outside(confined, flow, start, np.array([0.0, 0.1]), 1.0)
+
+
+@pytest.mark.parametrize("bound, binds", [(0.04, True), (0.9, False)])
+def test_bounds_of_variances(bound, binds):
+    # x uniform on [-1, 1] has variance 1/3: below one bound, above the other
+    prop = ne.EmergentProperty(mean=[0.0], variance_at_most=[bound])
+    result = ne.infer(
+        plane(), prop, progress=False, flow=ne.SplineFlow(BOX, stages=2, hidden=(8,)), final_rounds=3, fit_steps=150,
+        refine_steps=100, round_size=2000,
+    )  # fmt: skip
+    assert result.success, result.message
+    eta = result.multipliers[1]
+    if binds:
+        assert eta < -1 and result.constraint[1] == pytest.approx(bound, rel=0.1)
+        assert "variance x: at its bound (multiplier" in result.summary()
+    else:
+        assert eta == 0 and result.constraint[1] == pytest.approx(1 / 3, rel=0.05)
+        assert "the bound does not bind" in result.summary() and result.certificate.entropy_bound <= np.log(4) + 0.02
+    assert f"<= {bound:g}" in result.summary()
