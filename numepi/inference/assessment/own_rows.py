@@ -26,6 +26,7 @@ from numepi.inference.dual_problem import free_gradient
 __all__ = ["Beliefs", "Rows", "certify_rows", "score_rows"]
 
 _OPTIMAL = 0.05  # gradient of the dual in natural scales: a thousandth of a nat in KL
+_VAGUE = 0.3  # standard error of that gradient, above which it says nothing: of a rare part with much weight, say
 _LEAST_ROWS = 8  # valid rows of the flow, for a variance
 _LEAST_ESS = 5.0  # rows with weight under p_eta: of a handful any number would be one of them
 _LEAST_Z = 0.05  # of the surrogate's Z: below, the rows contradict it
@@ -220,7 +221,8 @@ def certify_rows(problem, eta, rows, draws, start_draws, start_share, weights, r
     numbers = level + log_z, np.sqrt(variance), log_z, np.sqrt(_variance(*on_z) + on_square)
     is_bound = constraints.is_bound
     gradient, _ = free_gradient(gradient, eta, is_bound)
-    optimal = bool(np.all(np.abs(gradient) < _OPTIMAL + 3 * spread)) and has_minimum(V[ok], is_bound)
+    met = np.all(np.abs(gradient) < _OPTIMAL + 3 * spread) and np.all(spread < _VAGUE)
+    optimal = bool(met) and has_minimum(V[ok], is_bound)
     # What the expansion leaves out is less than its last term where that is small: until it is seen to be, it is not.
     bias = (second + 2 * second_stderr) / z
     return _certificate(problem, eta, numbers, weights, ess, optimal, replicates, round_trip, bias)

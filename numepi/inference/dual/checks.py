@@ -81,7 +81,7 @@ def passes(answer, constraints, kl):
         and np.all(spread <= tolerance)
         and constraints_met(constraints, score)
     )
-    near = certificate.kl + 0.5 * certificate.kl_stderr <= kl and certificate.kl_stderr <= kl
+    near = max(certificate.kl, 0.0) + 0.5 * certificate.kl_stderr <= kl and certificate.kl_stderr <= kl
     return bool(met and near and certificate.reliable)
 
 

@@ -42,7 +42,10 @@ def in_single_precision(flow):
     description = getattr(flow, "description", None)
     if flow.precision == "float32" or description is None:
         return flow
-    return flow_from_description(description | {"precision": "float32"})
+    try:
+        return flow_from_description(description | {"precision": "float32"})
+    except ValueError:  # a family of the user's own
+        return flow
 
 
 def draw_pool(flow, theta, theta_start, log_target, size, start_share, generator):

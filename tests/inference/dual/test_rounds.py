@@ -1,6 +1,7 @@
 """Rounds on real rows: how long a round's fit goes on, and what is done with the rest of a budget."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -66,6 +67,8 @@ def test_a_fit_takes_no_longer_than_its_share_while_rates_land(solver, monkeypat
 
 class Account:
     """What a plan asks of a problem."""
+
+    constraints = SimpleNamespace(region=None)
 
     def __init__(self, limit, spent):
         self.limit, self.spent = limit, spent
