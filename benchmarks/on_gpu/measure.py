@@ -38,7 +38,7 @@ def _event():
 
 @cuda.jit
 def _hold(length, out):
-    value = 1.0
+    value = out[0]  # no number that the compiler knows
     for _ in range(length):
         value = value * 0.999 + 0.001
     out[0] = value

@@ -1,6 +1,7 @@
 """The process of one circuit: a loop over requests, each answered with a result or with what went wrong."""
 
 import hashlib
+import os
 import statistics
 import time
 import traceback
@@ -36,7 +37,7 @@ def serve(connection, name, rehearse):
 
 def _where(error):
     """The innermost place of our own code: file, line and function."""
-    ours = [place for place in traceback.extract_tb(error.__traceback__) if "/site-packages/" not in place.filename]
+    ours = [place for place in traceback.extract_tb(error.__traceback__) if place.filename.startswith(os.getcwd())]
     return f"{ours[-1].filename.split('/')[-1]}, line {ours[-1].lineno}, {ours[-1].name}"
 
 
@@ -157,13 +158,21 @@ class Bench:
         """Take the device's memory but for ``leave`` bytes, or (None) give it back; return how many were taken."""
         from numba import cuda
 
-        self.occupied = None
+        from numepi.simulation.cuda.memory import CudaAPIError
+
+        self.occupied = []
         if leave is None:
             return 0
         # the simulator's memory has no end
-        free = 0 if self.rehearse else cuda.current_context().get_memory_info().free
-        self.occupied = cuda.device_array(max(1, int(free) - leave), np.uint8)
-        return self.occupied.nbytes
+        free = 2 if self.rehearse else int(cuda.current_context().get_memory_info().free)
+        wanted = piece = max(1, free - leave)
+        while piece and wanted:
+            try:
+                self.occupied.append(cuda.device_array(min(piece, wanted), np.uint8))
+                wanted -= self.occupied[-1].nbytes
+            except CudaAPIError:  # what is free is not in one piece
+                piece //= 2
+        return sum(array.nbytes for array in self.occupied)
 
     def ceilings(self):
         """See `measure.ceilings`."""
