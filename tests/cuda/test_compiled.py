@@ -71,7 +71,7 @@ def test_memory_that_the_driver_lacks_is_a_memory_error():
 
     from numepi.simulation.cuda.memory import CudaAPIError, out_of_memory_is_said
 
-    with pytest.raises(MemoryError, match="no memory left .* use device='cpu'"), out_of_memory_is_said():
+    with pytest.raises(MemoryError, match=r"no memory left .* use device='cpu'"), out_of_memory_is_said():
         raise CudaAPIError(CUresult.CUDA_ERROR_OUT_OF_MEMORY, "call to cuMemAlloc")
     with pytest.raises(CudaAPIError), out_of_memory_is_said():
         raise CudaAPIError(CUresult.CUDA_ERROR_ILLEGAL_ADDRESS, "launch")
