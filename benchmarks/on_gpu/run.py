@@ -19,7 +19,8 @@ _PRECISIONS = ("float32", "float64")
 # Of the machine's plugins one that warns beside pytest-xdist, and a warning is an error here.
 _PLUGINS = ("-p", "no:cacheprovider", "-p", "no:benchmark")
 _MOST_SECONDS = 120  # for one step of a process
-_MOST_OF_A_FIT = 90  # seconds
+# Seconds of a fit, and its share of what is left before the first: four of them leave a sixth.
+_MOST_OF_A_FIT, _SHARE_OF_A_FIT = 80, 0.21
 
 
 class Step(NamedTuple):
@@ -67,7 +68,7 @@ class Run:
         self.fitted = ("LDS",) if rehearse else ("SC", "V1")
         self.report.facts = {"commit": commit, "rehearsal": rehearse, **facts(), **versions()}
         self.report.write()
-        self.processes, self.per_parameter = {}, {}
+        self.processes, self.per_parameter, self.fit_seconds = {}, {}, None
 
     def go(self):
         """Everything; ends all processes whatever happens."""
@@ -144,8 +145,9 @@ class Run:
         """A whole fit."""
 
         def do():
-            most = min(_MOST_OF_A_FIT, 0.3 * self.budget.left)
-            return self.processes[name].ask(most + _MOST_SECONDS, "fit", device, most)
+            if self.fit_seconds is None:  # all have the same
+                self.fit_seconds = min(_MOST_OF_A_FIT, _SHARE_OF_A_FIT * self.budget.left)
+            return self.processes[name].ask(self.fit_seconds + _MOST_SECONDS, "fit", device, self.fit_seconds)
 
         return Step("fits", {"circuit": name, "device": device}, ("fit", name, device), 1, do)
 
