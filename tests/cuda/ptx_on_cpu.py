@@ -10,7 +10,7 @@ import numba
 import numpy as np
 import pytest
 
-from numepi.simulation.cuda import device, memory, rows, simulations
+from numepi.simulation.cuda import device, memory, programs, rows, simulations
 from numepi.simulation.cuda.launch import THREADS
 from tests.cuda import inspection
 from tests.cuda.ptx_to_c import to_c
@@ -55,9 +55,9 @@ class HostMemory(memory.Memory):
 class Kernel:
     """A kernel that is compiled to PTX, then C, then for this machine, for the types of each launch."""
 
-    def __init__(self, function, directory, capability, change, optimise):
+    def __init__(self, function, directory, capability, change, optimise, counted):
         self.function, self.directory, self.capability = function, directory, capability
-        self.change, self.optimise = change, optimise
+        self.change, self.optimise, self.counted = change, optimise, counted
         self.compiled = {}
 
     def launch(self, threads, stream, *arguments):
@@ -65,7 +65,7 @@ class Kernel:
         if types not in self.compiled:
             code = inspection.KernelCode("kernel", "", self.function, types)
             text = inspection.ptx(code, self.capability)
-            self.compiled[types] = build(to_c(self.change(text)), self.directory, self.optimise)
+            self.compiled[types] = build(to_c(self.change(text), self.counted), self.directory, self.optimise)
         parameters = np.array([slot for argument in arguments for slot in slots(argument)], np.uint64)
         blocks = -(-threads // THREADS)
         run_c(self.compiled[types], blocks, THREADS, parameters)
@@ -102,27 +102,32 @@ def run_c(library, blocks, threads, parameters):
 
 
 @contextmanager
-def drivers_on_cpu(directory, capability=(8, 0), change=lambda text: text, optimise="-O1"):
+def drivers_on_cpu(directory, capability=(8, 0), change=lambda text: text, optimise="-O1", counted=False):
     """Within, ``device="cuda"`` runs numepi's drivers with translated kernels; ``change`` edits their PTX before.
+
+    With ``counted``, their libraries count what they execute: see `ptx_to_c.to_c`.
 
     Yields the list of kernels compiled so far.
     """
     kernels, host = [], HostMemory()
 
     def compiled(function):
-        kernels.append(Kernel(function, directory, capability, change, optimise))
+        kernels.append(Kernel(function, directory, capability, change, optimise, counted))
         return kernels[-1]
 
     def launch(kernel, *arguments):
         kernel.launch(*arguments)
 
     def forget():
-        for compiled_once in (simulations._simulation, simulations._summary, simulations._average, rows._rows):
+        for compiled_once in (
+            simulations._simulation, simulations._summary, simulations._average, programs._average, rows._rows,
+        ):  # fmt: skip
             compiled_once.cache_clear()
+        programs._kernels.clear()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(device, "require_device", lambda: None)
-        for driver in (simulations, rows):
+        for driver in (simulations, programs, rows):
             patch.setattr(driver, "memory", lambda: host)
             patch.setattr(driver, "compiled", compiled)
             patch.setattr(driver, "launch", launch)

@@ -8,7 +8,7 @@ instruction is an error.  Memory is one address space: the CPU's.
 import re
 from typing import NamedTuple
 
-__all__ = ["Instruction", "instructions", "to_c"]
+__all__ = ["Instruction", "instructions", "operations", "to_c"]
 
 _C = {
     "b32": "uint32_t", "u32": "uint32_t", "s32": "int32_t", "b64": "uint64_t", "u64": "uint64_t", "s64": "int64_t",
@@ -16,6 +16,7 @@ _C = {
 }  # fmt: skip
 _COMPARE = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _LOGIC = {"and": "&", "or": "|", "xor": "^"}
+_ARITHMETIC = {"add", "sub", "mul", "div", "rcp", "sqrt", "neg", "abs", "min", "max", "setp"}
 _SPECIAL = {"%tid.x": "tid", "%ctaid.x": "ctaid", "%ntid.x": "ntid", "%nctaid.x": "nctaid"}
 
 _PRELUDE = """
@@ -63,9 +64,20 @@ def instructions(ptx):
     return found
 
 
-def to_c(ptx):
-    """C source of the kernel: ``launch(blocks, threads, param)``, parameters in slots of eight bytes."""
-    lines = [_PRELUDE]
+def operations(instruction):
+    """Operations of one instruction in single and in double precision: a multiply-add is two, moves are none."""
+    name, kind = instruction.operation.split(".")[0], instruction.operation.split(".")[-1]
+    number = {"fma": 2}.get(name, int(name in _ARITHMETIC))
+    return number * (kind == "f32"), number * (kind == "f64")
+
+
+def to_c(ptx, counted=False):
+    """C source of the kernel: ``launch(blocks, threads, param)``, parameters in slots of eight bytes.
+
+    With ``counted``, ``uint64_t executed[3]`` has how many single- and double-precision operations and how many
+    instructions were executed: see `operations`.
+    """
+    lines = ["#include <stdint.h>\nuint64_t executed[3];" if counted else "", _PRELUDE]
     for kind, name, count in re.findall(r"\.reg \.(\w+)\s+%(\w+)<(\d+)>;", ptx):
         registers = ", ".join(f"{name}{i} = 0" for i in range(int(count)))
         lines.append(f"{_C[kind]} {registers};")
@@ -76,7 +88,10 @@ def to_c(ptx):
         if label and number >= body:
             lines.append(f"{label[1]}:;")
         elif number in by_line:
-            lines.append(_statement(by_line[number]))
+            instruction = by_line[number]
+            if counted:
+                lines.extend(f"executed[{i}] += {n};" for i, n in enumerate((*operations(instruction), 1)) if n)
+            lines.append(_statement(instruction))
     return "\n".join([*lines, _LAUNCH])
 
 

@@ -64,3 +64,14 @@ def test_warps_follow_from_registers():
     # 65,536 registers; blocks of 4 warps of 32 threads, registers by 256 a warp
     assert warps(128, (8, 0)) == 16 and warps(129, (8, 0)) == 12
     assert warps(32, (8, 0)) == 64 and warps(32, (7, 5)) == 32
+
+
+def test_memory_that_the_driver_lacks_is_a_memory_error():
+    from cuda.bindings.driver import CUresult
+
+    from numepi.simulation.cuda.memory import CudaAPIError, out_of_memory_is_said
+
+    with pytest.raises(MemoryError, match=r"no memory left .* use device='cpu'"), out_of_memory_is_said():
+        raise CudaAPIError(CUresult.CUDA_ERROR_OUT_OF_MEMORY, "call to cuMemAlloc")
+    with pytest.raises(CudaAPIError), out_of_memory_is_said():
+        raise CudaAPIError(CUresult.CUDA_ERROR_ILLEGAL_ADDRESS, "launch")

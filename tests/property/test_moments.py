@@ -145,3 +145,11 @@ M = ne.Moment
 def test_bad_moments_are_refused(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+@pytest.mark.parametrize("attribute", ["target", "scale", "function"])
+def test_a_moment_cannot_be_edited(attribute):
+    """Properties that share one would change with it."""
+    moment = ne.Moment("cubed", lambda f: f[:, 0] ** 3, target=2.0)
+    with pytest.raises(AttributeError):
+        setattr(moment, attribute, None)

@@ -35,7 +35,10 @@ def statistics(job, z, key, first_index, with_jacobian):
     from numepi.simulation.cuda.device import require_device
 
     require_device()
-    return driver_of(job).statistics(job, z, key, first_index, with_jacobian)
+    from numepi.simulation.cuda.memory import out_of_memory_is_said
+
+    with out_of_memory_is_said():
+        return driver_of(job).statistics(job, z, key, first_index, with_jacobian)
 
 
 def driver_of(job):

@@ -5,6 +5,7 @@ Import this module only where numba-cuda is installed.
 
 import math
 import threading
+from contextlib import contextmanager
 
 import numba
 import numpy as np
@@ -16,10 +17,11 @@ if not numba.config.ENABLE_CUDASIM:
 else:
     CudaAPIError = MemoryError
 
-__all__ = ["Memory", "memory"]
+__all__ = ["Memory", "memory", "out_of_memory_is_said"]
 
 # Of the free memory: the driver's own allocations and other programs need some, too.
 _USABLE = 0.8
+_OUT_OF_MEMORY = 2  # CUDA_ERROR_OUT_OF_MEMORY, in all versions of the driver
 
 
 class Memory:
@@ -125,6 +127,19 @@ class Memory:
         """Give all buffers back."""
         self._buffers.clear()
         self._tables.clear()
+
+
+@contextmanager
+def out_of_memory_is_said():
+    """Within, memory that the driver itself has not (for its context, a kernel, a stack) is a MemoryError, too."""
+    try:
+        yield
+    except CudaAPIError as error:
+        if getattr(error, "code", None) != _OUT_OF_MEMORY:
+            raise
+        raise MemoryError(
+            f"the GPU has no memory left for the driver itself ({error}): end what else uses it, or use device='cpu'"
+        ) from error
 
 
 _memories = {}

@@ -29,8 +29,9 @@ def _own_columns(count):
 def row_kernel(equations, n_arrays, with_jacobian, given):
     """Kernel ``(z, constants, first_index, key0, key1, noise, work, f, jacobian)``.
 
-    Its arrays, threads (rows) last: ``z`` (D, n); ``noise`` (numbers, n), read if ``given``; ``work``, a tuple of
-    ``n_arrays`` arrays (..., n); ``f`` (k, n); ``jacobian`` (k, D, n), filled if ``with_jacobian``.
+    ``z`` (n, D), ``noise`` (n, numbers), read if ``given``, ``f`` (n, k) and ``jacobian`` (n, k, D), filled if
+    ``with_jacobian``, lie as the host has them, for the host transposes slower than threads take rows from afar;
+    ``work``, a tuple of ``n_arrays`` arrays (..., n), has threads last, for coalesced accesses.
     """
     row, own = device_function(equations.row, takes_arrays=True), _own_columns(n_arrays)
     # what is not asked for is an array of one element, of which nothing is read or filled
@@ -38,17 +39,17 @@ def row_kernel(equations, n_arrays, with_jacobian, given):
 
     def rows(z, constants, first_index, key0, key1, noise, work, f, jacobian):
         thread = cuda.grid(1)
-        if thread >= z.shape[1]:
+        if thread >= z.shape[0]:
             return
         row(
-            z[:, thread],
+            z[thread],
             constants,
             first_index + thread,
             (key0, key1),
-            noise[: noise.shape[0] * use_noise, thread * use_noise],
+            noise[thread * use_noise, : noise.shape[1] * use_noise],
             own(work, thread),
-            f[:, thread],
-            jacobian[:n_derivatives, :, thread * use_jacobian],
+            f[thread],
+            jacobian[thread * use_jacobian, :n_derivatives],
         )
 
     return rows

@@ -49,7 +49,6 @@ def _workspace(job, dim, real):
 def statistics(job, z, key, first_index, with_jacobian):
     """See `numepi.simulation.cuda.statistics`."""
     (n, dim), k = z.shape, job.equations.n_statistics
-    f, jacobian = np.empty((n, k)), np.empty((n, k, dim)) if with_jacobian else None
     work = _workspace(job, dim, z.dtype)
     n_noise = 0 if job.noise is None else job.noise.shape[1]
     numbers = dim + n_noise + k * (1 + dim * with_jacobian)
@@ -57,27 +56,32 @@ def statistics(job, z, key, first_index, with_jacobian):
     with device.lock:
         per_row = numbers * z.dtype.itemsize + sum(array.nbytes for array in work)
         rows = device.rows_that_fit(job.equations.name, per_row)
-        for low in range(0, n, rows):
-            part = slice(low, low + rows)
-            f[part], derivatives = _block(device, job, z[part], work, low, key, first_index, with_jacobian)
-            if with_jacobian:
-                jacobian[part] = derivatives
-    return f, jacobian
+        blocks = [
+            _block(device, job, z[low : low + rows], work, low, key, first_index, with_jacobian)
+            for low in range(0, n, rows)
+        ]
+    f = _joined([f for f, _ in blocks], (k,))
+    return f, _joined([jacobian for _, jacobian in blocks], (k, dim)) if with_jacobian else None
+
+
+def _joined(parts, shape):
+    """Blocks of rows in one array, float64; one that is the whole batch is not copied."""
+    whole = parts[0] if len(parts) == 1 else np.concatenate([np.empty((0, *shape)), *parts])
+    return whole.astype(np.float64, copy=False)
 
 
 def _block(device, job, z, templates, low, key, first_index, with_jacobian):
     """Statistics (n, k) and Jacobian (n, k, D) of rows ``low`` ... of the batch."""
     (n, dim), k, real = z.shape, job.equations.n_statistics, z.dtype.type
-    given = np.empty((1, 1), real) if job.noise is None else job.noise[low : low + n].T.astype(real)
+    given = np.empty((1, 1), real) if job.noise is None else job.noise[low : low + n].astype(real)
     work = tuple(
         device.array(f"work {i}", (*template.shape, n), template.dtype) for i, template in enumerate(templates)
     )
-    f = device.array("f", (k, n), real)
-    jacobian = device.array("jacobian", (k, dim, n) if with_jacobian else (1, 1, 1), real)
+    f = device.array("f", (n, k), real)
+    jacobian = device.array("jacobian", (n, k, dim) if with_jacobian else (1, 1, 1), real)
     launch(
         _rows(job.equations, len(work), with_jacobian, job.noise is not None), n, device.stream,
-        device.upload("z", z.T), job.constants_in(real), first_index + low, *key, device.upload("noise", given), work,
+        device.upload("z", z), job.constants_in(real), first_index + low, *key, device.upload("noise", given), work,
         f, jacobian,
     )  # fmt: skip
-    derivatives = device.download(jacobian).transpose(2, 0, 1) if with_jacobian else None
-    return device.download(f).T, derivatives
+    return device.download(f), device.download(jacobian) if with_jacobian else None
