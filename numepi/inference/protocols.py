@@ -61,11 +61,18 @@ class Solver(Protocol):
         At least "entropy" (nats, relative to the prior where there is one).
     replicates : int
         Simulations of each parameter that the circuit's noise asks for.
+    least_simulations : int
+        Rows below which a budget allows nothing, and is refused.
+    reserve : int
+        Rows of a budget to keep back for score and certificate.
+    surrogate_share : float
+        Share of the variance of eta . T on fresh rows that a surrogate explains; 0 without one.
     """
 
     settings_type: type
     needs_gradient: bool
     takes_bounds: bool
+    least_simulations: int
     problem: Any
     flow: Flow
     theta: np.ndarray | None
@@ -86,6 +93,14 @@ class Solver(Protocol):
 
     @property
     def replicates(self) -> int:
+        """See above."""
+
+    @property
+    def reserve(self) -> int:
+        """See above."""
+
+    @property
+    def surrogate_share(self) -> float:
         """See above."""
 
     @property
@@ -120,6 +135,9 @@ class Solver(Protocol):
 
     def answer(self) -> tuple[np.ndarray, bool | None]:
         """Theta, and whether the constraints are met (None: for the score to say)."""
+
+    def assessment(self) -> tuple[Any, Any] | None:
+        """Score and certificate from the run's own rows; None: fresh ones are simulated for them."""
 
     def history(self) -> dict[str, np.ndarray]:
         """Traces of the run, by name."""
