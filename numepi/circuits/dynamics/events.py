@@ -143,7 +143,7 @@ def _advance(field, model, x, start, length, draws, hold, others=1.0):
     split = length is not None and np.ndim(length) == 0
     clock = Clock(start) if np.ndim(start) == 0 else Clock(0.0)
     segment = Segment(h, root, clock, length if split else None, draws, hold)
-    y = model.advance(field, x, segment)
+    y = field.advance(x, segment)
     end = segment.at(1.0)
     rates_x = rates_y = None
     if model.smooth:
