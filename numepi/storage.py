@@ -180,7 +180,7 @@ def _circuit(metadata):
     if metadata.get("circuit_description") is not None:
         return Dynamics.from_description(metadata["circuit_description"])
     module, _, name = metadata["circuit_class"].rpartition(".") if metadata["circuit_class"] else ("", "", "")
-    if not module.startswith("numepi.circuits.") or name not in circuits.MODELS:
+    if not module.startswith("numepi.circuits.") or name not in circuits.BUILT_IN:
         return None
     return getattr(circuits, name)(**metadata["configuration"]["circuit_settings"])
 
