@@ -14,7 +14,7 @@ import numpy as np
 
 from numepi.annotations import PathLike, Seed
 from numepi.archive import check_writable, qualified_name, write_archive
-from numepi.arguments import check_count, check_flag
+from numepi.arguments import check_choice, check_count, check_flag
 from numepi.property import EmergentProperty
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Services(Protocol):
     def working_samples(self, result, n, rng):
         """Draws (n, D) of the inferred distribution whose simulation works."""
 
-    def assessed(self, result, n, rng, certified):
+    def assessed(self, result, n, rng, certified, method, budget):
         """The result with a new score on ``n`` draws and, if ``certified``, a new certificate."""
 
 
@@ -147,8 +147,9 @@ class Result:
         """Draw ``n`` parameters (n, D) from the inferred distribution.
 
         With ``corrected`` they come from the exact maximum-entropy solution p* ~ p0 exp(eta . T), eta the certificate's
-        multipliers, by importance resampling of proposals from the flow, which are simulated; `sample_corrected` also
-        says how efficiently.  Draws that rest on few proposals are warned of (UserWarning).
+        multipliers, by importance resampling of proposals from the flow, which are simulated, or by particles that move
+        from the flow to p* where the certificate was by particles; `sample_corrected` also says how efficiently.  Draws
+        that rest on few proposals are warned of (UserWarning).
 
         With ``valid_only`` draws are simulated, and those whose simulation fails or lies outside of the property's
         region are left out (corrected ones always are); without it a share of them above 1 % is warned of
@@ -187,6 +188,8 @@ class Result:
     def sample_corrected(self, n: int, rng: Seed = 0) -> tuple[np.ndarray, float]:
         """Draws (n, D) from p* itself, and the share of proposals that were effective.
 
+        Of particles it is what a draw is worth of an independent one, by the autocorrelation of their moves.
+
         Raises
         ------
         ValueError
@@ -207,13 +210,29 @@ class Result:
         """
         return self._assessed(n, rng, False)
 
-    def certify(self, n: int = 20_000, rng: Seed = 0) -> Result:
-        """A new result, scored on ``n`` fresh draws and certified on others; raises as `score` does."""
-        return self._assessed(n, rng, True)
+    def certify(
+        self, n: int = 20_000, rng: Seed = 0, method: str = "auto", budget: int | None = None
+    ) -> Result:  # fmt: skip
+        """A new result, scored on ``n`` fresh draws and certified on others; raises as `score` does.
 
-    def _assessed(self, n, rng, certified):
+        Parameters
+        ----------
+        method : "auto", "weights" or "particles"
+            Importance sampling from the flow and its start, or particles that walk from each of them to the exact
+            solution and back, which reach hundreds of dimensions (`certificate.method` says which it was).  "auto"
+            takes particles where weights are not reliable in twenty dimensions and more, the constraints are met, and
+            the circuit has a Jacobian.
+        budget : int, optional
+            Rows that the certificate may simulate; the score's come on top.
+        """
+        check_choice("method", method, ("auto", "weights", "particles"))
+        if budget is not None:
+            check_count("budget", budget)
+        return self._assessed(n, rng, True, method, budget)
+
+    def _assessed(self, n, rng, certified, method="auto", budget=None):
         check_count("n", n, least=_LEAST_SCORED)
-        return self._service("scores and certificates").assessed(self, n, rng, certified)
+        return self._service("scores and certificates").assessed(self, n, rng, certified, method, budget)
 
     def _service(self, what: str) -> Services:
         if self.services is None:

@@ -148,7 +148,9 @@ def _certificate(description):
     if description is None:
         return None
     for name, value in description.items():
-        kind = bool if name in ("optimal", "with_prior") else (int, float)
+        kind = {"optimal": bool, "with_prior": bool, "method": str, "failure": str}.get(name, (int, float))
+        if value is None and name in ("forward", "backward", "from_flow", "from_start"):
+            continue  # of a certificate by weights
         if not _are(value if name == "multipliers" else (value,), kind):
             raise TypeError(f"the certificate's {name} is {shown(value)}")
     return Certificate.from_description(description)

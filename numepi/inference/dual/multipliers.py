@@ -7,7 +7,7 @@ follows a geometric *tempering path*: the reference is p_0^b q_0^(1-b), and b gr
 
 import numpy as np
 
-from numepi.inference.assessment.certificate import pareto_k
+from numepi.inference.assessment.pareto import pareto_k
 from numepi.inference.assessment.verdict import not_reached
 from numepi.inference.dual_problem import effective_sample_size, minimise_dual, normalised_weights
 from numepi.inference.noise import correct_for_noise
