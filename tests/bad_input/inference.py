@@ -8,6 +8,7 @@ import numepi as ne
 from tests.bad_input.kinds import (
     A_PATH,
     BOOLEAN,
+    CHOICE,
     CIRCUIT,
     COUNT,
     EXECUTOR,
