@@ -135,6 +135,15 @@ def test_adam_is_reset_at_every_epoch():
     assert solver.optimiser.count == 0 and not solver.optimiser.mean.any() and solver.epoch == 1
 
 
+def test_every_epoch_is_in_the_traces():
+    solver = algorithm_one()
+    before = {name: len(values) for name, values in solver.epochs.items()}
+    for _ in range(2 * (QUICK["iterations_per_epoch"] + 1)):
+        solver.step()
+    assert {name: len(v) - before[name] for name, v in solver.epochs.items()} == dict.fromkeys(before, 2)
+    np.testing.assert_array_equal(solver.epochs["multipliers"][-1], solver.multipliers)
+
+
 def test_unscaled_constraints_are_the_papers():
     assert np.all(algorithm_one(scaled=False).scale == 1)
     np.testing.assert_allclose(algorithm_one().scale, [1, 2, np.sqrt(2), 4 * np.sqrt(2)])
