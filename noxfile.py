@@ -1,3 +1,7 @@
+#!/usr/bin/env -S uv run --script
+# /// script
+# dependencies = ["nox"]
+# ///
 """Checks of one's own change, and of all versions: see CONTRIBUTING.md.
 
 ``nox`` runs `check` in the environment that it is started from: lint, types, and the tests of what changed.
@@ -10,13 +14,14 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["check"]
+nox.needs_version = ">=2025.10.14"
+nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = False
 ROOT = Path(__file__).parent
 PYTHONS = ["3.11", "3.12", "3.13"]
 
 
-@nox.session(venv_backend="none")
+@nox.session(venv_backend="none", default=True)
 def check(session):
     """Lint, types, and the quick tests of what changed since the branch left ``main`` (or since a given commit)."""
     session.run("ruff", "check", ".")
@@ -27,14 +32,14 @@ def check(session):
         session.run("python", "-m", "pytest", "-q", "-m", "not slow", *tests, success_codes=[0, 5])
 
 
-@nox.session(python=PYTHONS)
+@nox.session(python=PYTHONS, default=False)
 def suite(session):
     """The whole suite with the newest packages, from an empty environment."""
     session.install(".[test]")
     session.run("python", "-m", "pytest", "-q", *session.posargs)
 
 
-@nox.session(python=PYTHONS[0])
+@nox.session(python=PYTHONS[0], default=False)
 def oldest(session):
     """The whole suite with the oldest packages that pyproject.toml allows."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -71,3 +76,7 @@ def tests_of(path):
     while not room.exists():
         room = room.parent
     return general | ({str(room)} if room != Path("tests") else set())
+
+
+if __name__ == "__main__":
+    nox.main()

@@ -114,7 +114,7 @@ def _hessians(q, solver, table, because=None):
 def _algorithm_one(circuit, prop, table, options):
     """What the paper's algorithm arrives at from the paper's kind of start."""
     start = analysis.brute_force(circuit, lambda f: np.abs(f[:, 0] - 0.55) < 0.05, 500, rng=options.seed).z
-    result = algorithm_one("stg-abc", circuit, prop, options, start=start, epochs=8)
+    result = algorithm_one("stg-abc", circuit, prop, options, initial=start, epochs=8)
     spread = np.sqrt(result.statistic_variance[0])
     table.add(
         "Algorithm 1 from a rejection search: frequency", "0.55 ± 0.025 Hz",

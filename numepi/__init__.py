@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # what `__getattr__` below loads, for those who read types
     from numepi.circuits.dynamics.circuit import Dynamics
     from numepi.circuits.dynamics.events import Event
     from numepi.circuits.dynamics.time_expressions import Table
-    from numepi.flow import DirectionalFlow, ElementwiseFlow, RealNVP, SplineFlow, SymmetricFlow
+    from numepi.flow import DirectionalFlow, ElementwiseFlow, GramFlow, RealNVP, SplineFlow, SymmetricFlow
     from numepi.inference import infer
     from numepi.interop import to_datatree
     from numepi.property import EmergentProperty, Moment
@@ -30,6 +30,7 @@ _NAMES = {
     "Support": "support",
     "DirectionalFlow": "flow",
     "ElementwiseFlow": "flow",
+    "GramFlow": "flow",
     "RealNVP": "flow",
     "SplineFlow": "flow",
     "SymmetricFlow": "flow",
@@ -46,9 +47,10 @@ _NAMES = {
 }
 _MODULES = ("analysis", "circuits", "flow", "inference", "initial", "observe", "plotting", "priors", "storage")
 __all__ = [
-    "DirectionalFlow", "Dynamics", "ElementwiseFlow", "EmergentProperty", "Event", "Moment", "RealNVP", "SplineFlow",
-    "Support", "SymmetricFlow", "Table", "Task", "analysis", "check_jacobian", "circuits", "flow", "infer",
-    "inference", "initial", "load", "load_sweep", "observe", "plotting", "priors", "storage", "sweep", "to_datatree",
+    "DirectionalFlow", "Dynamics", "ElementwiseFlow", "EmergentProperty", "Event", "GramFlow", "Moment", "RealNVP",
+    "SplineFlow", "Support", "SymmetricFlow", "Table", "Task", "analysis", "check_jacobian", "circuits", "flow",
+    "infer", "inference", "initial", "load", "load_sweep", "observe", "plotting", "priors", "storage", "sweep",
+    "to_datatree",
 ]  # fmt: skip
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["paper_settings"]
 
-# The same for all circuits: raw constraints and a constant learning rate (science: section 2).
-_ALGORITHM_ONE = {"learning_rate": 1e-3, "learning_rate_decay": 1.0, "scaled": False}
+# The same for all circuits: raw constraints, a constant learning rate, one pairing of the halves (science: section 2).
+_ALGORITHM_ONE = {"learning_rate": 1e-3, "learning_rate_decay": 1.0, "scaled": False, "both_pairings": False}
 
 # Hidden units of the flow's networks, i_max, n, c_0, beta and N_test.
 _BY_CIRCUIT = {
@@ -30,7 +30,7 @@ _BY_CIRCUIT = {
 
 
 def paper_settings(circuit: Circuit) -> dict[str, Any]:
-    """The paper's flow and Algorithm 1 for ``circuit``: raw constraints, constant learning rate.
+    """The paper's flow and Algorithm 1 for ``circuit``: raw constraints, constant learning rate, one pairing of halves.
 
     Returns
     -------

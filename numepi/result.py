@@ -14,7 +14,7 @@ import numpy as np
 
 from numepi.annotations import PathLike, Seed
 from numepi.archive import check_writable, qualified_name, write_archive
-from numepi.arguments import check_count, check_flag
+from numepi.arguments import check_choice, check_count, check_flag
 from numepi.property import EmergentProperty
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Services(Protocol):
     def working_samples(self, result, n, rng):
         """Draws (n, D) of the inferred distribution whose simulation works."""
 
-    def assessed(self, result, n, rng, certified):
+    def assessed(self, result, n, rng, certified, method, budget):
         """The result with a new score on ``n`` draws and, if ``certified``, a new certificate."""
 
 
@@ -70,25 +70,22 @@ class Result:
     failing_share : float
         Share of q's draws whose simulation fails, with its 95 % interval ``failing_interval`` (low, high).
     outside_share : float
-        Share of q's draws that lie outside of the property's region, where it has one: scores and entropy are those of
-        the others.
+        Share of q's draws outside of the property's region, where it has one: entropy and scores are of the others.
     statistic_mean, statistic_variance : ndarray (k,)
         On fresh parameters and noise; the variance is about the target mean where there is one.
     constraint, constraint_stderr : ndarray (m,)
-        E[T] on 20,000 fresh draws of parameter and noise, beside ``constraint_target``, ``constraint_tolerance`` with
+        E[T] on fresh draws of parameter and noise, beside ``constraint_target``, ``constraint_tolerance`` with
         ``constraint_tolerance_source`` (`numepi.property.constraints.Constraints.tolerances`) and ``constraint_names``.
     p_values : ndarray (m,)
-        Of the paper's test, on 200 means of 100 fresh draws.
+        Of the paper's test, on up to 200 means of fresh draws.
     multipliers : ndarray (m,)
         eta of p(z) ~ p0(z) exp(eta . T(z)).
     n_simulations, n_failed : int
         Rows that the circuit was asked for in all, and how many were not finite, with up to five ``failed_examples``.
     simulation_counts : dict of int
-        Of those rows: "probes" (shapes, derivatives and noise looked at), "fit", "score" and "certificate".  While a
-        surrogate leads, the rows of the fit are score and certificate, too.
+        Of those: "probes", "fit" (and score and certificate, while a surrogate leads), "score" and "certificate".
     surrogate : float
-        Share of the variance of eta . T over the answer's own fresh rows that the surrogate of the circuit explained,
-        net of noise; 0 where none led the fit.
+        R^2 of the surrogate's eta . T over the answer's own fresh rows, net of noise; 0 where none led the fit.
     n_raised : int
         How many of those raised an error, with parameters and traceback of up to five in ``failure_reports``.
     n_not_differentiable : int
@@ -103,10 +100,8 @@ class Result:
     parameter_names, statistic_names : tuple of str
     certificate : numepi.inference.assessment.certificate.Certificate or None
         Distance to the exact maximum-entropy solution; None where that was not established (`certify` does).
-    circuit : Circuit or None
-        None in a loaded result whose circuit is a user's own and was not given to `numepi.load`.
-    prior : object or None
-        As for the circuit.
+    circuit, prior : Circuit or None, object or None
+        None in a loaded result where it is a user's own and was not given to `numepi.load`.
     services : Services
         What `sample_corrected` calls.
     """
@@ -155,8 +150,9 @@ class Result:
         """Draw ``n`` parameters (n, D) from the inferred distribution.
 
         With ``corrected`` they come from the exact maximum-entropy solution p* ~ p0 exp(eta . T), eta the certificate's
-        multipliers, by importance resampling of proposals from the flow, which are simulated; `sample_corrected` also
-        says how efficiently.  Draws that rest on few proposals are warned of (UserWarning).
+        multipliers, by importance resampling of proposals from the flow, which are simulated, or by particles that move
+        from the flow to p* where the certificate was by particles; `sample_corrected` also says how efficiently.  Draws
+        that rest on few proposals are warned of (UserWarning).
 
         With ``valid_only`` draws are simulated, and those whose simulation fails or lies outside of the property's
         region are left out (corrected ones always are); without it a share of them above 1 % is warned of
@@ -195,6 +191,8 @@ class Result:
     def sample_corrected(self, n: int, rng: Seed = 0) -> tuple[np.ndarray, float]:
         """Draws (n, D) from p* itself, and the share of proposals that were effective.
 
+        Of particles it is what a draw is worth of an independent one, by the autocorrelation of their moves.
+
         Raises
         ------
         ValueError
@@ -215,13 +213,29 @@ class Result:
         """
         return self._assessed(n, rng, False)
 
-    def certify(self, n: int = 20_000, rng: Seed = 0) -> Result:
-        """A new result, scored on ``n`` fresh draws and certified on others; raises as `score` does."""
-        return self._assessed(n, rng, True)
+    def certify(
+        self, n: int = 20_000, rng: Seed = 0, method: str = "auto", budget: int | None = None
+    ) -> Result:  # fmt: skip
+        """A new result, scored on ``n`` fresh draws and certified on others; raises as `score` does.
 
-    def _assessed(self, n, rng, certified):
+        Parameters
+        ----------
+        method : "auto", "weights" or "particles"
+            Importance sampling from the flow and its start, or particles that walk from each of them to the exact
+            solution and back, which reach hundreds of dimensions (`certificate.method` says which it was).  "auto"
+            takes particles where weights are not reliable in twenty dimensions and more, the constraints are met, and
+            the circuit has a Jacobian.
+        budget : int, optional
+            Rows that the certificate may simulate; the score's come on top.
+        """
+        check_choice("method", method, ("auto", "weights", "particles"))
+        if budget is not None:
+            check_count("budget", budget)
+        return self._assessed(n, rng, True, method, budget)
+
+    def _assessed(self, n, rng, certified, method="auto", budget=None):
         check_count("n", n, least=_LEAST_SCORED)
-        return self._service("scores and certificates").assessed(self, n, rng, certified)
+        return self._service("scores and certificates").assessed(self, n, rng, certified, method, budget)
 
     def _service(self, what: str) -> Services:
         if self.services is None:
@@ -327,8 +341,8 @@ class Result:
 SCALARS = (
     "success", "status", "message", "ended", "entropy", "entropy_stderr", "relative_entropy", "failing_share",
     "failing_interval", "outside_share", "constraint_names", "constraint_tolerance_source", "n_simulations", "n_failed",
-    "n_not_differentiable", "n_raised", "failure_reports", "simulation_counts", "surrogate", "elapsed",
-    "parameter_names", "statistic_names",
+    "n_not_differentiable", "n_raised", "failure_reports", "elapsed", "parameter_names", "statistic_names", "surrogate",
+    "simulation_counts",
 )  # fmt: skip
 ARRAYS = (
     "statistic_mean", "statistic_variance", "constraint_target", "constraint_tolerance", "constraint",

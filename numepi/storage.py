@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from numepi import circuits
 from numepi.annotations import PathLike
 from numepi.archive import plain, read_archive
@@ -29,6 +31,10 @@ _NUMBERS = (
     "entropy", "entropy_stderr", "relative_entropy", "failing_share", "outside_share", "n_simulations", "n_failed",
     "n_not_differentiable", "n_raised", "elapsed",
 )  # fmt: skip
+
+_METADATA = (*SCALARS, "property", "flow", "configuration", "certificate", "circuit_class")
+_ENDED = {"status", "detail", "met"}
+_ENDS = ("finished", "budget", "interrupted", "stopped", "failed")  # `numepi.inference.running.run.Outcome.status`
 
 
 def load(
@@ -73,12 +79,21 @@ def load(
     metadata, arrays = read_archive(path, "result")
     try:
         return _rebuilt(metadata, arrays, functions, circuit, prior, flow)
+    except ValueError as error:  # what does not fit together, of the file or of the arguments: it says so itself
+        raise ValueError(f"{path}: {' '.join(str(error).split())[:500]}") from error
     except (LookupError, TypeError, AttributeError, ArithmeticError, MemoryError, RecursionError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise ValueError(f"{path} is damaged, or not as numepi wrote it ({reason[:200]})") from error
 
 
 def _rebuilt(metadata, arrays, functions, circuit, prior, flow):
+    lacking = [name for name in _METADATA if name not in metadata]
+    lacking += [name for name in (*ARRAYS, "theta") if name not in arrays]
+    if lacking:
+        raise ValueError(
+            f"it lacks {', '.join(lacking[:5])}{', ...' * (len(lacking) > 5)}: the file is damaged, or of another "
+            "version of numepi, which is then the one to load it with"
+        )
     values = {name: metadata[name] for name in SCALARS} | {name: arrays[name] for name in ARRAYS}
     for name in (
         "constraint_names", "constraint_tolerance_source", "parameter_names", "statistic_names", "failing_interval",
@@ -89,6 +104,7 @@ def _rebuilt(metadata, arrays, functions, circuit, prior, flow):
     for name in ("property", "flow", "configuration"):
         if not isinstance(metadata[name], dict):
             raise TypeError(f"{name} is a {type(metadata[name]).__name__}")
+    _check_configuration(metadata["configuration"])
     if circuit is None:
         circuit = _circuit(metadata)
     for name in ("parameter_names", "statistic_names"):
@@ -97,6 +113,7 @@ def _rebuilt(metadata, arrays, functions, circuit, prior, flow):
                 f"circuit has {name} {getattr(circuit, name)}, the stored one {values[name]}: give that one"
             )
     prop = EmergentProperty.from_description(metadata["property"], functions)
+    _check_constraints(prop.constraints(values["statistic_names"]), values)
     _compare(metadata["configuration"], circuit, prior, functions)
     return Result(
         distribution=FlowDistribution(
@@ -118,10 +135,16 @@ def _check_values(values):
     for name in _NUMBERS:
         if isinstance(values[name], bool) or not isinstance(values[name], (int, float)):
             raise TypeError(f"{name} = {shown(values[name])} is no number")
+        float(values[name])  # an int may be too large
     for name, kind in (("success", bool), ("status", str), ("message", str), ("ended", dict)):
         if not isinstance(values[name], kind):
             raise TypeError(f"{name} = {shown(values[name])} is no {kind.__name__}")
-    for name in ("constraint_names", "constraint_tolerance_source", "failure_reports"):
+    ended = values["ended"]
+    whole = set(ended) >= _ENDED and isinstance(ended["detail"], str) and ended["met"] in (None, True, False)
+    if not whole or ended["status"] not in _ENDS:
+        raise TypeError(f"ended = {shown(ended)} does not say how the run ended")
+    names = ("constraint_names", "constraint_tolerance_source", "failure_reports", "parameter_names", "statistic_names")
+    for name in names:
         if not all(isinstance(each, str) for each in values[name]):
             raise TypeError(f"{name} = {shown(values[name])} holds what is no string")
     if len(values["constraint_tolerance_source"]) != len(values["constraint_names"]):
@@ -139,6 +162,24 @@ def _check_values(values):
             raise TypeError(f"{name} is an array of {array.dtype} of shape {array.shape}")
 
 
+def _check_configuration(configuration):
+    """Raise TypeError where it lacks what loading, scoring and printing a result need of it."""
+    for name, kind in (("circuit_settings", dict), ("functions", dict), ("precision", str), ("device", str)):
+        if not isinstance(configuration.get(name), kind):
+            raise TypeError(f"configuration: {name} = {shown(configuration.get(name))} is no {kind.__name__}")
+    for name in ("prior", "circuit_class", "support"):
+        if name not in configuration:
+            raise TypeError(f"configuration lacks {name}")
+
+
+def _check_constraints(constraints, values):
+    """Raise TypeError where the property has other constraints than those whose values are stored."""
+    if constraints.names != values["constraint_names"]:
+        raise TypeError(f"constraint_names = {shown(values['constraint_names'])} are not the property's")
+    if not np.allclose(constraints.target, values["constraint_target"], rtol=1e-12, atol=0):
+        raise TypeError(f"constraint_target = {shown(values['constraint_target'])} is not the property's")
+
+
 def _are(values, kind):
     return all(isinstance(v, kind) and (kind is bool or not isinstance(v, bool)) for v in values)
 
@@ -148,9 +189,12 @@ def _certificate(description):
     if description is None:
         return None
     for name, value in description.items():
-        kind = bool if name in ("optimal", "with_prior") else (int, float)
+        kind = {"optimal": bool, "with_prior": bool, "method": str, "failure": str}.get(name, (int, float))
+        if value is None and name in ("forward", "backward", "from_flow", "from_start"):
+            continue  # of a certificate by weights
         if not _are(value if name == "multipliers" else (value,), kind):
             raise TypeError(f"the certificate's {name} is {shown(value)}")
+        np.array(value, float)  # an int may be too large
     return Certificate.from_description(description)
 
 
@@ -180,7 +224,7 @@ def _circuit(metadata):
     if metadata.get("circuit_description") is not None:
         return Dynamics.from_description(metadata["circuit_description"])
     module, _, name = metadata["circuit_class"].rpartition(".") if metadata["circuit_class"] else ("", "", "")
-    if not module.startswith("numepi.circuits.") or name not in circuits.MODELS:
+    if not module.startswith("numepi.circuits.") or name not in circuits.BUILT_IN:
         return None
     return getattr(circuits, name)(**metadata["configuration"]["circuit_settings"])
 

@@ -65,6 +65,11 @@ class Timeline:
     Before each kernel the device is kept busy, so that what is timed has been queued when it begins: the time between
     two events has none of the host's in it.
 
+    Parameters
+    ----------
+    hold : int
+        How long, in multiply-adds; 0 where only launches are counted.
+
     Attributes
     ----------
     launched : list of (kernel, threads, arguments)
@@ -72,8 +77,8 @@ class Timeline:
         Bytes by direction.
     """
 
-    def __init__(self):
-        self.device = memory()
+    def __init__(self, hold=1 if _SIMULATED else _HOLD):
+        self.device, self._hold = memory(), hold
         self.launched, self.moved = [], defaultdict(int)
         self._spans = []
 
@@ -91,7 +96,8 @@ class Timeline:
         upload, download = self.device.upload, self.device.download
 
         def timed_launch(launch, kernel, threads, stream, *arguments):
-            _hold[1, 1, stream](1 if _SIMULATED else _HOLD, _hold_result())
+            if self._hold:
+                _hold[1, 1, stream](self._hold, _hold_result())
             with self._span(kernel.__name__):
                 launch(kernel, threads, stream, *arguments)
             self.launched.append((kernel, threads, arguments))

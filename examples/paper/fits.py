@@ -1,7 +1,6 @@
 """Fits: the paper's own flow and Algorithm 1, and the dual solver, kept in files so that a figure can be redrawn."""
 
 import numepi as ne
-from numepi.flow.families.gaussian import fit_gaussian
 
 __all__ = ["algorithm_one", "exact"]
 
@@ -21,20 +20,11 @@ _QUICK_DUAL = {
 }
 
 
-def algorithm_one(name, circuit, prop, options, start=None, **settings):
-    """The paper's flow fitted by its Algorithm 1 with its settings, but for ``settings`` (fewer iterations, say).
-
-    ``start``: samples (n, D), by rejection say, whose means and standard deviations the flow starts with; by default a
-    Gaussian at the centre of the support.
-    """
+def algorithm_one(name, circuit, prop, options, **settings):
+    """The paper's flow fitted by its Algorithm 1 with its settings, but for ``settings`` (fewer iterations, say)."""
     if options.quick:
         settings = settings | _QUICK_ALGORITHM_ONE
     settings = circuit.paper_settings() | settings
-    if start is not None:
-        theta = fit_gaussian(settings["flow"], start.mean(axis=0), start.std(axis=0), rng=options.seed)
-        # "uniform" is the flow's own start, which this replaces
-        settings["flow"].initial_parameters = lambda rng: theta.copy()
-        settings["initial"] = "uniform"
     return _fit(f"{name}-paper", circuit, prop, options, solver="augmented-lagrangian", **settings)
 
 

@@ -29,19 +29,18 @@ class Findings:
         Parameters
         ----------
         finding, paper, found : str
-        holds : bool, optional
-            The check; None for a number that is only reported.
+        holds : bool or str, optional
+            The check; None for a number that is only reported; a word where neither verdict says it ("small": there is
+            a difference that the paper does not see, and it is small).
         fitted : bool
             Whether the number depends on a fit.
         because : str, optional
             Why numepi's answer differs from the paper's, where it does: the row is then a stated difference.
         """
         counts = not (self.quick and fitted)
-        verdict = {None: "", True: "holds", False: "differs" if because else "FAILS"}[
-            None if holds is None else bool(holds)
-        ]
+        verdict = holds if isinstance(holds, str) else _verdict(holds, because)
         self.rows.append((finding, paper, found, verdict if counts else "(quick)"))
-        if verdict == "differs" and counts:
+        if verdict not in ("", "holds", "FAILS") and counts:
             self.notes.append(f"{finding}: {because}")
         if counts and verdict == "FAILS":
             self.failed.append(finding)
@@ -60,3 +59,9 @@ class Findings:
         print("\n".join(lines))
         if self.failed:
             raise SystemExit(f"does not hold: {'; '.join(self.failed)}")
+
+
+def _verdict(holds, because):
+    if holds is None:
+        return ""
+    return "holds" if holds else "differs" if because else "FAILS"

@@ -93,7 +93,8 @@ def mode(
         Where to start; by default at ``n_starts`` of the densest, mutually distant samples (near the slice).
     n_starts : int
     method : "newton" or "ascent"
-        Trust-region Newton steps, or the paper's gradient ascent, which takes the last three arguments.
+        Trust-region Newton steps, or the paper's gradient ascent, which takes the last three arguments; its steps are
+        shortened where the curvature exceeds 1.8 / rate.
     rng : int, SeedSequence or Generator
         Of the samples.
     steps, learning_rate, halve_every : int, float, int

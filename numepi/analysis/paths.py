@@ -71,7 +71,9 @@ def mode_path(
         Start at the first value.
     method : "newton" or "ascent"
         ``"ascent"`` is the paper's own schedule: from the sample of 500 that is nearest in ``parameter``, 500 steps of
-        learning rate 5e-3, then 200 of 1e-3 for each value and of 5e-4 for the last, halved every 100 steps.
+        learning rate 5e-3, then 200 of 1e-3 for each value and of 5e-4 for the last, halved every 100 steps; a step is
+        shortened where the curvature exceeds 1.8 / rate, and would throw it off the ridge.  ``is_maximum`` says
+        whether the steps sufficed to arrive.
     n_starts : int
         Fresh starts on each slice, for ``below_best`` and (Newton, without ``start``) the first mode.
     rng : int, SeedSequence or Generator

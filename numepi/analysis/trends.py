@@ -71,11 +71,19 @@ def linear_trends(
     n = int(kept.sum())
     if n < 3:
         raise ValueError(f"{n} rows are finite: a trend needs three")
-    z, f = z[kept] - z[kept].mean(axis=0), f[kept] - f[kept].mean(axis=0)
+    (z, z_unit), (f, f_unit) = _centred(z[kept]), _centred(f[kept])
     square, f_square, product = np.sum(z * z, axis=0), np.sum(f * f, axis=0), f.T @ z
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         r = np.clip(product / np.sqrt(f_square[:, None] * square), -1.0, 1.0)
         # P(|t| > ...) as an incomplete beta function, which keeps its digits where r is near 1
         p = special.betainc((n - 2) / 2, 0.5, 1 - r**2)
-        slope = product / square
+        slope = product / square * (f_unit[:, None] / z_unit)
     return LinearTrends(slope, r, p, parameter_names, statistic_names)
+
+
+def _centred(values):
+    """Columns less their means, in powers of two near the greatest: squares neither over- nor underflow."""
+    size = np.abs(values).max(axis=0)
+    unit = np.exp2(np.floor(np.log2(np.where(size > 0, size, 1.0))))
+    values = values / unit
+    return values - values.mean(axis=0), unit

@@ -7,6 +7,7 @@ if TYPE_CHECKING:  # what `__getattr__` below loads, for those who read types
     from numepi.circuits.base import Circuit, Trajectories
     from numepi.circuits.function import FunctionCircuit
     from numepi.circuits.lds import LDS
+    from numepi.circuits.pyloric.circuit import Pyloric
     from numepi.circuits.rank_two_rnn import RankTwoRNN
     from numepi.circuits.sc.circuit import SC
     from numepi.circuits.stg.circuit import STG
@@ -14,10 +15,11 @@ if TYPE_CHECKING:  # what `__getattr__` below loads, for those who read types
 
 _MODULES = {
     "LDS": "lds", "STG": "stg.circuit", "RankTwoRNN": "rank_two_rnn", "V1": "v1.circuit", "SC": "sc.circuit",
-    "Circuit": "base", "Trajectories": "base", "FunctionCircuit": "function",
+    "Pyloric": "pyloric.circuit", "Circuit": "base", "Trajectories": "base", "FunctionCircuit": "function",
 }  # fmt: skip
 MODELS = ("LDS", "STG", "RankTwoRNN", "V1", "SC")  # the models of the paper
-__all__ = ["LDS", "SC", "STG", "V1", "Circuit", "FunctionCircuit", "RankTwoRNN", "Trajectories"]
+BUILT_IN = (*MODELS, "Pyloric")
+__all__ = ["LDS", "SC", "STG", "V1", "Circuit", "FunctionCircuit", "Pyloric", "RankTwoRNN", "Trajectories"]
 
 
 def __getattr__(name: str) -> Any:

@@ -20,7 +20,7 @@ _EPS = np.finfo(float).eps
 _INSIDE = 3e-4  # of the width: how far from a bound points are moved, if no step is given that needs more
 _ENOUGH = 1e-3  # of the tolerance: no smaller step is tried where differences are as certain as this
 _ROWS_ALONE = 3
-_LEAST_CHANGE = 1e-6  # of |f| over the width of the support: a derivative below that is taken for zero
+_MOST_ROWS = 5  # that a message names
 _ROUNDINGS = 10.0  # units of rounding in a difference of two statistics
 _MARGIN = 10.0  # times the estimated error of a difference, by which a derivative must miss it to be wrong
 
@@ -42,8 +42,10 @@ class JacobianCheck:
         The circuit's derivative and the finite difference there.
     n, skipped : int
         Rows compared, and rows left out because a statistic was not finite.
-    disagreeing, undecided : int
-        Rows with a wrong derivative, and rows where at no step differences are accurate enough to tell.
+    disagreeing : int
+        Rows with a wrong derivative.
+    undecided_rows : tuple of int
+        Rows where at no step differences are accurate enough to tell; ``undecided`` is their number.
     mixing : str or None
         What shows that the statistics of a row depend on other rows.
     """
@@ -58,8 +60,13 @@ class JacobianCheck:
     n: int
     skipped: int
     disagreeing: int
-    undecided: int
+    undecided_rows: tuple[int, ...]
     mixing: str | None
+
+    @property
+    def undecided(self) -> int:
+        """Number of rows that could not be decided."""
+        return len(self.undecided_rows)
 
     def __str__(self):
         if self.mixing is not None:
@@ -78,7 +85,9 @@ class JacobianCheck:
                 f"d({self.statistic})/d({self.parameter}) = {self.jacobian:.9g} against {self.difference:.9g}"
             )
             if self.undecided:
-                text += f"; in {self.undecided} rows it cannot be told (rounding, or a kink)"
+                shown = ", ".join(map(str, self.undecided_rows[:_MOST_ROWS]))
+                more = ", ..." if self.undecided > _MOST_ROWS else ""
+                text += f"; in {self.undecided} rows it cannot be told (rounding, or a kink): {shown}{more}"
         if self.skipped:
             text += f"; {self.skipped} rows without finite statistics were left out"
         return text
@@ -143,12 +152,11 @@ def check_jacobian(
     good = np.isfinite(f).all(axis=1) & np.isfinite(difference).all(axis=(1, 2))
     if not good.any():
         raise ValueError(f"no row of z (shape {z.shape}) has finite statistics at and around it: choose other points")
-    scale = _scale(difference, f, unit)
-    error = np.abs(jacobian - difference) / scale
-    error = np.where(np.isnan(error), np.inf, error)
-    uncertainty = uncertainty / scale
-    wrong = good & (error > tolerance + _MARGIN * uncertainty).any(axis=(1, 2))
-    undecided = good & ~wrong & (uncertainty > tolerance).any(axis=(1, 2))
+    finite, miss, scale = np.isfinite(jacobian), np.abs(jacobian - difference), _scale(difference)
+    wrong = good & (~finite | (miss > tolerance * scale + _MARGIN * uncertainty)).any(axis=(1, 2))
+    undecided = good & ~wrong & (uncertainty > tolerance * scale).any(axis=(1, 2))
+    # Where all differences are zero, a derivative is as wrong as it is larger than what they can tell from zero.
+    error = np.where(finite, miss / np.fmax(scale, uncertainty.max(axis=2, keepdims=True)), np.inf)
     error[~good | undecided] = 0
     row, statistic, parameter = np.unravel_index(error.argmax(), error.shape)
     mixing = rows_that_mix(circuit, z[:_ROWS_ALONE], seed)
@@ -164,7 +172,7 @@ def check_jacobian(
         n=n,
         skipped=int((~good).sum()),
         disagreeing=int(wrong.sum()),
-        undecided=int(undecided.sum()),
+        undecided_rows=tuple(np.flatnonzero(undecided).tolist()),
         mixing=mixing,
     )
     if raise_error and not result.ok:
@@ -177,31 +185,33 @@ def _best_differences(circuit, z, seed, f, jacobian, steps, unit, tolerance):
 
     Two neighbouring steps are as far apart as the greater one is wrong; one that is given alone has rounding only.
     """
+    size_of_jacobian = np.where(np.isfinite(jacobian), np.abs(jacobian), 0.0)
     best, least = np.full_like(jacobian, np.nan), np.full_like(jacobian, np.inf)
     before = np.full_like(jacobian, np.nan)
     for step in steps:
         h = step * unit
         now = _differences(circuit, z, seed, h)
         # Both f and z + h are rounded.
-        size = np.abs(f)[:, :, None] + np.fmax(np.abs(now), np.abs(jacobian)) * np.abs(z)[:, None, :]
+        size = np.abs(f)[:, :, None] + np.fmax(np.abs(now), size_of_jacobian) * np.abs(z)[:, None, :]
         uncertainty = _ROUNDINGS * _EPS * size / h[:, None, :]
         if len(steps) > 1:
             uncertainty = np.maximum(uncertainty, np.abs(now - before))
         uncertainty = np.where(np.isnan(uncertainty), np.inf, uncertainty)
-        if step == _STEPS[0]:  # so wide that what stays the same to the bit does not depend on the parameter
+        if (
+            step == steps[0] >= _STEPS[-1]
+        ):  # so wide that what stays the same to the bit does not depend on the parameter
             uncertainty[(now == 0) & (jacobian == 0)] = 0.0
         better = np.isfinite(now) & ((uncertainty < least) | np.isnan(best))
         best, least = np.where(better, now, best), np.where(better, uncertainty, least)
         before = now
-        if np.all(least <= _ENOUGH * tolerance * _scale(best, f, unit)):
+        if np.all(least <= _ENOUGH * tolerance * _scale(best)):
             break
     return best, least
 
 
-def _scale(difference, f, unit):
-    """What the errors of a row's derivatives of a statistic are relative to (n, k, D)."""
-    least = _LEAST_CHANGE * np.abs(f)[:, :, None] / unit[:, None, :]
-    return np.maximum(np.maximum(np.abs(difference).max(axis=2, keepdims=True), least), np.finfo(float).tiny)
+def _scale(difference):
+    """What the errors of a row's derivatives of a statistic are relative to (n, k, 1)."""
+    return np.maximum(np.abs(difference).max(axis=2, keepdims=True), np.finfo(float).tiny)
 
 
 def _differences(circuit, z, seed, h):

@@ -174,7 +174,9 @@ class RankTwoRNN(Circuit):
     The parameters z = [U1, U2, V1, V2] (each N numbers) lie in [-1, 1]^4N.  Statistics (science: section 4.3):
 
     ``re_lambda1``
-        Re lambda_1 of A = V^T U, lambda = (Tr A + sqrt(Tr^2 A - 4 Det A)) / 2; stable below 1.  For a complex pair it
+        Re lambda_1 of A = V^T U, lambda = (Tr A + sqrt(Tr^2 A - 4 Det A)) / 2; stable below 1.  W has the two
+        eigenvalues of A and, for N >= 3, N - 2 that are zero: the statistic leaves those out, as the paper does, and
+        can be negative, where the greatest real part of all eigenvalues of W is at least zero.  For a complex pair it
         is Tr A / 2.  At a repeated eigenvalue, where the root's derivative is infinite, the Jacobian is that of
         Tr A / 2 alone: finite everywhere.
     ``lambda1_s``

@@ -21,6 +21,7 @@ from numepi.identity import circuit_class, described, identity
 from numepi.inference.assembly import assemble
 from numepi.inference.augmented_lagrangian.solver import AugmentedLagrangian
 from numepi.inference.dual.solver import Dual
+from numepi.inference.particles.solver import ParticleSolver
 from numepi.inference.prior_check import checked_prior
 from numepi.inference.problem import COUNTED, Problem
 from numepi.inference.protocols import Prior
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["infer"]
 
-SOLVERS: dict[str, Any] = {"dual": Dual, "augmented-lagrangian": AugmentedLagrangian}
+SOLVERS: dict[str, Any] = {"dual": Dual, "particles": ParticleSolver, "augmented-lagrangian": AugmentedLagrangian}
 
 
 def infer(
@@ -74,6 +75,8 @@ def infer(
         Names every random number of the run: the same value gives the same bits.
     solver : str
         ``"dual"`` anneals the multipliers of the convex dual and fits the flow by weighted maximum likelihood;
+        ``"particles"`` solves the dual by sequential Monte Carlo, and the flow learns from the particles: for a hundred
+        dimensions and more (`numepi.inference.particles.solver`);
         ``"augmented-lagrangian"`` is the paper's Algorithm 1.
     flow : numepi.flow.Flow, optional
         The variational family; by default, for the dual solver, a ``numepi.SplineFlow``, or a
@@ -119,7 +122,8 @@ def infer(
         traceback in the result's ``failure_reports``; a batch is divided until such rows are known, and an error that
         comes with any parameters is raised before work.  "raise" ends the run with the error.
     **solver_settings
-        See `numepi.inference.dual.settings.Settings` and `numepi.inference.augmented_lagrangian.solver.Settings`.
+        See `numepi.inference.dual.settings.Settings`, `numepi.inference.particles.solver.Settings` and
+        `numepi.inference.augmented_lagrangian.solver.Settings`.
 
     Returns
     -------

@@ -9,7 +9,7 @@ import numpy as np
 
 from numepi.arguments import check_instance, check_text, real_array
 from numepi.circuits.base import Trajectories
-from numepi.plotting.checks import figure_of
+from numepi.plotting.checks import check_size, figure_of
 from numepi.plotting.style import COLOURS, tidy
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ def activity(trajectories: Trajectories, titles: Sequence[str] | None = None, fi
             f"trajectories.values has shape {values.shape} beside {len(trajectories.time)} times and "
             f"{len(trajectories.names)} names: expected (n, ..., T, v), n >= 1"
         )
+    check_size("trajectories.values", values)
+    check_size("trajectories.time", np.asarray(trajectories.time))
     if titles is not None:
         titles = [check_text(f"titles[{i}]", each) for i, each in enumerate(titles)]
         if len(titles) != len(values):

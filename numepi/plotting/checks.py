@@ -4,7 +4,11 @@ import numpy as np
 
 from numepi.arguments import check_array, check_indices, check_instance, real_array
 
-__all__ = ["axes_of", "colour_limits", "drawable", "figure_of", "pair_of"]
+__all__ = ["axes_of", "check_size", "colour_limits", "drawable", "figure_of", "pair_of", "range_of"]
+
+_LARGEST = 1e300  # that an axis holds: matplotlib multiplies its limits when it places ticks
+_SMALLEST = 1e-290  # width of an axis that it can still divide by
+_PARTS = 160  # distinct numbers that a range has at least: 40 bins with some between their edges
 
 
 def axes_of(ax, name="ax"):
@@ -35,13 +39,33 @@ def drawable(name, z, log_density=None, columns="D"):
     z = real_array(name, z)
     if z.ndim != 2 or z.shape[1] == 0 or (isinstance(columns, int) and z.shape[1] != columns):
         raise ValueError(f"{name} has shape {z.shape}: expected (n, {columns})")
+    check_size(name, z)
     kept = np.isfinite(z).all(axis=1)
     if log_density is not None:
         log_density = check_array("log_density", log_density, (len(z),), finite=False)
+        check_size("log_density", log_density)
         kept &= ~np.isnan(log_density)
     if not kept.any():
         raise ValueError(f"{name} has no finite row among its {len(z)}: there is nothing to draw")
     return z[kept], None if log_density is None else log_density[kept]
+
+
+def check_size(name, values):
+    """Refuse finite numbers that no axis holds; those that are not finite are left out of figures elsewhere."""
+    largest = np.max(np.abs(values), where=np.isfinite(values), initial=0.0)
+    if largest > _LARGEST:
+        raise ValueError(
+            f"{name} has numbers of {largest:.3g}: axes hold {_LARGEST:g}; draw logarithms, or another unit"
+        )
+
+
+def range_of(low, high):
+    """From ``low`` to ``high``, or around them as far as floats need to tell places apart."""
+    least = _PARTS * np.spacing(max(abs(low), abs(high)))
+    if high - low >= max(least, _SMALLEST):
+        return low, high
+    centre, half = 0.5 * low + 0.5 * high, max(least, 1.0 if high - low < _SMALLEST else 0.0)
+    return centre - half, centre + half
 
 
 def colour_limits(values):

@@ -9,7 +9,7 @@ import numpy as np
 from numepi.analysis.summary import Summary
 from numepi.analysis.trends import LinearTrends
 from numepi.arguments import check_array, check_count, check_instance, check_mapping, check_names, check_text
-from numepi.plotting.checks import axes_of, drawable
+from numepi.plotting.checks import axes_of, check_size, drawable, range_of
 from numepi.plotting.style import COLOURS, tidy
 from numepi.property.emergent_property import EmergentProperty
 
@@ -48,8 +48,7 @@ def histograms(ax: Axes, samples: Any, label: str, bins: int = 40) -> Any:
     samples = {name: _finite(f"samples[{name!r}]", values) for name, values in samples.items()}
     tidy(axes_of(ax))
     pooled = np.concatenate(list(samples.values()))
-    low, high = pooled.min(), pooled.max()
-    edges = np.linspace(low, high, bins + 1) if high > low else np.linspace(low - 0.5, high + 0.5, bins + 1)
+    edges = np.linspace(*range_of(pooled.min(), pooled.max()), bins + 1)
     drawn = [
         ax.hist(values, edges.tolist(), density=True, color=COLOURS[i], alpha=0.55, label=name)[2]
         for i, (name, values) in enumerate(samples.items())
@@ -61,6 +60,7 @@ def histograms(ax: Axes, samples: Any, label: str, bins: int = 40) -> Any:
 
 def _finite(name, values):
     values = check_array(name, values, ("n",), finite=False)
+    check_size(name, values)
     if not np.isfinite(values).any():
         raise ValueError(f"{name} has no finite number among its {len(values)}: there is nothing to draw")
     return values[np.isfinite(values)]
@@ -88,6 +88,7 @@ def statistic_clouds(ax: Axes, f: Any, prop: EmergentProperty, names: Any) -> An
     check_instance("prop", prop, EmergentProperty, "give a numepi.EmergentProperty")
     if len(prop.mean) != 2 or None in (*prop.mean, *(prop.variance or ())):
         raise ValueError(f"prop has the means {prop.mean} and variances {prop.variance}: give both for two statistics")
+    check_size("prop", np.array([*prop.mean, *prop.variance], float))
     tidy(axes_of(ax))
     points = ax.scatter(f[:, 0], f[:, 1], s=4, linewidths=0, color="0.6", rasterized=True)
     centre, spread = np.array(prop.mean, float), np.sqrt(np.array(prop.variance, float))

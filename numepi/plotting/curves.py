@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from numepi.analysis.perturbation import Perturbation
 from numepi.analysis.sc import Silencing
 from numepi.arguments import check_array, check_counts, check_indices, check_instance, check_names, check_number
-from numepi.plotting.checks import axes_of
+from numepi.plotting.checks import axes_of, check_size
 from numepi.plotting.style import BAND, COLOURS, tidy
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ def perturbation_curves(
         if given is not None and len(given) != len(values):
             raise ValueError(f"{name} has {len(given)} entries: there are {len(values)} points")
     values = values[..., statistic]
+    check_size("perturbation", values)
+    check_size("perturbation", perturbation.deltas)
     tidy(axes_of(ax))
     colours = [COLOURS[i % len(COLOURS)] for i in range(len(values))] if colours is None else colours
     lines = []
@@ -81,7 +83,9 @@ def silencing_curves(ax: Axes, silencing: Silencing, level: float = 0.07) -> Any
         Pro, Anti.
     """
     check_instance("silencing", silencing, Silencing, "give what silence() returns")
-    check_number("level", level)
+    check_size("level", check_number("level", level))
+    check_size("silencing", silencing.rise)
+    check_size("silencing", 100 * silencing.rise)
     tidy(axes_of(ax))
     lines = []
     for task, name in enumerate(("Pro", "Anti")):
@@ -124,6 +128,9 @@ def task_flip_points(
     anti_silenced = check_array("anti_silenced", anti_silenced, pro.shape, finite=False)
     colour = None if colour is None else check_array("colour", colour, pro.shape, finite=False)
     check_number("size", size, above=0)
+    for name, values in (("pro", pro), ("anti_silenced", anti_silenced), ("colour", colour)):
+        if values is not None:
+            check_size(name, values)
     if not np.isfinite(pro + anti_silenced).any():
         raise ValueError(f"pro and anti_silenced have no finite pair among their {len(pro)}: there is nothing to draw")
     tidy(axes_of(ax))
@@ -157,6 +164,8 @@ def contrast_curves(
     names = check_names("names", names)
     contrasts = check_array("contrasts", contrasts, ("m",))
     rates = check_array("rates", rates, (len(contrasts), len(names)), finite=False)
+    check_size("contrasts", contrasts)
+    check_size("rates", rates)
     if len(contrasts) == 0 or len(names) > len(COLOURS):
         raise ValueError(f"rates has shape {rates.shape}: give one contrast or more, and up to {len(COLOURS)} names")
     tidy(axes_of(ax))
@@ -190,6 +199,8 @@ def norm_curves(
     """
     time = check_array("time", time, ("T",))
     norms = check_array("norms", norms, ("n", len(time)), finite=False)
+    check_size("time", time)
+    check_size("norms", norms)
     classes = (0,) * len(norms) if classes is None else classes
     classes = check_counts("classes", classes, least=0, most=len(COLOURS) - 1) if len(norms) else ()
     if len(classes) != len(norms) or norms.size == 0:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from numepi.arguments import check_indices, check_instance, check_names, check_points
-from numepi.plotting.checks import colour_limits, drawable, figure_of
+from numepi.plotting.checks import check_size, colour_limits, drawable, figure_of, range_of
 from numepi.plotting.style import COLOURS, DENSITY_MAP, tidy
 from numepi.support import Support
 
@@ -64,6 +64,7 @@ def pairs(
     if len(shown) > _MAX_PANELS:
         raise ValueError(f"{len(shown)} parameters make an unreadable figure: choose at most {_MAX_PANELS}")
     modes = np.empty((0, dim)) if modes is None else check_points("modes", modes, dim)[0]
+    check_size("modes", modes)
     order = np.arange(len(z)) if log_density is None else np.argsort(log_density)
     colour = {"color": COLOURS[0]}
     if log_density is not None:
@@ -96,9 +97,11 @@ def pairs(
 def _limits(values, support, index):
     low, high = values.min(), values.max()
     if support is not None:
-        low = support.lower[index] if np.isfinite(support.lower[index]) else low
-        high = support.upper[index] if np.isfinite(support.upper[index]) else high
-    margin = 0.02 * (high - low) or 1.0
+        bounds = np.array([support.lower[index], support.upper[index]])
+        check_size("support", bounds)
+        low, high = np.where(np.isfinite(bounds), bounds, [low, high])
+    low, high = range_of(low, high)
+    margin = 0.02 * (high - low)
     return low - margin, high + margin
 
 

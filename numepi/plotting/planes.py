@@ -13,7 +13,7 @@ from numepi.analysis.paths import ModePath
 from numepi.analysis.sensitivity import Sensitivity
 from numepi.analysis.stg import FrequencyMap
 from numepi.arguments import check_counts, check_instance, check_names, check_number
-from numepi.plotting.checks import axes_of, colour_limits, drawable, pair_of
+from numepi.plotting.checks import axes_of, check_size, colour_limits, drawable, pair_of
 from numepi.plotting.style import COLOURS, DENSITY_MAP, tidy
 
 if TYPE_CHECKING:
@@ -111,6 +111,8 @@ def arrows(
     z = np.atleast_2d(sensitivity.z)[:, list(parameters)]
     vectors = np.asarray(sensitivity.vectors).reshape(len(z), -1, sensitivity.vectors.shape[-1])
     lengths = np.asarray(sensitivity.arrow_lengths).reshape(len(z), -1)
+    check_size("sensitivity", z)
+    check_size("sensitivity", lengths * max(scale, 1.0))
     drawn = []
     for number, k in enumerate(directions):
         for point, vector, length in zip(z, vectors[:, k][:, list(parameters)], lengths[:, k]):
@@ -141,6 +143,8 @@ def mode_points(ax: Axes, path: ModePath, parameters: Sequence[int] = (0, 1), co
     """
     check_instance("path", path, ModePath, "give what mode_path() returns")
     i, j = pair_of(parameters, tuple(f"z{k + 1}" for k in range(path.z.shape[1])))
+    for values in (path.z, path.values):
+        check_size("path", values)
     axes_of(ax)
     ax.plot(path.z[:, i], path.z[:, j], color="black", linewidth=0.8, zorder=3)
     return ax.scatter(
@@ -167,6 +171,8 @@ def frequency_contours(ax: Axes, plane_map: FrequencyMap, target: float = 0.55, 
     check_number("deviation", deviation, above=0)
     if not np.isfinite(plane_map.frequency).any():
         raise ValueError("plane_map has no finite frequency: there is nothing to draw")
+    for values in (plane_map.g_el, plane_map.g_synA, plane_map.frequency, target, deviation):
+        check_size("plane_map, target or deviation", np.asarray(values))
     tidy(axes_of(ax))
     levels = target + deviation * np.arange(-2, 3)
     lines = ax.contour(

@@ -78,6 +78,8 @@ def independent(distributions: Any) -> IndependentPrior:
             parts += each.parts
         elif is_frozen(each):
             parts.append(Frozen(each))
+            if np.isnan([parts[-1].lower, parts[-1].upper]).any():
+                raise ValueError(f"distributions[{i}] has no support: check the parameters of that scipy.stats one")
         else:
             raise TypeError(
                 f"distributions[{i}] is a {type(each).__name__}: give a prior of independent parameters, such as "
@@ -92,6 +94,8 @@ def multivariate_normal(mean: ArrayLike, covariance: ArrayLike) -> NormalPrior:
     """Normal of ``mean`` (D,) and ``covariance`` (D, D), symmetric and positive definite."""
     mean = np.atleast_1d(check_array("mean", mean, None))
     mean = check_array("mean", mean, ("D",))
+    if not len(mean):
+        raise ValueError("mean is empty: give one number for each parameter")
     covariance = check_array("covariance", covariance, (len(mean), len(mean)))
     if not np.allclose(covariance, covariance.T, rtol=1e-10, atol=0):
         raise ValueError("covariance is not symmetric: give (C + C.T) / 2")
@@ -135,7 +139,7 @@ def _ordered(columns):
     for i, (low, high) in enumerate(zip(columns["lower"], columns["upper"])):
         if not low < high:
             raise ValueError(f"lower[{i}] = {low} and upper[{i}] = {high}: lower must be below upper")
-        if not may_be_open and not np.isfinite(high - low):
+        if not may_be_open and not np.isfinite(0.5 * high - 0.5 * low):
             raise ValueError(f"lower[{i}] = {low} and upper[{i}] = {high}: give finite bounds")
         if may_be_open and (np.isposinf(low) or np.isneginf(high)):
             raise ValueError(f"lower[{i}] = {low} and upper[{i}] = {high}: a bound is a number, or open outwards")

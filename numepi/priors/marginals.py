@@ -54,9 +54,14 @@ class Uniform(_Family):
 class LogUniform(_Family):
     """Density proportional to 1 / z on [lower, upper], 0 < lower: log z is uniform."""
 
+    @property
+    def _decades(self):
+        """Width in log z: the ratio of the bounds may be more than a float holds."""
+        return np.log(self.upper) - np.log(self.lower)
+
     def log_density(self, z):
         """Of each column."""
-        return -np.log(z) - np.log(np.log(self.upper / self.lower))
+        return -np.log(z) - np.log(self._decades)
 
     def derivative(self, z):
         """Of the log density."""
@@ -64,11 +69,11 @@ class LogUniform(_Family):
 
     def quantile(self, u):
         """Inverse of `cdf`."""
-        return np.clip(self.lower * np.exp(u * np.log(self.upper / self.lower)), self.lower, self.upper)
+        return np.clip(np.exp(np.log(self.lower) + u * self._decades), self.lower, self.upper)
 
     def cdf(self, z):
         """P(below z)."""
-        return np.log(np.clip(z, self.lower, self.upper) / self.lower) / np.log(self.upper / self.lower)
+        return (np.log(np.clip(z, self.lower, self.upper)) - np.log(self.lower)) / self._decades
 
 
 class Normal(_Family):
@@ -113,7 +118,14 @@ class TruncatedNormal(_Family):
         self._low = np.where(low > 0, -high, low)
         self._log_below = special.log_ndtr(self._low)
         log_high = special.log_ndtr(np.where(low > 0, -low, high))
-        self._log_mass = log_high + np.log(-np.expm1(self._log_below - log_high))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            self._log_mass = log_high + np.log(-np.expm1(self._log_below - log_high))
+        if not np.isfinite(self._log_mass).all():
+            i = int(np.argmin(np.isfinite(self._log_mass)))
+            raise ValueError(
+                f"lower[{i}] = {self.lower[i]} and upper[{i}] = {self.upper[i]}: the normal has no mass there, so far "
+                "from its mean: move one of the two"
+            )
 
     def _standard(self, z):
         return (z - self.mean) / self.standard_deviation

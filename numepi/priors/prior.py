@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from numepi.annotations import Seed
+from numepi.arguments import check_count, check_instance, real_array
 from numepi.random_streams import seed_sequence
 from numepi.support import Support
 
@@ -52,9 +53,7 @@ class Prior:
 
     def sample(self, n: int, rng: Seed = 0) -> np.ndarray:
         """``n`` independent draws (n, D); the same ``rng`` (int, SeedSequence, Generator) gives the same draws."""
-        if isinstance(n, bool) or n != int(n) or n < 0:
-            raise ValueError(f"n = {n}: give a number of samples, zero or more")
-        return self._draw(int(n), np.random.default_rng(seed_sequence(rng)))
+        return self._draw(check_count("n", n, least=0), np.random.default_rng(seed_sequence(rng)))
 
     def restricted_to(self, support: Support) -> Any:
         """The prior given that z lies in ``support``, as a `RestrictedPrior`.
@@ -64,10 +63,10 @@ class Prior:
         ValueError
             If the dimensions differ, or the support holds next to nothing of the prior.
         """
-        return RestrictedPrior(self, support)
+        return RestrictedPrior(self, check_instance("support", support, Support, "give a numepi.Support"))
 
     def _rows(self, z):
-        z = np.asarray(z, np.float64)
+        z = real_array("z", z)
         if z.ndim != 2 or z.shape[1] != self.dim:
             raise ValueError(f"z has shape {z.shape}: this prior expects (n, {self.dim})")
         return z

@@ -38,8 +38,8 @@ class Constraints:
     tolerance : ndarray (m,)
         How far E[T] may be from its target for the constraint to count as met, as far as that is known before there is
         an answer: where its spread decides, `tolerances` says so once it is there, and here ``scale`` stands in.
-    is_variance : ndarray (m,), bool
-        Which constraints are variances, or bounds of them.
+    is_mean, is_variance : ndarray (m,), bool
+        Which constraints are means, and which variances or bounds of them.
     is_bound : ndarray (m,), bool
         Which targets are upper bounds: their multipliers are never positive.
     region : Region or None
@@ -61,6 +61,8 @@ class Constraints:
         self._factors = [np.repeat(np.arange(len(power)), power).tolist() for power in self._powers]
         # A mean is a constraint on f itself, every other monomial on f - mean.
         self._is_mean = np.array([p.sum() == 1 for p in self._powers], dtype=bool)
+        self.is_mean = np.zeros(len(names) + len(prop.functions), dtype=bool)
+        self.is_mean[: len(powers)] = self._is_mean
         self._functions = [self._bound(moment) for moment in prop.functions]
         for moment, _ in self._functions:
             names.append(moment.name)

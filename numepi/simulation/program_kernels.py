@@ -6,7 +6,7 @@ from numepi.kernels.compile import block_function, kernel, scalar
 from numepi.kernels.random import normals_from_words, uniform
 from numepi.simulation.lane_kernels import as_float, draw_function, labels
 
-__all__ = ["average", "statistics_kernel", "trajectory_kernel", "uniforms_from_words"]
+__all__ = ["average", "driving", "statistics_kernel", "trajectory_kernel", "uniforms_from_words"]
 
 _kernels: dict[tuple[str, object], object] = {}  # by program and kind
 
@@ -17,7 +17,7 @@ def uniforms_from_words(w0, w1, w2, w3, like):
     return uniform(w0, like), uniform(w1, like), uniform(w2, like), uniform(w3, like)
 
 
-def _driving(program, layout):
+def driving(program, layout):
     """Functions that fill a block's buffer: ``label``, ``draw_initial``, ``draw_noise``, ``copy``."""
     lanes, n_parameters, n_tasks, n_constants = (
         program.lanes, program.n_parameters, program.n_tasks, program.n_constants,
@@ -88,7 +88,7 @@ def _statistics_kernel(program, with_tangents):
     variant = program.tangents if with_tangents else program.values
     layout, lanes = variant.layout, program.lanes
     start, advance, observe, finish = (variant.functions[name] for name in ("start", "advance", "observe", "finish"))
-    label, draw_initial, draw_noise, copy = _driving(program, layout)
+    label, draw_initial, draw_noise, copy = driving(program, layout)
     n_initial, n_noise, n_drive = program.n_initial * lanes, program.n_noise * lanes, max(1, program.n_drive)
     n_results, at_results, size = layout.n_results, layout.results * lanes, layout.size * lanes
     at_kept, n_kept = layout.kept * lanes, layout.n_kept * lanes
@@ -144,7 +144,7 @@ def trajectory_kernel(program):
 def _trajectory_kernel(program):
     layout, lanes, functions = program.values.layout, program.lanes, program.values.functions
     start, advance = functions["start"], functions["advance"]
-    label, draw_initial, draw_noise, copy = _driving(program, layout)
+    label, draw_initial, draw_noise, copy = driving(program, layout)
     n_initial, n_noise, n_drive = program.n_initial * lanes, program.n_noise * lanes, max(1, program.n_drive)
     at_values, size = layout.values * lanes, layout.size * lanes
 

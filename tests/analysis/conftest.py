@@ -74,6 +74,13 @@ def half_gaussian():
 
 
 @pytest.fixture
+def ridge():
+    """Two parameters on a box with b = a / 2 to within 0.01: a curvature of 10^4 along b."""
+    support = ne.Support([-5.0] * 2, [5.0] * 2)
+    return Mixture([[0.0, 0.0]], [[1.0, 0.5], [0.5, 0.25 + 1e-4]], support)
+
+
+@pytest.fixture
 def nvp():
     """A real NVP on a box with random weights: smooth, curved, nothing known about it."""
     flow = ne.RealNVP(ne.Support([-5.0] * 4, [5.0] * 4), stages=3, hidden=(20, 20), box_map="sigmoid")

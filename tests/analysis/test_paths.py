@@ -33,6 +33,15 @@ def test_the_papers_schedule_starts_at_the_nearest_sample_and_ends_near_the_path
     assert np.all(paper.log_prob <= newton.log_prob + 1e-9)
 
 
+def test_the_papers_schedule_stays_on_a_ridge_whose_curvature_exceeds_2_over_its_rate(ridge):
+    # curvature 10^4 across the ridge; plain steps of 5e-3 multiply the distance from it by 49 each
+    values = np.arange(1.0, -1.1, -0.25)
+    path = mode_path(ridge, "a", values, method="ascent")
+    np.testing.assert_allclose(path.z[:, 1], values / 2, atol=1e-3)
+    assert path.is_maximum.all()
+    np.testing.assert_allclose(path.log_prob, mode_path(ridge, "a", values).log_prob, atol=1e-2)
+
+
 def test_values_must_be_a_list(gaussian):
     with pytest.raises(ValueError, match="give one or more inside the support"):
         mode_path(gaussian, "a", [])

@@ -144,3 +144,49 @@ def test_numepi_circuits_pass(rng):
 def test_bad_step(step, z):
     with pytest.raises(ValueError, match="step"):
         ne.check_jacobian(circuit(), z, step=step)
+
+
+def offset(size, slope):
+    """``size`` + a, with the derivative ``slope``."""
+    return ne.circuits.FunctionCircuit(
+        lambda x: size + x[:, :1], SUPPORT, jacobian=lambda x: np.tile([[[slope, 0.0]]], (len(x), 1, 1))
+    )
+
+
+def test_a_small_derivative_of_a_large_statistic_is_compared_and_not_taken_for_zero(z):
+    # The unit of rounding is 1e-7 at 1e9 and 1e-4 at 1e12, where ten of them over a thousandth of the support are 1.
+    for slope in (3.0, 1.5, 0.0):
+        with pytest.raises(ValueError, match=r"differs from central differences in 30 of 30 rows"):
+            ne.check_jacobian(offset(1e9, slope), z)
+    for size, slope in ((1e12, 3.0), (1e12, 1.0), (1e16, 3.0), (1e20, 3.0)):
+        with pytest.raises(ValueError, match=r"cannot be told: .*rounding in all 30 rows"):
+            ne.check_jacobian(offset(size, slope), z)
+    assert ne.check_jacobian(offset(1e6, 1.0), z).undecided == 0
+
+
+@pytest.mark.parametrize("step", [1e-12, 1e-17])
+@pytest.mark.parametrize("slope", [1.0, 1.001])
+def test_steps_in_rounding_decide_nothing(z, step, slope):
+    check = ne.check_jacobian(offset(1.0, slope), z, step=step, raise_error=False)
+    assert not check.ok and check.disagreeing == 0 and check.undecided_rows == tuple(range(30))
+
+
+def test_rows_that_cannot_be_told_are_named():
+    far = ne.circuits.FunctionCircuit(
+        lambda x: np.where(x[:, :1] > 0.5, 1e16, 0) + x[:, :1], SUPPORT,
+        jacobian=lambda x: np.tile([[[1.0, 0.0]]], (len(x), 1, 1)),
+    )  # fmt: skip
+    check = ne.check_jacobian(far, [[0.2, 0.0], [0.3, 0.0], [0.8, 0.0]])
+    assert check.ok and check.undecided_rows == (2,) and "in 1 rows it cannot be told" in str(check)
+    assert str(check).endswith("(rounding, or a kink): 2")
+
+
+def test_a_derivative_that_is_nan_in_one_row_is_wrong(z):
+    def once(x):
+        out = jacobian(x)
+        out[3, 1, 0] = np.nan
+        return out
+
+    broken = ne.circuits.FunctionCircuit(statistics, SUPPORT, jacobian=once)
+    check = ne.check_jacobian(broken, z, raise_error=False)
+    assert not check.ok and check.disagreeing == 1 and check.row == 3

@@ -12,4 +12,5 @@ def test_paper_settings_are_algorithm_one_with_raw_constraints_and_a_constant_ra
     settings = circuit.paper_settings()
     assert settings.pop("flow").dim == circuit.support.dim
     algorithm = Settings(**settings)
-    assert algorithm.scaled is False and algorithm.learning_rate_decay == 1.0 and algorithm.learning_rate == 1e-3
+    assert algorithm.scaled is False and algorithm.both_pairings is False
+    assert algorithm.learning_rate_decay == 1.0 and algorithm.learning_rate == 1e-3

@@ -31,6 +31,17 @@ def test_statistics_are_those_of_the_full_matrix(n_neurons, rng):
     np.testing.assert_allclose(f, reference_rnn.statistics(z, chi, 0.3), atol=1e-11 * n_neurons)
 
 
+def test_the_eigenvalues_of_w_beyond_its_two_factors_are_zero_and_left_out():
+    # V = -U: A = -U^T U is negative definite, as W is but for a zero that the statistic does not see
+    factors = np.array([[1.0, 0.2, -0.3], [0.1, 0.9, 0.4]])
+    z = np.concatenate([factors, -factors]).reshape(1, -1)
+    connectivity = factors.T @ -factors
+    eigenvalues = np.sort(np.linalg.eigvals(connectivity).real)
+    assert eigenvalues[2] == pytest.approx(0, abs=1e-12) and eigenvalues[1] < -0.5
+    found = ne.circuits.RankTwoRNN(3, g=0.0).statistics(z)[0, 0]
+    assert found == pytest.approx(eigenvalues[1], rel=1e-12)
+
+
 @pytest.mark.parametrize("n_neurons", [2, 3, 4, 5, 20])
 def test_jacobian_against_differences_of_the_full_matrix(n_neurons, rng):
     z, chi = draw(rng, 20, n_neurons)

@@ -68,10 +68,16 @@ def test_warps_follow_from_registers():
 
 def test_memory_that_the_driver_lacks_is_a_memory_error():
     from cuda.bindings.driver import CUresult
+    from cuda.core._utils.cuda_utils import CUDAError
 
     from numepi.simulation.cuda.memory import CudaAPIError, out_of_memory_is_said
 
-    with pytest.raises(MemoryError, match=r"no memory left .* use device='cpu'"), out_of_memory_is_said():
-        raise CudaAPIError(CUresult.CUDA_ERROR_OUT_OF_MEMORY, "call to cuMemAlloc")
+    # the first where a kernel has no memory, the second, seen on a device, where a context has none
+    for error in (
+        CudaAPIError(CUresult.CUDA_ERROR_OUT_OF_MEMORY, "call to cuMemAlloc"),
+        CUDAError("CUDA_ERROR_OUT_OF_MEMORY: The API call failed because it was unable to allocate enough memory"),
+    ):
+        with pytest.raises(MemoryError, match=r"no memory left .* use device='cpu'"), out_of_memory_is_said():
+            raise error
     with pytest.raises(CudaAPIError), out_of_memory_is_said():
         raise CudaAPIError(CUresult.CUDA_ERROR_ILLEGAL_ADDRESS, "launch")

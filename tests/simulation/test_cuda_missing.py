@@ -42,6 +42,19 @@ def test_without_a_driver(monkeypatch):
         CIRCUIT.statistics(Z, device="cuda")
 
 
+def test_with_a_numpy_that_numba_cuda_does_not_know(monkeypatch):
+    def arrays(name):
+        raise AttributeError("module 'numpy' has no attribute 'row_stack'")
+
+    monkeypatch.setattr(device, "find_spec", lambda name: object())
+    monkeypatch.setitem(sys.modules, "numba.cuda", object())
+    monkeypatch.setattr("numba.cuda", object(), raising=False)
+    monkeypatch.setattr(device, "import_module", arrays)
+    monkeypatch.setattr(device, "version", lambda name: "0.30.4")
+    with pytest.raises(ImportError, match=r"numba-cuda 0.30.4 .* numpy .*row_stack.*: pip install 'numpy<2.5'"):
+        CIRCUIT.statistics(Z, device="cuda")
+
+
 def test_unknown_devices_and_functions_are_refused():
     for call in (CIRCUIT.statistics, CIRCUIT.statistics_and_jacobian):
         with pytest.raises(ValueError, match="device = 'gpu': choose from 'cpu', 'cuda'"):

@@ -6,8 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from numepi.circuits.dynamics.code import Constants, compiled, phase_source
-from numepi.circuits.dynamics.layout import PHASES, first_rows, keeping, layout_of, sizes
+from numepi.circuits.dynamics.code import Constants, compiled, phase_lines, source_of
+from numepi.circuits.dynamics.layout import first_rows, keeping, layout_of, sizes
 from numepi.circuits.dynamics.looped import looped
 from numepi.circuits.dynamics.observers.spectrum_summary import summary_of
 from numepi.circuits.dynamics.tangents import differentiate
@@ -15,8 +15,9 @@ from numepi.simulation.programs import Program, Variant
 
 __all__ = ["assemble", "tables"]
 
-# More lines take more than about ten seconds to compile (6 to 8 ms each: benchmarks/bench_dynamics.py).
-_UNROLLED_LINES = 1500
+# More lines take more than about ten seconds to compile (4 to 8 ms each: benchmarks/bench_dynamics.py); loops over
+# directions take six times as long to run where both are possible (ten states and five parameters, RK4).
+_UNROLLED_LINES = 2000
 # Wide blocks spread the loops' overhead, but a block's buffer must stay in the first cache beside what else is read:
 # V1 (12.5 kB) takes 1.00 of the hand-written circuit's time with 32 lanes and 1.11 with 16; STG's (16.9 kB) differ by
 # less than the noise of the measurement, and the hand-written one has 16 (benchmarks/bench_dynamics.py).
@@ -46,7 +47,7 @@ def assemble(build, lanes=None):
         name=f"dynamics_{digest}", n_parameters=len(build.parameter_elements),
         n_statistics=sizes(build)[0],
         n_tasks=max(1, len(build.model.tasks)), n_constants=len(build.task_elements), n_noise=build.n_noise,
-        n_drive=build.rows.size, uniform_blocks=build.blocks["uniform"], normal_blocks=build.blocks["normal"],
+        n_drive=build.drive_layout.size, uniform_blocks=build.blocks["uniform"], normal_blocks=build.blocks["normal"],
         lanes=lanes, values=variants[0], tangents=variants[1],
     )  # fmt: skip
     return program, np.array(constants.values)
@@ -87,7 +88,7 @@ def _sources(build, with_tangents, lanes, constants):
 def _unrolled(build, with_tangents, lanes, constants):
     """Scalars alone, one operation a line, with each direction written out where it is not zero by structure."""
     dim = len(build.parameter_elements)
-    phases = {phase: build.scalars(phase) for phase in PHASES}
+    phases = {phase: build.scalars(phase) for phase in build.graphs}
     differentiated = {}
     patterns = [frozenset()] * build.n_values
     if with_tangents:
@@ -104,7 +105,7 @@ def _unrolled(build, with_tangents, lanes, constants):
     def row_of(kind, key):
         return tangent_row[key] if kind == "tangent" else starts[kind] + key
 
-    text = ""
+    lines = {}
     for phase, (graph, outputs) in phases.items():
         first = layout.results if phase == "finish" else layout.values
         values = [(first + place, node) for place, node in outputs]
@@ -115,10 +116,9 @@ def _unrolled(build, with_tangents, lanes, constants):
             else:
                 rows = [(tangent_row[p, place], node) for place, node in pairs]
             directions.append(rows)
-        text += phase_source(PHASES[phase], graph, values, directions, constants, row_of, build.rows.size, lanes)
-        if phase == "observe":
-            text += keeping(build, layout, tangent_row, with_tangents, lanes)
-    return text, layout
+        lines[phase] = phase_lines(phase, graph, values, directions, constants, row_of, build.drive_layout, lanes)
+    lines["observe"] += keeping(build, layout, tangent_row, with_tangents, lanes)
+    return source_of(lines, len(build.stages)), layout
 
 
 @lru_cache(maxsize=256)

@@ -3,17 +3,23 @@
 import math
 import numbers
 import re
+from collections.abc import Mapping
 
 import numpy as np
 
+from numepi.arguments import check_array, check_choice, check_counts
+from numepi.arguments import check_names as _checked_names
 from numepi.circuits.dynamics.events import Event
+from numepi.circuits.dynamics.initial import Random
 from numepi.circuits.dynamics.methods import METHODS
 
 __all__ = [
     "check_events",
     "check_method",
     "check_names",
+    "check_normals",
     "check_parameters",
+    "check_states",
     "check_tasks",
     "check_times",
     "unpack_states",
@@ -70,7 +76,8 @@ def check_times(dt, duration, observe_from):
     """Step, duration and beginning of the window, as floats."""
     for name, value in (("dt", dt), ("duration", duration), ("observe_from", observe_from)):
         if (
-            not isinstance(value, numbers.Real)
+            isinstance(value, (bool, np.bool_))
+            or not isinstance(value, numbers.Real)
             or not math.isfinite(value)
             or value < 0
             or (value == 0 and name != "observe_from")
@@ -107,43 +114,55 @@ def check_method(method, drift, step, noise):
         return "map"
     if method is None:
         return "rk4" if noise is None else "euler"
-    if method not in METHODS:
-        raise ValueError(f"method = {method!r}: choose one of {', '.join(map(repr, METHODS))}")
+    check_choice("method", method, tuple(METHODS))
     if method == "rk4" and noise is not None:
         raise ValueError("method = 'rk4' is for models without noise: use 'euler' (Ito) or 'heun' (Stratonovich)")
     return method
 
 
 def check_events(events, dt, is_map):
-    """Directions, refractory times and resets of events."""
+    """Events go with the step, and with the kind of model."""
     check_names("events", events)
     for name, event in events.items():
         if not isinstance(event, Event):
             raise TypeError(f"events[{name!r}] is a {type(event).__name__}: write ne.Event(function, direction=+1)")
-        if event.direction not in (-1, 0, 1):
-            raise ValueError(
-                f"direction = {event.direction!r} of event {name!r}: choose +1 (upwards), -1 (downwards) or 0 (both)"
-            )
-        if not callable(event.function) and not event.is_peak:
-            raise TypeError(
-                f"event {name!r} is made of {event.function!r}: expected a function (x, z, t) that crosses zero"
-            )
-        if event.reset is not None and not callable(event.reset):
-            raise TypeError(f"reset of event {name!r} is a {type(event.reset).__name__}: expected a function (x, z, t)")
         if event.reset is not None and is_map:
             raise ValueError(
                 f"event {name!r} resets, but the model is a map: write the reset into its step, with np.where"
             )
-        if event.refractory < 0 or 0 < event.refractory < dt or not math.isfinite(event.refractory):
+        if 0 < event.refractory < dt:
             raise ValueError(
                 f"refractory = {event.refractory} of event {name!r}: give 0, or at least one step, dt = {dt}"
             )
 
 
+def check_states(states):
+    """Initial values: random, functions, or finite numbers."""
+    check_names("states", states)
+    if not states:
+        raise ValueError("states is empty: give the initial value of at least one, {'v': 0.0}")
+    for name, value in states.items():
+        if not isinstance(value, Random) and not callable(value):
+            check_array(f"states[{name!r}]", value, None)
+
+
+def check_normals(normals, is_map):
+    """Shapes of the normals of a map's step, by name."""
+    if not isinstance(normals, Mapping):
+        normals = dict.fromkeys(() if not np.size(normals) else _checked_names("normals", normals), ())
+    shapes = {}
+    check_names("normals", normals)
+    for name, shape in normals.items():
+        shapes[name] = () if np.size(shape) == 0 else check_counts(f"normals[{name!r}]", shape)
+    if shapes and not is_map:
+        raise ValueError("normals are for maps, step=f(x, z, t, xi): with a drift, give noise=f(x, z, t)")
+    return shapes
+
+
 def check_tasks(tasks, parameters):
     """Constants of each task; all tasks have the same."""
     check_names("tasks", tasks)
-    names = None
+    names, shapes = None, {}
     for task, constants in tasks.items():
         check_names(f"tasks[{task!r}]", constants)
         if names is not None and set(constants) != names:
@@ -154,5 +173,9 @@ def check_tasks(tasks, parameters):
         for name, value in constants.items():
             if name in parameters:
                 raise ValueError(f"tasks[{task!r}] has {name!r}, which is a parameter: choose another name")
-            if not np.isfinite(np.asarray(value, float)).all():
-                raise ValueError(f"tasks[{task!r}][{name!r}] = {value!r}: give finite numbers")
+            array = check_array(f"tasks[{task!r}][{name!r}]", value, None)
+            shape = shapes.setdefault(name, array.shape)
+            if array.shape != shape:
+                raise ValueError(
+                    f"tasks[{task!r}][{name!r}] has shape {array.shape}, that of another task {shape}: give one shape"
+                )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from numepi.annotations import Seed
-from numepi.arguments import check_count
+from numepi.arguments import check_count, check_number, check_text
 from numepi.circuits.base import Circuit
 from numepi.circuits.dynamics import checks
 from numepi.circuits.dynamics.description import describe_model, digest, restore, source_text
@@ -106,16 +106,21 @@ class Dynamics(Circuit):
             ]
             raise TypeError(f"{' and '.join(missing)} missing: give a dict by name")
         events, tasks = events or {}, tasks or {}
-        checks.check_names("states", states)
+        checks.check_states(states)
         checks.check_names("statistics", statistics)
+        if not statistics:
+            raise ValueError("statistics is empty: give at least one of ne.observe, by name")
         bounds = checks.check_parameters(parameters)
         checks.check_tasks(tasks, parameters)
         dt, duration, observe_from = checks.check_times(dt, duration, observe_from)
         method = checks.check_method(method, drift, step, noise)
         checks.check_events(events, dt, method == "map")
-        normals = dict(normals) if isinstance(normals, dict) else dict.fromkeys(normals, ())
+        normals = checks.check_normals(normals, method == "map")
         self.trials = check_count("trials", trials)
-        self.least_share, self.name = float(least_share), str(name)
+        self.least_share = check_number("least_share", least_share, above=0, most=1)
+        if not check_text("name", name):
+            raise ValueError("name = '': give one of at least one letter")
+        self.name = name
         self.model = Model(
             {"drift": drift, "step": step, "noise": noise}, states, {n: b[0].shape for n, b in bounds.items()}, tasks,
             events, method, dt, duration, observe_from, normals,

@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 
+from numepi.circuits.dynamics.layout import DRIVES, FUNCTIONS
 from numepi.kernels import fastmath
 from numepi.kernels.compile import block_function
 
-__all__ = ["Constants", "compiled", "expression", "named", "phase_source"]
+__all__ = ["Constants", "compiled", "expression", "named", "phase_lines", "source_of", "variable"]
 
 _EXPRESSIONS = {
     "neg": "-{0}", "add": "{0} + {1}", "sub": "{0} - {1}", "mul": "{0} * {1}", "div": "{0} / {1}",
@@ -61,22 +62,46 @@ def expression(graph, i, names, number):
     return _EXPRESSIONS[op].format(*names)
 
 
+def variable(phase, i):
+    """Name of a node's variable; a stage shares a function with its step, where a name has one type."""
+    return f"{'w' if phase == 'stage' else 'v'}{i}"
+
+
+def source_of(lines, n_stages):
+    """Text of a program's functions from the lines of all phases, by phase."""
+    text = ""
+    for name, phases in FUNCTIONS.items():
+        body = []
+        for phase in phases:
+            own = lines.get(phase, [])
+            body += [f"for stage in range({n_stages}):", *indented(own)] if phase == "stage" and own else own
+        text += "\n".join([f"def {name}(buffer, t, drive, c):", *indented(body or ["pass"])]) + "\n"
+    return text
+
+
+def indented(lines):
+    """Lines one level further in."""
+    return [f"    {line}" for line in lines]
+
+
 class Writer:
-    """Lines of one function.
+    """Lines of one phase.
 
     Parameters
     ----------
+    phase : str
     graph : Graph
         Of scalars.
     constants : Constants
     row_of : callable
         ``row_of(kind, key)`` -> row of the buffer that holds an input.
-    n_drive, lanes : int
+    drive : DriveLayout
+    lanes : int
     """
 
-    def __init__(self, graph, constants, row_of, n_drive, lanes):
-        self.graph, self.constants, self.row_of, self.lanes = graph, constants, row_of, lanes
-        self.n_drive = n_drive
+    def __init__(self, phase, graph, constants, row_of, drive, lanes):
+        self.phase, self.graph, self.constants, self.row_of, self.lanes = phase, graph, constants, row_of, lanes
+        self.drive = drive
         self.head, self.body, self._known = {}, [], {}
 
     def name(self, i):
@@ -84,10 +109,11 @@ class Writer:
         op, _, attr, _ = self.graph.nodes[i]
         if op == "constant":
             return self._number(attr)
-        if op == "input" and attr[0] == "drive":
-            self.head[f"d{attr[1]}"] = f"drive[t * {self.n_drive} + {attr[1]}]"
-            return f"d{attr[1]}"
-        return f"v{i}"
+        if op == "input" and attr[0] in DRIVES:
+            name = f"{attr[0][0]}{attr[1]}"
+            self.head[name] = self.drive.text(*attr)
+            return name
+        return variable(self.phase, i)
 
     def _number(self, value):
         place = self.constants.place(value)
@@ -97,42 +123,42 @@ class Writer:
     def line(self, i):
         """Write the line of a node, if it needs one."""
         op, args, attr, _ = self.graph.nodes[i]
-        if op == "constant" or (op == "input" and attr[0] == "drive"):
+        if op == "constant" or (op == "input" and attr[0] in DRIVES):
             return
         if op == "input":
-            self.body.append(f"v{i} = buffer[{self.row_of(*attr) * self.lanes} + lane]")
-            return
-        text = expression(self.graph, i, [self.name(a) for a in args], self._number)
-        self.body.append(f"v{i} = {text}")
+            text = f"buffer[{self.row_of(*attr) * self.lanes} + lane]"
+        else:
+            text = expression(self.graph, i, [self.name(a) for a in args], self._number)
+        self.body.append(f"{variable(self.phase, i)} = {text}")
 
     def store(self, row, i):
         """Write a node into a row."""
         self.body.append(f"buffer[{row * self.lanes} + lane] = {self.name(i)}")
 
-    def source(self, name, arguments):
-        """The function's text."""
-        lines = [f"def {name}({arguments}):"]
-        lines += [f"    {variable} = {text}" for variable, text in self.head.items()]
-        if self.body:
-            lines += [f"    for lane in range({self.lanes}):"] + [f"        {line}" for line in self.body]
-        return "\n".join(lines if len(lines) > 1 else [*lines, "    pass"]) + "\n"
+    def lines(self):
+        """The phase's lines."""
+        if not self.body:
+            return []
+        head = [f"{name} = {text}" for name, text in self.head.items()]
+        return [*head, f"for lane in range({self.lanes}):", *indented(self.body)]
 
 
-def phase_source(name, graph, values, directions, constants, row_of, n_drive, lanes):
-    """Source of ``name(buffer, t, drive, c)``: values, and their derivatives in each direction, in one loop over lanes.
+def phase_lines(phase, graph, values, directions, constants, row_of, drive, lanes):
+    """Lines of a phase: values, and their derivatives in each direction, in one loop over lanes.
 
     Parameters
     ----------
-    name : str
+    phase : str
     graph : Graph
     values : list of (row, node)
     directions : list of lists of (row, node)
         Derivatives by each parameter.
     constants : Constants
     row_of : callable
-    n_drive, lanes : int
+    drive : DriveLayout
+    lanes : int
     """
-    writer = Writer(graph, constants, row_of, n_drive, lanes)
+    writer = Writer(phase, graph, constants, row_of, drive, lanes)
     done = set()
 
     def write(nodes, kinds):
@@ -154,14 +180,14 @@ def phase_source(name, graph, values, directions, constants, row_of, n_drive, la
             writer.store(row, i)
     for row, i in values:
         writer.store(row, i)
-    return writer.source(name, "buffer, t, drive, c")
+    return writer.lines()
 
 
 def compiled(source, name):
     """The functions of a source as `block_function`s, by name."""
     namespace = _NAMESPACE | {"__name__": __name__}
     exec(compile(source, f"<numepi.Dynamics {name}>", "exec"), namespace)
-    return {key: block_function(named(namespace[key], name)) for key in ("start", "advance", "observe", "finish")}
+    return {key: block_function(named(namespace[key], name)) for key in FUNCTIONS}
 
 
 def named(function, name):

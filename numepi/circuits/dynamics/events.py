@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from numepi.arguments import check_callable, check_number, shown
 from numepi.circuits.dynamics.methods import Clock, Segment
 
 __all__ = ["SLOTS", "Event", "Hit", "StepRecord", "advance", "between", "crossing", "is_seen"]
@@ -48,6 +49,17 @@ class Event:
     refractory: float = 0.0
     above: float | None = field(default=None, kw_only=True)
 
+    def __post_init__(self):
+        if not callable(self.function) and not (self.is_peak and isinstance(self.function, str)):
+            wanted = "the name of a state, or a function (x, z, t)" if self.is_peak else "a function (x, z, t)"
+            remedy = "" if self.is_peak else " that crosses zero, or ne.Event.peak(name) for maxima of a state"
+            raise TypeError(f"function = {shown(self.function)}: give {wanted}{remedy}")
+        if isinstance(self.direction, (bool, float)) or self.direction not in (-1, 0, 1):
+            raise ValueError(f"direction = {shown(self.direction)}: choose +1 (upwards), -1 (downwards) or 0 (both)")
+        if self.reset is not None:
+            check_callable("reset", self.reset, "a function (x, z, t) -> new values by name")
+        check_number("refractory", self.refractory, least=0)
+
     @classmethod
     def peak(cls, of: str | Callable[..., Any], above: float = -np.inf, refractory: float = 0.0) -> "Event":
         """Local maxima of a state (a name, or a function of x, z, t) above a level.
@@ -55,7 +67,10 @@ class Event:
         In maps and noisy models the greatest of three neighbouring samples; its time is the vertex of the parabola
         through them.
         """
-        return cls(of, direction=-1, refractory=refractory, above=float(above))
+        if not callable(of) and not (isinstance(of, str) and of):
+            raise TypeError(f"of = {shown(of)}: give the name of a state, or a function (x, z, t)")
+        above = check_number("above", above, below=np.inf, open_ended=True)
+        return cls(of, direction=-1, refractory=refractory, above=above)
 
     @property
     def is_peak(self) -> bool:
@@ -143,7 +158,7 @@ def _advance(field, model, x, start, length, draws, hold, others=1.0):
     split = length is not None and np.ndim(length) == 0
     clock = Clock(start) if np.ndim(start) == 0 else Clock(0.0)
     segment = Segment(h, root, clock, length if split else None, draws, hold)
-    y = model.advance(field, x, segment)
+    y = field.advance(x, segment)
     end = segment.at(1.0)
     rates_x = rates_y = None
     if model.smooth:

@@ -12,10 +12,13 @@ __all__ = ["DriveRows", "TracedField", "own_rates", "slope_of"]
 
 
 class DriveRows:
-    """Expressions of time that a simulation reads, and the rows that hold them: (template, node, part of the step)."""
+    """Expressions of time that a simulation reads, and the rows that hold them: (template, node, part of the step).
 
-    def __init__(self):
-        self.entries, self.first, self.size = [], {}, 0
+    ``kind`` is that of the inputs: "drive", or "stage" for what has a value at each stage of a step.
+    """
+
+    def __init__(self, kind="drive"):
+        self.kind, self.entries, self.first, self.size = kind, [], {}, 0
 
     def value(self, graph, template, node, part):
         """The traced value of an expression at 0, 1/2 or 1 of the step."""
@@ -25,7 +28,7 @@ class DriveRows:
             self.first[key] = self.size
             self.entries.append((template, node, part))
             self.size += int(np.prod(shape))
-        return wrap(graph, graph.input("drive", self.first[key], shape))
+        return wrap(graph, graph.input(self.kind, self.first[key], shape))
 
 
 class TracedField:
@@ -75,6 +78,10 @@ class TracedField:
         start, middle, end = (self.rows.value(self.graph, template, node, part) for part in (0.0, 0.5, 1.0))
         change = (4.0 * middle - 3.0 * start - end) + clock.fraction * 2.0 * (2.0 * (start + end) - 4.0 * middle)
         return change * (1.0 / self.model.dt)
+
+    def advance(self, x, segment):
+        """The states at a segment's end, by the model's method."""
+        return self.model.advance(self, x, segment)
 
     def drift(self, x, clock):
         """Derivatives by name."""

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from numepi.arguments import check_array, check_callable
+
 __all__ = ["Random", "normal", "uniform"]
 
 
@@ -35,7 +37,10 @@ def uniform(low: ArrayLike, high: ArrayLike, of: Callable[..., Any] | None = Non
     of : callable, optional
         ``of(xi, z)`` turns the random number into the initial value.
     """
-    return Random("uniform", low, np.subtract(high, low), of)
+    low, high = _numbers(low=low, high=high)
+    if not np.all(np.less(low, high)):
+        raise ValueError(f"low = {low} and high = {high}: low must be below high")
+    return Random("uniform", low, np.subtract(high, low), _function(of))
 
 
 def normal(mean: ArrayLike, sd: ArrayLike, of: Callable[..., Any] | None = None) -> Random:
@@ -47,4 +52,22 @@ def normal(mean: ArrayLike, sd: ArrayLike, of: Callable[..., Any] | None = None)
     >>> import numepi as ne
     >>> start = ne.initial.normal(0.1, 0.005, of=lambda xi, z: z.b * np.arctanh(2 * xi - 1))
     """
-    return Random("normal", mean, sd, of)
+    mean, sd = _numbers(mean=mean, sd=sd)
+    if not np.all(np.greater_equal(sd, 0)):
+        raise ValueError(f"sd = {sd}: give standard deviations of zero or more")
+    return Random("normal", mean, sd, _function(of))
+
+
+def _numbers(**arguments):
+    """Two numbers or arrays whose shapes go together, as floats and float64 arrays."""
+    arrays = {name: check_array(name, value, None) for name, value in arguments.items()}
+    try:
+        np.broadcast_shapes(*(array.shape for array in arrays.values()))
+    except ValueError:
+        shapes = " and ".join(f"{name} of shape {array.shape}" for name, array in arrays.items())
+        raise ValueError(f"{shapes} do not go together: give one shape, or a number") from None
+    return [array if array.ndim else float(array) for array in arrays.values()]
+
+
+def _function(of):
+    return of if of is None else check_callable("of", of, "a function of the random number and z, (xi, z)")

@@ -1,13 +1,37 @@
 """Where everything of a program is in a block's buffer."""
 
 import math
+from typing import NamedTuple
 
 from numepi.simulation.programs import Layout
 
-__all__ = ["PHASES", "first_rows", "keeping", "layout_of", "sizes"]
+__all__ = ["DRIVES", "FUNCTIONS", "PER_STEP", "DriveLayout", "first_rows", "keeping", "layout_of", "sizes"]
 
-# The phases of a simulation, and what a program calls them.
-PHASES = {"start": "start", "step": "advance", "observe": "observe", "finish": "finish"}
+# A program's functions, and the phases of a simulation that each runs.
+FUNCTIONS = {"start": ("start",), "advance": ("stage", "step"), "observe": ("observe",), "finish": ("finish",)}
+# Phases that are run once a step or more often.
+PER_STEP = ("stage", "step", "observe")
+# Kinds of inputs that all lanes share: of a step, and of each of its stages.
+DRIVES = ("drive", "stage")
+
+
+class DriveLayout(NamedTuple):
+    """The numbers of one step: ``step`` for all of it, then ``stage`` for each of ``n_stages``."""
+
+    step: int
+    stage: int
+    n_stages: int
+
+    @property
+    def size(self):
+        """Of a row."""
+        return self.step + self.stage * self.n_stages
+
+    def text(self, kind, place):
+        """How functions read the number at a place (text) of an input ("drive" or "stage")."""
+        if kind == "stage":
+            return f"drive[t * {self.size} + {self.step} + stage * {self.stage} + {place}]"
+        return f"drive[t * {self.size} + {place}]"
 
 
 def first_rows(layout):
@@ -30,9 +54,9 @@ def keeping(build, layout, tangent_row, with_tangents, lanes):
             sources = [layout.values + place + k, *(tangent_row.get((p, place + k)) for p in range(dim))]
             for source in sources:
                 if source is not None:  # rows without derivatives stay zero
-                    lines.append(f"        buffer[{row * lanes} + lane] = buffer[{source * lanes} + lane]\n")
+                    lines.append(f"    buffer[{row * lanes} + lane] = buffer[{source * lanes} + lane]")
                 row += 1
-    return f"    for lane in range({lanes}):\n" + "".join(lines) if lines else ""
+    return [f"for lane in range({lanes}):", *lines] if lines else []
 
 
 def layout_of(build, n_tangents, with_tangents, n_work=0):

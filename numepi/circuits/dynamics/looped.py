@@ -2,7 +2,8 @@
 
 import math
 
-from numepi.circuits.dynamics.layout import PHASES, first_rows, keeping, layout_of, sizes
+from numepi.circuits.dynamics.code import source_of
+from numepi.circuits.dynamics.layout import first_rows, keeping, layout_of, sizes
 from numepi.circuits.dynamics.linear import Linearisation
 from numepi.circuits.dynamics.loops import LoopWriter
 from numepi.circuits.dynamics.lower import partial_form
@@ -14,7 +15,7 @@ __all__ = ["looped"]
 def looped(build, with_tangents, lanes, constants):
     """The source of all phases and its layout; derivatives are written once, for any direction."""
     dim, n_statistics = len(build.parameter_elements), sizes(build)[0]
-    phases = {phase: _partial(build, phase) for phase in PHASES}
+    phases = {phase: _partial(build, phase) for phase in build.graphs}
     active = _active(build, phases) if with_tangents else []
     place = {}  # of each element of a carried value, among those that have derivatives
     for name in active:
@@ -26,7 +27,7 @@ def looped(build, with_tangents, lanes, constants):
     def row_of(kind, key):
         return f"{tangents} + p * {len(place)} + {place[key]}" if kind == "tangent" else starts[kind] + key
 
-    text, most = "", 0
+    lines, most = {}, 0
     for phase, (graph, outputs) in phases.items():
         first = layout.results if phase == "finish" else layout.values
         values = [(first + key, node) for key, node in outputs]
@@ -37,13 +38,12 @@ def looped(build, with_tangents, lanes, constants):
                 directed.append((row + (f" + {key * dim}" if phase == "finish" else ""), node))
         if phase == "finish" and with_tangents:  # one row for each direction: no vector is written at once
             values, directed = _by_element(graph, values), _by_element(graph, directed, dim)
-        writer = LoopWriter(graph, constants, row_of, build.rows.size, lanes, dim, work)
-        text += writer.source(PHASES[phase], values, directed)
+        writer = LoopWriter(phase, graph, constants, row_of, build.drive_layout, lanes, dim, work)
+        lines[phase] = writer.write(values, directed)
         most = max(most, writer.work - work)
-        if phase == "observe":
-            rows = {(p, key): tangents + p * len(place) + q for p in range(dim) for key, q in place.items()}
-            text += keeping(build, layout, rows, with_tangents, lanes)
-    return text, layout._replace(size=layout.size + most)
+    rows = {(p, key): tangents + p * len(place) + q for p in range(dim) for key, q in place.items()}
+    lines["observe"] += keeping(build, layout, rows, with_tangents, lanes)
+    return source_of(lines, len(build.stages)), layout._replace(size=layout.size + most)
 
 
 def _partial(build, phase):
@@ -76,7 +76,7 @@ def _active(build, phases):
     active = set()
     while True:
         new = set(active)
-        for phase in ("start", "step", "observe"):
+        for phase in phases.keys() - {"finish"}:
             graph, outputs = phases[phase]
             moving = set(_moving_inputs(build, graph, active))
             for key, node in outputs:

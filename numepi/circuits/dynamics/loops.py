@@ -6,10 +6,12 @@ written once, for any direction, and run for each parameter: what they take from
 """
 
 import math
+from itertools import groupby
 
 import numpy as np
 
-from numepi.circuits.dynamics.code import expression
+from numepi.circuits.dynamics.code import expression, variable
+from numepi.circuits.dynamics.layout import DRIVES
 
 __all__ = ["LoopWriter"]
 
@@ -21,31 +23,32 @@ class LoopWriter:
 
     Parameters
     ----------
+    phase : str
     graph : Graph
     constants : Constants
     row_of : callable
         ``row_of(kind, key)`` -> text of the first row of an input, for "value", "z", "task", "noise" and "tangent"
         (which may use ``p``, the direction).
-    n_drive, lanes, dim : int
+    drive : DriveLayout
+    lanes, dim : int
     work : int
         The first free row of the buffer.
     """
 
-    def __init__(self, graph, constants, row_of, n_drive, lanes, dim, work):
-        self.graph, self.constants, self.row_of = graph, constants, row_of
-        self.n_drive, self.lanes, self.dim, self.work = n_drive, lanes, dim, work
+    def __init__(self, phase, graph, constants, row_of, drive, lanes, dim, work):
+        self.phase, self.graph, self.constants, self.row_of = phase, graph, constants, row_of
+        self.drive, self.lanes, self.dim, self.work = drive, lanes, dim, work
         self.rows, self.lines = {}, []
 
     def size(self, i):
         """Elements of a node."""
         return math.prod(self.graph.shape(i))
 
-    def source(self, name, values, tangents):
-        """The function's text.
+    def write(self, values, tangents):
+        """The phase's lines.
 
         Parameters
         ----------
-        name : str
         values : list of (row, node)
             Where values go.
         tangents : list of (text, node)
@@ -56,14 +59,28 @@ class LoopWriter:
         primal, directed = [i for i in nodes if i not in moving], [i for i in nodes if i in moving]
         wanted = {i for _, i in values} | {i for _, i in tangents}
         loops = self._schedule(primal, wanted | {a for i in directed for a in self.graph.nodes[i].args})
-        self._write(loops, 1)
+        self._write(loops, 0)
         if tangents:
-            self.lines.append(f"    for p in range({self.dim}):")
+            self.lines.append(f"for p in range({self.dim}):")
             loops = self._schedule(directed, wanted)
-            self._write(loops, 2)
-            self._copy([(row, i) for row, i in tangents], 2)
-        self._copy(values, 1)
-        return "\n".join([f"def {name}(buffer, t, drive, c):", *(self.lines or ["    pass"])]) + "\n"
+            self._write(loops, 1)
+            self._copy(self._apart(tangents, 1), 1)
+        self._copy(self._apart(values, 0), 0)
+        return self.lines
+
+    def _apart(self, outputs, depth):
+        """Outputs that change; those that are carried values themselves are copied, before another overwrites them."""
+        changed = []
+        for row, i in outputs:
+            op, _, attr, _ = self.graph.nodes[i]
+            if op == "input" and attr[0] in ("value", "tangent") and i not in self.rows:
+                if self.row_of(*attr) == row:
+                    continue
+                self._copy([(self.work, i)], depth)
+                self.rows[i] = self.work
+                self.work += self.size(i)
+            changed.append((row, i))
+        return changed
 
     def _moving(self, tangents):
         moving = set()
@@ -122,14 +139,14 @@ class LoopWriter:
         op, _, attr, _ = self.graph.nodes[i]
         index = "0" if self.size(i) == 1 else index
         if i in local:
-            return f"v{i}"
+            return variable(self.phase, i)
         if op == "constant":
             number = self.graph.uniform(i)
             if number is not None:
                 return self._before(head, f"c[{self.constants.place(number)}]")
             return self._before(head, f"c[{self.constants.block(self.graph.value(i))} + {index}]")
-        if op == "input" and attr[0] == "drive":
-            return self._before(head, f"drive[t * {self.n_drive} + {attr[1]} + {index}]")
+        if op == "input" and attr[0] in DRIVES:
+            return self._before(head, self.drive.text(attr[0], f"{attr[1]} + {index}"))
         if op == "input" and attr[0] == "seed":
             identity = self.constants.block(np.eye(self.dim))
             return self._before(head, f"c[{identity} + p * {self.dim} + {attr[1]} + {index}]")
@@ -170,11 +187,12 @@ class LoopWriter:
                 text = expression(
                     self.graph, i, names, lambda value: self._before(head, f"c[{self.constants.place(value)}]")
                 )
-            body.append(f"v{i} = {text}")
+            name = variable(self.phase, i)
+            body.append(f"{name} = {text}")
             local.add(i)
             if i in self.rows:
                 index = "i" if self.size(i) > 1 else "0"
-                body.append(f"buffer[({self.rows[i]} + {index}) * {self.lanes} + lane] = v{i}")
+                body.append(f"buffer[({self.rows[i]} + {index}) * {self.lanes} + lane] = {name}")
         self._loop(depth, [("i", self.size(loop[0]))], head, body)
 
     def _gathered(self, i, head):
@@ -188,13 +206,13 @@ class LoopWriter:
         return self._before(head, f"int(c[{self.constants.block(index.astype(float))} + i])")
 
     def _copy(self, pairs, depth):
-        for row, i in pairs:
-            head = {}
-            text = self._element(i, "i", (), head)
-            index = "i" if self.size(i) > 1 else "0"
-            self._loop(
-                depth, [("i", self.size(i))], head, [f"buffer[({row} + {index}) * {self.lanes} + lane] = {text}"]
-            )
+        for size, alike in groupby(pairs, lambda pair: self.size(pair[1])):  # in one loop, in their order
+            head, index = {}, "i" if size > 1 else "0"
+            body = []
+            for row, i in alike:
+                text = self._element(i, "i", (), head)
+                body.append(f"buffer[({row} + {index}) * {self.lanes} + lane] = {text}")
+            self._loop(depth, [("i", size)], head, body)
 
     def _concat(self, i, depth):
         at = self.rows[i]

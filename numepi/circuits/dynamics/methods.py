@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["METHODS", "Clock", "Segment"]
+__all__ = ["METHODS", "RK4_STAGES", "Clock", "Segment", "run_stage", "stages_end"]
 
 
 class Clock(NamedTuple):
@@ -85,14 +85,35 @@ def heun(field, x, segment):
     return new
 
 
+class Stage(NamedTuple):
+    """A stage of a Runge-Kutta method: where in the step it evaluates slopes, how much these count for the step's sum
+    of slopes, and how far (in steps) they lead to the next stage's place."""
+
+    part: float
+    weight: float
+    ahead: float
+
+
+RK4_STAGES = (Stage(0.0, 1.0, 0.5), Stage(0.5, 2.0, 0.5), Stage(0.5, 2.0, 1.0), Stage(1.0, 1.0, 0.0))
+
+
 def rk4(field, x, segment):
     """The classic Runge-Kutta method of order 4, for models without noise."""
-    h, half, end = segment.h, segment.at(0.5), segment.at(1.0)
-    k1 = _held(segment, field.drift(x, segment.at(0.0)))
-    k2 = _held(segment, field.drift(_shift(x, h, k1, 0.5), half))
-    k3 = _held(segment, field.drift(_shift(x, h, k2, 0.5), half))
-    k4 = _held(segment, field.drift(_shift(x, h, k3), end))
-    return {n: x[n] + (h[n] * (1 / 6)) * (k1[n] + 2.0 * (k2[n] + k3[n]) + k4[n]) for n in x}
+    place, total = x, dict.fromkeys(x, 0.0)
+    for stage in RK4_STAGES:
+        slopes = _held(segment, field.drift(place, segment.at(stage.part)))
+        place, total = run_stage(x, segment.h, slopes, total, stage.weight, stage.ahead)
+    return stages_end(x, segment.h, total)
+
+
+def run_stage(x, h, slopes, total, weight, ahead):
+    """Where the next stage is, and the sum of slopes so far."""
+    return _shift(x, h, slopes, ahead), {n: total[n] + weight * slopes[n] for n in x}
+
+
+def stages_end(x, h, total):
+    """The state after the last stage."""
+    return _shift(x, h, total, 1 / 6)
 
 
 def exponential_euler(field, x, segment):

@@ -36,6 +36,10 @@ class NumpyField:
         time = (self.number + clock.fraction) * self.model.dt
         return function(Names("state", x), self.parameters, time, *more)
 
+    def advance(self, x, segment):
+        """The states at a segment's end, by the model's method."""
+        return self.model.advance(self, x, segment)
+
     def drift(self, x, clock):
         """Derivatives by name."""
         return self._full("drift", self._call(self.functions["drift"], x, clock))

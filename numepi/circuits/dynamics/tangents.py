@@ -30,7 +30,7 @@ def differentiate(phases, n_values, dim):
     patterns = [frozenset()] * n_values
     while True:
         new = list(patterns)
-        for phase in ("start", "step", "observe"):
+        for phase in phases.keys() - {"finish"}:
             for (place, _), inputs in zip(phases[phase][1], reads[phase]):
                 for kind, key in inputs:
                     new[place] = new[place] | ({key} if kind == "z" else patterns[key])

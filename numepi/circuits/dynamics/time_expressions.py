@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from numepi.arguments import check_array, check_choice
 from numepi.circuits.dynamics.graph import TIME, TRACED
 from numepi.circuits.dynamics.numpy_functions import host
 from numepi.circuits.dynamics.traced import Traced, TracedArray, TraceError, user_line
@@ -38,15 +39,14 @@ class Table:
     """
 
     def __init__(self, time: ArrayLike, values: ArrayLike, kind: str = "linear") -> None:
-        self.time, self.values, self.kind = np.asarray(time, np.float64), np.asarray(values, np.float64), kind
+        self.time, self.values = check_array("time", time, None), check_array("values", values, None)
+        self.kind = check_choice("kind", kind, ("linear", "previous"))
         if self.time.ndim != 1 or len(self.time) < 2 or not (np.diff(self.time) > 0).all():
             raise ValueError(f"time of a Table has shape {self.time.shape}: give two or more increasing times")
         if self.values.shape[:1] != self.time.shape:
             raise ValueError(
                 f"values of a Table has shape {self.values.shape}: give one for each of {len(self.time)} times"
             )
-        if kind not in ("linear", "previous"):
-            raise ValueError(f"kind = {kind!r}: choose 'linear' or 'previous'")
 
     def __repr__(self):
         return f"Table({self.time.tolist()!r}, {self.values.tolist()!r}, {self.kind!r})"

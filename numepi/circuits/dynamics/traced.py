@@ -20,7 +20,7 @@ __all__ = [
 
 # How NumPy's ufuncs and functions are traced: filled by `numepi.circuits.dynamics.numpy_functions`.
 DISPATCH: dict[str, Callable[..., Any]] = {}
-_OWN = str(Path(__file__).parent)
+_OWN = str(Path(__file__).parents[2])
 _LIBRARIES = (_OWN, str(Path(np.__file__).parent))
 _REMEDY = (
     "a state, parameter or time has no value while the model is traced: use np.where(condition, a, b) for if, and "

@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from numepi.inference.assessment.certificate import certify, uncertified
+from numepi.inference.assessment.certificate import uncertified
 from numepi.inference.assessment.infeasible import noise_exceeds_target
 from numepi.inference.assessment.outside import weight_outside
+from numepi.inference.assessment.particle_certificate import certify_by_particles
 from numepi.inference.assessment.reserve import sizes
 from numepi.inference.assessment.score import score
 from numepi.inference.assessment.verdict import beyond_what_was_seen, constraints_met, verdict
+from numepi.inference.assessment.weights import certify
 from numepi.inference.noise import replicates_needed
 from numepi.inference.problem import Stream
 from numepi.inference.running.run import Outcome
@@ -22,9 +24,10 @@ _COUNTS = ("n_simulations", "n_failed", "n_raised", "n_not_differentiable")
 _CERTIFICATE_SIZE = 20_000  # parameters,
 _CERTIFICATE_ROWS = 160_000  # and simulations of them, at the most,
 _CERTIFICATE_LEAST = 4_000  # unless that left fewer parameters than this
+_MANY_DIMENSIONS = 20  # from where weights can miss what particles reach; a few hundred thousand rows are worth it
 
 
-def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1, own=None):
+def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1, own=None, method="auto", budget=None):
     """The result with a score on ``n`` fresh draws and, unless ``certified`` is False, a new certificate.
 
     Parameters
@@ -36,6 +39,11 @@ def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1, own=None
         Simulations of each parameter in the certificate of a noisy circuit, at the least.
     own : (Score, Certificate), optional
         From the run's own rows: then none are simulated here.
+    method : "auto", "weights" or "particles"
+        Of the certificate; "auto" takes particles where weights are not reliable, in many dimensions, with a gradient,
+        without a limit of simulations, and the constraints are met.
+    budget : int, optional
+        Rows that the certificate may simulate.
     """
     flow, theta = result.distribution.flow, result.distribution.theta
     constraints, ended = problem.constraints, result.ended
@@ -52,10 +60,13 @@ def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1, own=None
     met = not by_luck and constraints_met(constraints, final, ended["met"])
     start = flow.initial_parameters(problem.seed(Stream.INITIAL))
     certificate = result.certificate
-    if own is not None:
-        certificate = own[1]
-    elif certified:
-        certificate = _certificate(problem, flow, theta, start, final, result.multipliers, replicates, rows)
+    if certified or own is not None:
+        certificate = None if own is None else own[1]
+        if own is None and method != "particles":
+            certificate = _by_weights(problem, flow, theta, start, final, result.multipliers, replicates, rows, budget)
+        many = method == "auto" and met and problem.with_gradient and flow.dim >= _MANY_DIMENSIONS and left is None
+        if certificate is None or (many and certificate.invertible and not certificate.reliable):
+            certificate = certify_by_particles(problem, flow, theta, start, result.multipliers, final, budget)
     infeasible = unseen = None
     if not met:
         unseen = beyond_what_was_seen(constraints, problem.seen, problem.n_simulations - problem.n_failed)
@@ -103,7 +114,7 @@ def _region_draws(problem, flow, theta, multipliers, n_probes):
     return replicates_needed(problem, z, Stream.NOISE_CHECK, multipliers)
 
 
-def _certificate(problem, flow, theta, start, score, multipliers, least_replicates, rows):
+def _by_weights(problem, flow, theta, start, score, multipliers, least_replicates, rows, budget):
     if score.n_failed == score.n:
         return uncertified(len(problem.constraints), 0, least_replicates, score.round_trip)
     z, _ = flow.sample(theta, problem.normals(Stream.NOISE_CHECK, 1, rows.probes))
@@ -111,4 +122,6 @@ def _certificate(problem, flow, theta, start, score, multipliers, least_replicat
     if replicates > 1:
         replicates = max(replicates, least_replicates)
     n = min(_CERTIFICATE_SIZE, max(_CERTIFICATE_LEAST, _CERTIFICATE_ROWS // replicates), rows.certificate // replicates)
+    if budget is not None:
+        n = min(n, max(1, budget // replicates))
     return certify(problem, flow, theta, start, n, replicates, multipliers, score)

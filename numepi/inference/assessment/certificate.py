@@ -1,41 +1,29 @@
-"""How far a fitted flow is from the exact maximum-entropy solution (science: section 1).
+"""How far a fitted flow is from the exact maximum-entropy solution (science: section 1), and when to trust that.
 
 For every eta,  H(q) + E_q[log p0] <= log Z(eta) - eta . mu_opt = D(eta)  for any q that meets the constraints, and
-KL(q || p_eta) = E_q[log q - log p0 - eta . T] + log Z(eta).  Both need log Z, which is estimated by importance sampling
-from a mixture of the flow and of where it started: the start's share finds modes that the flow has lost.
+KL(q || p_eta) = E_q[log q - log p0 - eta . T] + log Z(eta).  Both need log Z: `weights` estimates it by importance
+sampling, `particle_certificate` by sequential Monte Carlo.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from numepi.inference.assessment.pareto import pareto_k
-from numepi.inference.assessment.score import passes_apart
-from numepi.inference.dual_problem import effective_sample_size, minimise_dual, normalised_weights
-from numepi.inference.noise import average, correct_for_noise, replicated_statistics
-from numepi.inference.problem import Stream
+__all__ = ["APART", "LEAST_ESS", "Certificate", "uncertified"]
 
-if TYPE_CHECKING:
-    from numepi.flow.protocol import Flow
-
-__all__ = ["Certificate", "certify", "has_minimum", "pareto_k", "uncertified"]
-
-_DEFENSIVE = 0.25
 _RELIABLE_PARETO_K = 0.7
 _RELIABLE_ESS = 100.0
 _PLENTY = 0.5  # effective share of the sample, from where the shape of the tail of the weights matters no more
-_LEAST_ESS = 5.0
-_FLOOR = 20.0  # least effective number of samples while the dual is minimised
-_CORRECTIONS = 4
+LEAST_ESS = 5.0  # fewer are a handful of samples: any number would be one of them
 _SIGMAS = 3.0  # standard errors, and
 _SLACK = 0.05  # nats, by which a quantity must miss what it has to be for a test to fail
 _ROUND_TRIP = 0.05  # nats: what the two passes of a flow in float32 differ by is below 0.001
 _VAGUE = 0.5  # nats, or share of the KL: an error above both says nothing of where the KL is
 _RELIABLE_NOISE = 0.1  # nats
+APART = 0.3  # nats that two estimates of one log Z may differ by beyond their errors: as near as an answer is to be
 
 
 @dataclass(frozen=True)
@@ -73,6 +61,18 @@ class Certificate:
         leaves after its correction; in both standard errors.  From a run's own rows: the most the correction may be.
     with_prior : bool
         Whether the bound is that of the entropy relative to a prior.
+    method : str
+        ``"weights"``: importance sampling from the flow and its start; ``"particles"``: sequential Monte Carlo
+        (`numepi.inference.assessment.particle_certificate`), whose ``ess`` is the number of particles but for what they
+        remember of each other, and whose weights have no tail (``pareto_k`` -inf).
+    forward, backward : float, optional
+        Of particles: the bound by the way to p* alone, which tends to say too little, and by the way back; both are in
+        ``entropy_bound``.
+    from_flow, from_start : float, optional
+        Of particles: the bound by the population that started at the flow, and by the one that started where the flow
+        did and can know modes that it lost; what they differ by is in the errors.
+    failure : str
+        Why particles did not reach p*; empty where they did.
     """
 
     kl: float
@@ -90,6 +90,12 @@ class Certificate:
     score_kl_stderr: float = np.nan
     noise_bias: float = 0.0
     with_prior: bool = False
+    method: str = "weights"
+    forward: float | None = None
+    backward: float | None = None
+    from_flow: float | None = None
+    from_start: float | None = None
+    failure: str = ""
 
     @property
     def invertible(self) -> bool:
@@ -117,9 +123,11 @@ class Certificate:
     @property
     def doubts(self) -> tuple[str, ...]:
         """What the estimates lack to be trusted, each a sentence."""
-        if not self.ess >= _LEAST_ESS:
+        if self.failure:
+            return (self.failure,)
+        if not self.ess >= LEAST_ESS:
             return (f"the weights do not reach the solution (ESS {self.ess:.1f} of {self.n})",)
-        found = []
+        found = [text for apart, text in self._disagreements if apart > 2 * _VAGUE]  # half of it is the error
         if not self.optimal:
             found.append("multipliers not optimal: the weights do not lead to the targets")
         if not self.ess > _RELIABLE_ESS:
@@ -137,6 +145,16 @@ class Certificate:
                 f"{self.replicates} simulations of each parameter)"
             )
         return tuple(found)
+
+    @property
+    def _disagreements(self):
+        """Where estimates of one log Z differ: by how much, and both."""
+        for one, other, what in (
+            (self.forward, self.backward, "the way to the solution and the way back"),
+            (self.from_flow, self.from_start, "the flow and its start, of which the flow may have lost a part,"),
+        ):
+            if one is not None and other is not None and abs(one - other) > APART:
+                yield abs(one - other), f"particles on {what} find {one:.2f} and {other:.2f} nats"
 
     @property
     def bounds(self) -> bool:
@@ -172,158 +190,16 @@ class Certificate:
             f"KL to the maximum-entropy solution {self.kl:.3f} +- {self.kl_stderr:.3f} nats; "
             f"{bounded} is at most {self.entropy_bound:.3f} +- {self.entropy_bound_stderr:.3f}"
         )
+        if self.method == "particles":
+            text += " (by particles)"
+            text += "".join(f"; {note}" for apart, note in self._disagreements if apart <= 2 * _VAGUE)
         return text if self.reliable else f"{text}; NOT RELIABLE: {'; '.join(self.doubts)}"
 
 
-def certify(
-    problem: Any,
-    flow: Flow,
-    theta: np.ndarray,
-    theta_start: np.ndarray,
-    n: int = 20_000,
-    replicates: int = 1,
-    multipliers: ArrayLike | None = None,
-    score: Any = None,
-) -> Certificate:
-    """Estimate the `Certificate` of the flow at ``theta`` from ``n`` fresh parameters.
-
-    Parameters
-    ----------
-    problem : Problem
-    theta_start : array
-        Flow parameters of the broad start (the identity flow).
-    replicates : int
-        Simulations of each parameter; more than one where the statistics are noisy given z.
-    multipliers : array (m,), optional
-        The solver's: where to start when the sample says too little of the prior (an unbounded support, say) to start
-        from there, and where to stay when the optimum is not reached.
-    score : numepi.inference.assessment.score.Score, optional
-        Of the same flow, on draws of its own: what the KL must agree with.
-    """
-    start_size = int(_DEFENSIVE * n)
-    base = problem.normals(Stream.CERTIFICATE_BASE, 0, n)
-    drawn, log_drawn = flow.sample(theta, base[start_size:])
-    z = np.concatenate([drawn, flow.sample(theta_start, base[:start_size])[0]])
-    valid, draws = replicated_statistics(problem, z, Stream.CERTIFICATE_NOISE, 0, replicates, confined=True)
-    own = np.arange(n) < n - start_size
-    round_trip = passes_apart(log_drawn, flow.log_prob(theta, drawn))
-    if score is not None:
-        round_trip = max(round_trip, score.round_trip)
-    if valid.sum() < _FLOOR or not valid[own].any():
-        return uncertified(len(problem.constraints), n, replicates, round_trip)
-    log_q = flow.log_prob(theta, z)
-    log_start = flow.log_prob(theta_start, z) + np.log(_DEFENSIVE)
-    rows = _Rows(valid, own, log_q, problem.log_prior(z), np.logaddexp(log_q + np.log1p(-_DEFENSIVE), log_start))
-    scale, is_bound = problem.constraints.scale, problem.constraints.is_bound
-    draws = (draws - problem.constraints.target) / scale
-    eta = None if multipliers is None else multipliers * scale
-    step, eta, estimate = _estimate(rows, draws, eta, is_bound)
-    noise_bias = 0.0
-    if replicates > 1:
-        halves = [_estimate(rows, half, eta, is_bound)[2] for half in (draws[::2], draws[1::2])]
-        for name in ("kl", "entropy_bound"):
-            bias = abs(estimate[name] - np.mean([half[name] for half in halves]))
-            estimate[f"{name}_stderr"] = float(np.hypot(estimate[f"{name}_stderr"], bias))
-            noise_bias = float(np.maximum(noise_bias, bias))  # NaN stays
-    score_kl, score_kl_stderr = _by_score(problem, eta / scale, estimate["entropy_bound"], score)
-    return Certificate(
-        **estimate,
-        optimal=step.optimal and has_minimum(draws.mean(axis=0), is_bound),
-        multipliers=tuple((eta / scale).tolist()),
-        n=n,
-        replicates=replicates,
-        round_trip=round_trip,
-        score_kl=score_kl,
-        score_kl_stderr=score_kl_stderr,
-        noise_bias=noise_bias,
-        with_prior=problem.prior is not None,
-    )
-
-
-def has_minimum(violation, is_bound):
-    """Whether the dual can have a minimum on these rows (n, m).
-
-    Where all lie on one side of a target it falls for ever, and ever more slowly: its gradient vanishes all the same.
-    """
-    low, high = violation.min(axis=0), violation.max(axis=0)
-    return bool(np.all(((low < 0) & (is_bound | (high > 0))) | ((low == 0) & (high == 0))))
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """The draws of a certificate: which work, which are the flow's own, and log densities (n,) of all."""
-
-    valid: np.ndarray
-    own: np.ndarray
-    log_q: np.ndarray
-    log_prior: np.ndarray
-    log_drawn: np.ndarray  # of the mixture that they were drawn from
-
-
-def uncertified(n_constraints, n, replicates, round_trip):
-    """The certificate of a flow with next to no valid simulation: it certifies nothing."""
+def uncertified(n_constraints: int, n: int, replicates: int, round_trip: float, **others: Any) -> Certificate:
+    """The certificate of a flow with next to no valid simulation, or of a failure: it certifies nothing."""
     return Certificate(
         kl=np.nan, kl_stderr=np.nan, entropy_bound=np.nan, entropy_bound_stderr=np.nan, ess=0.0, pareto_k=np.inf,
         optimal=False, multipliers=(np.nan,) * n_constraints, n=n, replicates=replicates, round_trip=round_trip,
+        **others,
     )  # fmt: skip
-
-
-def _by_score(problem, multipliers, bound, score):
-    """KL by the score's entropy and moments, and the standard error that the score adds; NaN without a score."""
-    if score is None:
-        return np.nan, np.nan
-    gap = score.constraint - problem.constraints.target
-    stderr = score.entropy_stderr + np.abs(multipliers) @ score.constraint_stderr  # errors add up at the worst
-    return float(bound + score.relative_entropy - multipliers @ gap), float(stderr)
-
-
-def _estimate(rows, draws, multipliers, is_bound):
-    """Where the dual stopped, eta, and the numbers of the `Certificate` that come from the weights, by name.
-
-    ``draws`` (R, n_valid, m) of the violations and ``multipliers`` (m,) are in natural scales.
-    """
-    violation, covariance = average(draws)
-    log_base = (rows.log_prior - rows.log_drawn)[rows.valid]
-    eta = np.zeros(violation.shape[1])
-    if multipliers is not None and effective_sample_size(normalised_weights(log_base)) < _FLOOR:
-        eta = multipliers
-    for _ in range(_CORRECTIONS if len(draws) > 1 else 1):
-        corrected, corrected_base = correct_for_noise(violation, covariance, log_base, eta)
-        step = minimise_dual(corrected, corrected_base, eta, _FLOOR, is_bound=is_bound)
-        eta = step.eta
-    if not step.optimal and multipliers is not None:
-        # Too few samples near p*: the solver's multipliers say more than where the way from the prior got stuck.
-        eta = multipliers
-        corrected, corrected_base = correct_for_noise(violation, covariance, log_base, eta)
-    log_weights, log_ratio = np.full(len(rows.own), -np.inf), np.zeros(len(rows.own))
-    log_weights[rows.valid] = corrected_base + corrected @ eta
-    log_ratio[rows.valid] = (rows.log_q - rows.log_prior)[rows.valid] - violation @ eta
-    return step, eta, _weighted(log_weights, log_ratio, rows.valid, rows.own)
-
-
-def _weighted(log_weights, log_ratio, valid, own):
-    """Estimates from weights p* / g (n,), up to their constant, and log q / p* likewise."""
-    shift = log_weights.max()
-    ratios = np.exp(log_weights - shift)
-    mean = ratios.mean()
-    bound = float(np.log(mean) + shift)
-    # Influence of each draw on log Z, and on E_q[...] + log Z; the two parts of the mixture are independent strata.
-    log_z_influence = ratios / mean
-    n, n_own, n_valid = len(own), own.sum(), (own & valid).sum()
-    mean_ratio = log_ratio[own & valid].mean()
-    kl = float(mean_ratio) + bound - float(np.log(n_valid / n_own))
-    own_part = valid[own] * (log_ratio[own] - mean_ratio - 1) * (n / n_valid) + log_z_influence[own]
-    variance = own_part.var() * n_own / n**2 + log_z_influence[~own].var() * (n - n_own) / n**2
-    bound_variance = (log_z_influence[own].var() * n_own + log_z_influence[~own].var() * (n - n_own)) / n**2
-    weights = normalised_weights(log_weights)
-    ess = float(effective_sample_size(weights))
-    if ess < _LEAST_ESS:  # a handful of samples: any number would be one of them
-        kl = bound = variance = bound_variance = np.nan
-    return {
-        "kl": kl,
-        "kl_stderr": float(np.sqrt(variance)),
-        "entropy_bound": bound,
-        "entropy_bound_stderr": float(np.sqrt(bound_variance)),
-        "ess": ess,
-        "pareto_k": pareto_k(weights),
-    }

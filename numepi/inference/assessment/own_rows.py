@@ -17,10 +17,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numepi.inference.assessment.certificate import Certificate, has_minimum
+from numepi.inference.assessment.certificate import Certificate
 from numepi.inference.assessment.convergence import null_p_values
 from numepi.inference.assessment.pareto import pareto_k
 from numepi.inference.assessment.score import N_TESTS, Score
+from numepi.inference.assessment.weights import has_minimum
 from numepi.inference.dual_problem import free_gradient
 
 __all__ = ["Beliefs", "Rows", "certify_rows", "score_rows"]

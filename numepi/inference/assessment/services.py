@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 from numepi.inference.assessment.answer import assess
-from numepi.inference.assessment.correction import corrected_sample
+from numepi.inference.assessment.correction import corrected_sample, moved_sample
 from numepi.inference.noise import replicated_statistics
 from numepi.inference.problem import Problem, Stream
 from numepi.random_streams import seed_sequence
@@ -27,17 +27,22 @@ class Assessment:
         problem = Problem(result.circuit, result.property, seed_sequence(rng), result.prior)
         flow, theta = result.distribution.flow, result.distribution.theta
         eta = np.array(result.certificate.multipliers)
+        if result.certificate.method == "particles":
+            problem.with_gradient = result.configuration["gradient"]
+            with one_blas_thread():
+                return moved_sample(problem, flow, theta, eta, n)
         start = flow.initial_parameters(0)
         return corrected_sample(problem, flow, theta, start, eta, n, result.certificate.replicates)
 
-    def assessed(self, result, n, rng, certified):
+    def assessed(self, result, n, rng, certified, method="auto", budget=None):
         """See `numepi.result.Result.score` and `numepi.result.Result.certify`."""
         _require_circuit(result, "scores and certificates")
         _require_prior(result, "scores and certificates")
         how = {name: result.configuration[name] for name in ("precision", "device")}
-        problem = Problem(result.circuit, result.property, seed_sequence(rng), result.prior, with_gradient=False, **how)
+        how["with_gradient"] = result.configuration["gradient"]
+        problem = Problem(result.circuit, result.property, seed_sequence(rng), result.prior, **how)
         with one_blas_thread():
-            return assess(result, problem, n, certified)
+            return assess(result, problem, n, certified, method=method, budget=budget)
 
     def working_samples(self, result, n, rng):
         """See `numepi.result.Result.sample`: draws are simulated until ``n`` of them work."""

@@ -2,19 +2,22 @@
 
     L(theta; eta, c) = -H(q) + eta . R + c/2 ||R||^2,    R(theta) = E_q[T(z) - mu_opt]
 
-Two choices are ours, each a setting: constraints are measured in their natural scales (``scaled``), so that the
-penalty means the same for every circuit, and the learning rate decays within an epoch (``learning_rate_decay``).
+Three choices are ours, each a setting: constraints are measured in their natural scales (``scaled``), so that the
+penalty means the same for every circuit; the learning rate decays within an epoch (``learning_rate_decay``); and the
+penalty's gradient uses both pairings of the half batches (``both_pairings``).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from numepi.arguments import check_choice, check_count, check_flag, check_number
+from numepi.arguments import check_count, check_flag, check_number
 from numepi.flow.families.elementwise import ElementwiseFlow
 from numepi.flow.families.real_nvp import RealNVP
 from numepi.inference.assessment.convergence import null_accepted, null_p_values, penalty_grows
 from numepi.inference.assessment.reserve import reserve
+from numepi.inference.augmented_lagrangian.start import check_initial, start
 from numepi.inference.optimiser import Adam
 from numepi.inference.problem import Stream
 
@@ -27,9 +30,10 @@ class Settings:
 
     Parameters
     ----------
-    initial : "gaussian" or "uniform"
-        Start from a Gaussian at the centre of the support, of a quarter of its width, or from the identity flow, which
-        is uniform on a box under the Gaussian-CDF map.
+    initial : "gaussian", "uniform", array (n, D) of samples, or (mean (D,), covariance (D, D))
+        Start from a Gaussian at the centre of the support, of a quarter of its width; from the identity flow, which
+        is uniform on a box under the Gaussian-CDF map; or from a Gaussian of any covariance, given or that of samples
+        (of a rejection search, say: the paper's STG).
     epochs : int
         k_max, at least 5 in the paper.
     iterations_per_epoch : int
@@ -46,6 +50,9 @@ class Settings:
         gamma: the fall in ||R|| expected of an epoch.
     scaled : bool
         Divide each constraint by its natural scale; False is the paper's raw R, for which ``penalty`` must be tuned.
+    both_pairings : bool
+        Average the penalty's gradient over both ways to pair the half batches; False is the paper's, which takes
+        gradients of the first half and violations of the second.
     test_batch_size : int
         N_test of the convergence test.
     n_tests : int
@@ -56,7 +63,7 @@ class Settings:
         Stop when more of a batch's simulations fail.
     """
 
-    initial: str = "gaussian"
+    initial: str | ArrayLike | tuple[ArrayLike, ArrayLike] = "gaussian"
     epochs: int = 12
     iterations_per_epoch: int = 500
     batch_size: int = 500
@@ -66,13 +73,14 @@ class Settings:
     penalty_growth: float = 2.0
     norm_reduction: float = 0.25
     scaled: bool = True
+    both_pairings: bool = True
     test_batch_size: int = 500
     n_tests: int = 200
     significance: float = 0.05
     max_failed_fraction: float = 0.5
 
     def __post_init__(self):
-        check_choice("initial", self.initial, ("gaussian", "uniform"))
+        object.__setattr__(self, "initial", check_initial(self.initial))
         for name in ("batch_size", "epochs", "iterations_per_epoch", "test_batch_size"):
             check_count(name, getattr(self, name))
         if self.batch_size % 2:
@@ -85,14 +93,16 @@ class Settings:
         check_number("significance", self.significance, above=0, below=1)
         check_number("penalty_growth", self.penalty_growth, least=1)
         check_number("max_failed_fraction", self.max_failed_fraction, least=0, below=1)
-        check_flag("scaled", self.scaled)
+        for name in ("scaled", "both_pairings"):
+            check_flag(name, getattr(self, name))
 
 
-def penalty_weights(violation, valid_halves, c):
+def penalty_weights(violation, valid_halves, c, both_pairings=True):
     """Per-sample weights w (n, m) with which sum_j w_j . grad T_j estimates grad (c/2) ||R||^2 without bias.
 
-    Each half of the batch is weighted by the mean violation of the *other* half, which is independent of it; using
-    both pairings halves the variance of the paper's estimator, which uses one.
+    Each half of the batch is weighted by the mean violation of the *other* half, which is independent of it.  The
+    paper weights the first half only.  Averaging both pairings, whose correlation be r, leaves (1 + r) / 2 of that
+    variance: half where they are uncorrelated, all of it where T has one component proportional to theta.
 
     Parameters
     ----------
@@ -101,12 +111,15 @@ def penalty_weights(violation, valid_halves, c):
     valid_halves : ndarray (n,), bool
         True for samples of the first half of the batch.
     c : float
+    both_pairings : bool
     """
     first, second = valid_halves, ~valid_halves
     weights = np.zeros_like(violation)
     if first.any() and second.any():
-        weights[first] = (c / 2) * violation[second].mean(axis=0) / first.sum()
-        weights[second] = (c / 2) * violation[first].mean(axis=0) / second.sum()
+        share = 0.5 if both_pairings else 1.0
+        weights[first] = share * c * violation[second].mean(axis=0) / first.sum()
+        if both_pairings:
+            weights[second] = share * c * violation[first].mean(axis=0) / second.sum()
     return weights
 
 
@@ -148,12 +161,7 @@ class AugmentedLagrangian:
 
     def initialise(self):
         """Algorithm 1, step 1."""
-        if self.settings.initial == "uniform":
-            self.theta = self.flow.initial_parameters(self.problem.seed(Stream.INITIAL))
-        else:
-            from numepi.flow.families.gaussian import fit_gaussian
-
-            self.theta = fit_gaussian(self.flow, rng=self.problem.seed(Stream.INITIAL))
+        self.theta = start(self.flow, self.settings.initial, self.problem)
 
     @property
     def finished(self):
@@ -208,7 +216,7 @@ class AugmentedLagrangian:
             return
         violation = (batch.T - problem.constraints.target) / self.scale
         first_half = np.arange(settings.batch_size)[valid] < settings.batch_size // 2
-        weights = self.eta / n + penalty_weights(violation, first_half, self.c)
+        weights = self.eta / n + penalty_weights(violation, first_half, self.c, settings.both_pairings)
         grad_z = np.zeros_like(z)
         grad_z[valid] = problem.constraints.pullback(batch.f, batch.jacobian, weights / self.scale)
         grad_z[valid] -= problem.log_prior_gradient(z[valid]) / n

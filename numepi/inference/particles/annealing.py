@@ -10,15 +10,19 @@ with squares from the start a few stragglers run away in many dimensions (measur
 """
 
 from dataclasses import dataclass, field
-from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import logsumexp
 
+from numepi.inference.dual_problem import free_gradient
 from numepi.inference.particles.density import Particles, PathPoint
 from numepi.inference.particles.moves import Mover
 
-__all__ = ["ParticleSettings", "Path", "anneal", "connect", "forget", "resample"]
+__all__ = [
+    "ParticleSettings", "Path", "Stage", "anneal", "begin", "connect", "forget", "go_on", "memory", "resample",
+    "settle",
+]  # fmt: skip
 
 _RIDGE = 1e-9  # relative to the mean eigenvalue of the covariance: keeps Newton's system solvable
 _BISECTIONS = 40
@@ -45,6 +49,8 @@ class ParticleSettings:
         Newton steps at the end of the path over which the multipliers are averaged.
     most_steps : int
         Of the path, before the run gives up.
+    most_simulations : int, optional
+        Rows, in all that the problem counts, from where the run gives up.
     """
 
     particles: int = 500
@@ -54,6 +60,7 @@ class ParticleSettings:
     ess_floor: float = 0.9
     settle: int = 12
     most_steps: int = 2000
+    most_simulations: int | None = None
 
 
 @dataclass
@@ -107,6 +114,17 @@ class Path:
         self.trace["acceptance"].append(self.mover.acceptance)
 
 
+class Stage(NamedTuple):
+    """Where an annealing is: ``name`` as below, and Newton steps of it in a row that were not cut.
+
+    "temper" takes b to 1; "means" the multipliers of the first constraints to their optimum; "confine" imposes the
+    property's region; "all" takes all multipliers to theirs; "average" goes to the mean of the last of those steps.
+    """
+
+    name: str
+    whole: int = 0
+
+
 def anneal(density, first, settings, generator):
     """Follow the path to the solution.
 
@@ -123,31 +141,52 @@ def anneal(density, first, settings, generator):
     Path
         Its last point has the average of the multipliers over the last ``settle`` Newton steps.
     """
-    m = len(density.scale)
-    start = PathPoint(0.0, np.zeros(m), False)
-    path = _begin(density, start, settings, generator)
-    while path.failure is None and path.point.exponent < 1:
-        exponent = _largest(lambda b: density.log_density(path.particles, start._replace(exponent=b)), path, settings)
-        path.advance(density, path.point._replace(exponent=exponent), settings, generator)
-        _watch(path, settings)
-    _newton(density, path, first, settings, generator, settle=1)
-    if density.region is not None and path.failure is None:
+    path, stage = begin(density, settings, generator), Stage("temper")
+    while path.failure is None and stage.name != "done":
+        stage = go_on(density, path, stage, first, settings, generator)
+    return path
+
+
+def go_on(density, path, stage, first, settings, generator):
+    """Take one step of an annealing along ``path``; return its next `Stage`, "done" at the end."""
+    if stage.name == "temper":
+        share = _largest(lambda s: density.log_density(path.particles, _tempered(path, s)), path, settings)
+        path.advance(density, _tempered(path, share), settings, generator)
+        stage = Stage("means") if path.point.exponent == 1 else stage
+    elif stage.name == "means":
+        whole = _newton(density, path, first, settings, generator)
+        stage = Stage("all" if density.region is None else "confine") if whole else stage
+    elif stage.name == "confine":
         path.inside = float(path.particles.inside.mean())
         if path.inside < _IN_REGION:
             path.failure = f"only {path.inside:.0%} of the particles lie in the property's region: widen it"
-            return path
+            return stage
         path.advance(density, path.point._replace(confined=True), settings, generator)
-    _newton(density, path, np.ones(m, bool), settings, generator, settle=settings.settle)
-    if path.failure is None:
+        stage = Stage("all")
+    elif stage.name == "all":
+        every = np.ones(len(first), bool)
+        whole = stage.whole + 1 if _newton(density, path, every, settings, generator) else 0
+        stage = Stage("average") if whole == settings.settle else Stage("all", whole)
+    else:
         eta = np.mean(path.trace["eta"][-settings.settle :], axis=0)
         path.advance(density, path.point._replace(eta=eta), settings, generator)
+        stage = Stage("done")
+    _watch(density, path, settings)
+    return stage
+
+
+def settle(density, path, settings, generator):
+    """Take the end of a path to the dual's optimum: Newton steps, and the average of the last of them."""
+    stage, first = Stage("all"), np.ones(len(density.scale), bool)
+    while path.failure is None and stage.name != "done":
+        stage = go_on(density, path, stage, first, settings, generator)
     return path
 
 
 def connect(density, target, settings, generator):
     """Follow the straight path in (b, eta) from the flow to a known ``target`` (PathPoint): a `Path`."""
-    start = PathPoint(0.0, np.zeros_like(target.eta), False)
-    path = _begin(density, start, settings, generator)
+    path = begin(density, settings, generator)
+    start = path.point
     if target.confined and path.failure is None:
         start = start._replace(confined=True)
         path.inside = float(path.particles.inside.mean())
@@ -157,12 +196,13 @@ def connect(density, target, settings, generator):
             path.advance(density, start, settings, generator)
     while path.failure is None and path.point.exponent < 1:
 
-        def at(share):
+        def ahead(share, done=path.point.exponent / target.exponent):
+            share = done + share * (1 - done)
             return start._replace(exponent=share * target.exponent, eta=share * target.eta)
 
-        share = _largest(lambda s: density.log_density(path.particles, at(s)), path, settings)
-        path.advance(density, at(share), settings, generator)
-        _watch(path, settings)
+        share = _largest(lambda s, at=ahead: density.log_density(path.particles, at(s)), path, settings)
+        path.advance(density, ahead(share), settings, generator)
+        _watch(density, path, settings)
     return path
 
 
@@ -171,7 +211,7 @@ def forget(density, particles, point, mover, settings, generator):
     before = particles.violation
     for number in range(settings.most_moves):
         particles, mover = mover.move(density, particles, point, generator)
-        if number + 1 >= settings.moves and _correlation(before, particles.violation) < _FORGOTTEN:
+        if number + 1 >= settings.moves and memory(before, particles.violation) < _FORGOTTEN:
             break
     return particles, mover
 
@@ -183,7 +223,9 @@ def resample(log_weights, generator):
     return np.minimum(np.searchsorted(np.cumsum(weights), points), len(weights) - 1)
 
 
-def _begin(density, start, settings, generator):
+def begin(density, settings, generator):
+    """A `Path` at its start: draws of the flow, those that work."""
+    start = PathPoint(0.0, np.zeros(len(density.scale)), False)
     u = generator.standard_normal((settings.particles, density.flow.dim))
     particles = density.evaluate(u, start)
     valid = np.isfinite(particles.log_density)
@@ -200,24 +242,30 @@ def _begin(density, start, settings, generator):
     return path
 
 
-def _newton(density, path, active, settings, generator, settle):
-    """Newton steps on the dual of the ``active`` constraints, until ``settle`` in a row were not cut."""
-    whole = 0
-    while path.failure is None and whole < settle:
-        x = path.particles.violation
-        step = np.zeros(len(active))
-        covariance = np.atleast_2d(np.cov(x[:, active].T))
+def _tempered(path, share):
+    """The path's point with b taken ``share`` of the way that is left."""
+    done = path.point.exponent
+    return path.point._replace(exponent=done + share * (1 - done))
+
+
+def _newton(density, path, active, settings, generator):
+    """A Newton step on the dual of the ``active`` constraints; return whether it was not cut."""
+    constraints = density.problem.constraints
+    x, eta = path.particles.violation, path.point.eta
+    gradient, free = free_gradient(x.mean(axis=0), eta, constraints.is_bound)
+    free &= active
+    step = np.zeros(len(active))
+    if free.any():
+        covariance = np.atleast_2d(np.cov(x[:, free].T))
         covariance += _RIDGE * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
-        step[active] = np.linalg.solve(covariance, -x[:, active].mean(axis=0))
-        size = _largest(partial(_shifted, density, path, step), path, settings)
-        path.advance(density, path.point._replace(eta=path.point.eta + size * step), settings, generator)
-        whole = whole + 1 if size == 1 else 0
-        _watch(path, settings)
+        step[free] = np.linalg.solve(covariance, -gradient[free])
 
+    def shifted(size):
+        return path.point._replace(eta=constraints.admissible(eta + size * step))
 
-def _shifted(density, path, step, size):
-    """Log densities of the particles at multipliers ``size`` steps on."""
-    return density.log_density(path.particles, path.point._replace(eta=path.point.eta + size * step))
+    size = _largest(lambda s: density.log_density(path.particles, shifted(s)), path, settings)
+    path.advance(density, shifted(size), settings, generator)
+    return size == 1
 
 
 def _largest(log_density_at, path, settings):
@@ -237,12 +285,14 @@ def _largest(log_density_at, path, settings):
     return low
 
 
-def _watch(path, settings):
+def _watch(density, path, settings):
     if len(path.points) > settings.most_steps:
         path.failure = f"the path did not end within {settings.most_steps} steps: the targets may be out of reach"
+    elif settings.most_simulations is not None and density.problem.n_simulations >= settings.most_simulations:
+        path.failure = f"the path did not end within {settings.most_simulations:,} simulations: give a larger budget"
 
 
-def _correlation(before, after):
+def memory(before, after):
     """The largest correlation, over constraints, between the violations of the same particles."""
     before, after = before - before.mean(axis=0), after - after.mean(axis=0)
     spread = np.sqrt((before**2).sum(axis=0) * (after**2).sum(axis=0))

@@ -87,7 +87,8 @@ class TemperedDensity:
     Parameters
     ----------
     problem : numepi.inference.problem.Problem
-        Simulated without noise, or at fixed noise: row i of a batch always draws the same.
+        Simulated without noise, or at fixed noise: row i of a batch always draws the same.  The density is then that of
+        parameters with their noise, and shifts as the noise shifts the statistics (`noise_shift`).
     flow : numepi.flow.Flow
     theta : ndarray (n_parameters,)
         The flow's parameters, those of the identity for the base space of the support map.
@@ -123,6 +124,17 @@ class TemperedDensity:
         log_ratio = problem.log_prior(z) - log_q
         particles = Particles(u, z, log_ratio, violation, inside, np.empty(len(u)), gradient)
         return replace(particles, log_density=self.log_density(particles, point))
+
+    def noise_shift(self, particles, draws):
+        """By how much x of fresh noise differs from that of the fixed noise, on average: (m,) of ``draws`` each."""
+        problem, constraints = self.problem, self.problem.constraints
+        total, count = np.zeros(len(constraints)), 0
+        for r in range(draws):
+            batch = problem.simulate(particles.z, Stream.PARTICLES, 1, first_index=r * len(particles))
+            fresh = (batch.T - constraints.target) / self.scale
+            total += (fresh - particles.violation[batch.valid]).sum(axis=0)
+            count += len(fresh)
+        return total / max(count, 1)
 
     def log_density(self, particles, point):
         """Log pi (P,) of particles at another point of the path, without simulating them again."""

@@ -67,3 +67,30 @@ def test_precision_of_loops(precision):
     np.testing.assert_allclose(
         f, ring(48).reference(np.array([[5.0, 1.0, 1.0]])), rtol=1e-11 if precision == "float64" else 1e-4
     )
+
+
+def test_values_that_change_places_in_loops():
+    n = 14
+
+    def step(x, z, t, xi):
+        return {
+            "a": x.b,
+            "b": x.a,
+            "c": x.c,
+            "late": np.concatenate([x.late[1:], x.a[:1] + z.k]),
+            "one": x.two,
+            "two": x.one,
+        }
+
+    circuit = ne.Dynamics(
+        step=step, parameters={"k": (0.5, 2.0), "start": (0.0, 1.0)}, dt=1.0, duration=5.0,
+        states={
+            "a": lambda z: z.start * np.arange(n), "b": np.full(n, -1.0), "c": np.ones(n), "late": np.zeros(n),
+            "one": lambda z: z.start, "two": 7.0,
+        },
+        statistics={name: ne.observe.final(f"{name}[{n - 1}]") for name in ("a", "b", "c", "late")}
+        | {name: ne.observe.final(name) for name in ("one", "two")},
+    )  # fmt: skip
+    f, jacobian = circuit.statistics_and_jacobian([[1.5, 0.5]])
+    np.testing.assert_array_equal(f, [[-1.0, 6.5, 1.0, 1.5, 7.0, 0.5]])
+    np.testing.assert_array_equal(jacobian[0].T, [[0, 0, 0, 1, 0, 0], [0, 13, 0, 0, 0, 1]])

@@ -5,6 +5,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import numepi as ne
+from numepi.circuits.dynamics import program
 
 
 def van_der_pol(dt=0.01, method="rk4"):
@@ -96,3 +97,25 @@ def test_a_map_with_tables_and_numpy_functions_of_time():
     np.testing.assert_allclose(circuit.reference([[0.5]]), f, rtol=1e-14)
     assert ne.check_jacobian(circuit, [[0.5]], tolerance=1e-6).ok and jacobian[0, 2, 0] == 0
     assert table(7.0) == 0.0 and table(-1.0) == 0.0 and table(1.5) == 1.5
+
+
+def test_stages_in_a_loop_are_those_written_out(monkeypatch):
+    pulse = ne.Table([0.0, 1.0, 2.0], [0.0, 1.0, 0.0])
+
+    def swinging():
+        return ne.Dynamics(
+            lambda x, z, t: {"v": x.w + 0.1 * np.sin(t), "w": -(z.k**2) * x.v + 0.1 * pulse(t)},
+            states={"v": lambda z: z.start, "w": 0.0}, parameters={"k": (0.5, 3.0), "start": (0.5, 1.0)},
+            events={"up": ne.Event(lambda x, z, t: x.v)},
+            statistics={"period": ne.observe.mean_interval("up"), "sd": ne.observe.std("v")}, dt=0.05, duration=8.0,
+        )  # fmt: skip
+
+    z = np.array([[1.5, 0.7], [2.5, 0.9]])
+    written = swinging()
+    assert not written._build.stages
+    monkeypatch.setattr(program, "_WRITTEN_OUT", 0)
+    looped = swinging()
+    assert len(looped._build.stages) == 4
+    for a, b in zip(looped.statistics_and_jacobian(z), written.statistics_and_jacobian(z)):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(looped.statistics(z[:1]), looped.reference(z[:1]), rtol=1e-12)

@@ -137,7 +137,7 @@ MISTAKES = {
     "half a step": (lambda: model(dt=0.3), "make it a whole number of steps"),
     "a negative duration": (lambda: model(duration=-1.0), "duration = -1.0: give a finite number above zero"),
     "a window after the end": (lambda: model(observe_from=2.0), "nothing is left to observe"),
-    "an unknown method": (lambda: model(method="rk45"), "choose one of 'euler', 'heun', 'rk4', 'exponential-euler'"),
+    "an unknown method": (lambda: model(method="rk45"), "choose from 'euler', 'heun', 'rk4', 'exponential-euler'"),
     "RK4 with noise": (lambda: model(method="rk4", noise=lambda x, z, t: {"v": 1.0}), "is for models without noise"),
     "a drift and a map": (lambda: model(step=drift), "give either drift=.* or step="),
     "a drift that is called": (lambda: model(drift={"v": 1.0}), "drift is a dict: expected a function"),

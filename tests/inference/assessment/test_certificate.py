@@ -9,9 +9,11 @@ from scipy import stats
 
 import numepi as ne
 from numepi.flow.families.gaussian import fit_gaussian
-from numepi.inference.assessment.certificate import Certificate, certify, pareto_k
+from numepi.inference.assessment.certificate import Certificate
 from numepi.inference.assessment.correction import corrected_sample
+from numepi.inference.assessment.pareto import pareto_k
 from numepi.inference.assessment.score import score
+from numepi.inference.assessment.weights import certify
 from numepi.inference.problem import Problem
 
 LINE = ne.Support([-np.inf, -np.inf], [np.inf, np.inf])

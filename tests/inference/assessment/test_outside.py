@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.inference.assessment.certificate import certify
 from numepi.inference.assessment.correction import corrected_sample
 from numepi.inference.assessment.outside import weight_outside
 from numepi.inference.assessment.score import score
+from numepi.inference.assessment.weights import certify
 from numepi.inference.problem import Problem
 
 BOX = ne.Support([-1.0, -1.0], [1.0, 1.0])

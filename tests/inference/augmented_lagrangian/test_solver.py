@@ -61,6 +61,32 @@ def test_penalty_weights_never_use_a_sample_with_its_own_half(rng):
     assert np.all(before[~first] != after[~first])
 
 
+def test_one_pairing_is_the_papers_and_both_have_the_stated_share_of_its_variance(rng):
+    # T = (x, 0.5 x^2 + y), any theta: the estimates of grad c/2 ||R||^2 by T's derivatives (1, x)
+    n, repeats, first = 8, 20_000, np.arange(8) < 4
+    x, y = rng.normal(0.5, 1.0, (2, repeats, n))
+    T, slope = np.stack([x, 0.5 * x**2 + y], -1), np.stack([np.ones_like(x), x], -1)
+    one, both = (
+        np.array([np.sum(penalty_weights(t, first, 3.0, flag) * s) for t, s in zip(T, slope)]) for flag in (False, True)
+    )
+    paper = 3.0 * np.sum(slope[:, :4].mean(axis=1) * T[:, 4:].mean(axis=1), axis=1)
+    other = 3.0 * np.sum(slope[:, 4:].mean(axis=1) * T[:, :4].mean(axis=1), axis=1)
+    np.testing.assert_allclose(one, paper, rtol=1e-10)
+    np.testing.assert_allclose(both, (paper + other) / 2, rtol=1e-10)
+    share = (1 + np.corrcoef(paper, other)[0, 1]) / 2
+    assert 0.5 < share < 0.95
+    assert both.var() / one.var() == pytest.approx(share, rel=0.05)  # standard error about 0.01
+
+
+def test_the_switch_reaches_the_step():
+    seen = []
+    for flag in (True, False):
+        solver = algorithm_one(both_pairings=flag)
+        solver.step()
+        seen.append(solver.theta)
+    assert np.abs(seen[0] - seen[1]).max() > 0
+
+
 def test_gradient_of_a_step_is_that_of_the_lagrangian(rng):
     # The step's gradient, averaged over many batches, against finite differences of L on one huge sample.
     solver = algorithm_one(batch_size=20_000)
@@ -107,6 +133,15 @@ def test_adam_is_reset_at_every_epoch():
     assert solver.optimiser.count == QUICK["iterations_per_epoch"]
     solver.step()
     assert solver.optimiser.count == 0 and not solver.optimiser.mean.any() and solver.epoch == 1
+
+
+def test_every_epoch_is_in_the_traces():
+    solver = algorithm_one()
+    before = {name: len(values) for name, values in solver.epochs.items()}
+    for _ in range(2 * (QUICK["iterations_per_epoch"] + 1)):
+        solver.step()
+    assert {name: len(v) - before[name] for name, v in solver.epochs.items()} == dict.fromkeys(before, 2)
+    np.testing.assert_array_equal(solver.epochs["multipliers"][-1], solver.multipliers)
 
 
 def test_unscaled_constraints_are_the_papers():
@@ -176,6 +211,7 @@ def test_too_many_failures_stop_the_run_with_the_remedy():
         ({"epochs": 0}, "epochs = 0"),
         ({"penalty": -1.0}, "penalty = -1.0"),
         ({"initial": "zero"}, "choose from 'gaussian', 'uniform'"),
+        ({"initial": np.ones((2, 2))}, "give more"),
         ({"penalty_growth": 0.5}, "penalty_growth"),
     ],
 )

@@ -55,6 +55,16 @@ def test_from_a_flow_to_known_multipliers():
     assert abs(found.log_z - exact) < max(5 * found.stderr, 0.1)
 
 
+def test_a_way_of_many_steps_from_a_flow():
+    """Each step goes on from where the last one ended: the effective share of the weights falls behind it, too."""
+    density = gaussian(6)
+    target = PathPoint(1.0, np.array([3.0, -2.0, -2.5, -2.0]), False)
+    path = connect(density, target, SETTINGS, np.random.default_rng(3))
+    exponents = np.array([point.exponent for point in path.points])
+    assert path.failure is None and exponents[-1] == 1 and 5 < len(exponents) < 100
+    assert np.all(np.diff(exponents[1:]) > 0)
+
+
 def test_a_region_is_part_of_the_support():
     prop = ne.EmergentProperty(mean=[0.0, 0.0], variance=[0.5, None])
     circuit = ne.circuits.FunctionCircuit(

@@ -1,0 +1,136 @@
+"""The certificate by particles: log Z of the exact solution where importance weights from the flow reach nothing.
+
+KL(q || p*) = E_q[log q - log p0 - eta . (T - mu_opt)] + log Z(eta) needs weights only for log Z.  Two populations of
+particles find it, each with multipliers of its own: one starts at the flow, whose way to p* is short where the fit is
+good, and one where the flow started (the prior, on a box), which knows nothing of what the flow has lost.  Each walks
+to p* and back (`numepi.inference.particles`), and E_q is that of the scored draws.
+
+Particles keep the noise that they have met: z moves so that the statistics of z *with this noise* fit, and T of fresh
+noise lies a little beside.  To first order log Z of E[T | z] is that of the fixed noise and half of what the shift adds
+to eta . T: half of that correction is in the error.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from numepi.inference.assessment.certificate import APART, Certificate, uncertified
+from numepi.inference.particles.annealing import ParticleSettings, anneal, connect, forget, memory, settle
+from numepi.inference.particles.density import PathPoint, TemperedDensity
+from numepi.inference.particles.evidence import evidence
+from numepi.inference.problem import Stream
+
+__all__ = ["certify_by_particles"]
+
+_NOISE_DRAWS = 16  # simulations of each particle that tell how fixed noise shifts the statistics
+_SIGMAS = 3.0  # standard errors by which two runs may differ
+
+
+def certify_by_particles(problem, flow, theta, theta_start, multipliers, score, budget=None, settings=None):
+    """Estimate the `Certificate` of the flow at ``theta`` by sequential Monte Carlo.
+
+    Parameters
+    ----------
+    problem : Problem
+        With the circuit's Jacobian where it has one: then particles move by HMC.
+    theta_start : array
+        Flow parameters of the broad start.
+    multipliers : array (m,)
+        Of the solver: where the population that starts at the flow is led first.
+    score : numepi.inference.assessment.score.Score
+        Of the same flow: E_q.
+    budget : int, optional
+        Rows that may be simulated.
+    settings : ParticleSettings, optional
+    """
+    settings = settings or ParticleSettings()
+    if budget is not None:
+        settings = replace(settings, most_simulations=problem.n_simulations + budget)
+    scale = problem.constraints.scale
+    runs = [
+        _run(problem, flow, theta, np.asarray(multipliers, float) * scale, settings, 0),
+        _run(problem, flow, theta_start, None, settings, 1),
+    ]
+    failure = next((run.failure for run in runs if run.failure is not None), None)
+    if failure is not None:
+        return uncertified(
+            len(problem.constraints), 2 * settings.particles, 1, score.round_trip,
+            with_prior=problem.prior is not None, method="particles", failure=failure,
+        )  # fmt: skip
+    return _certificate(problem, runs, score, settings)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What one population found at its multipliers ``eta`` (m,), in natural scales: see `Evidence`."""
+
+    failure: str | None
+    eta: np.ndarray | None = None
+    log_z: float = np.nan
+    stderr: float = np.nan
+    forward: float = np.nan
+    backward: float = np.nan
+    effective: float = 0.0
+    covariance: np.ndarray | None = None  # of the violations
+
+
+def _run(problem, flow, theta, target, settings, number):
+    """Follow particles from the flow at ``theta``, to multipliers ``target`` (m,) first unless that is None."""
+    constraints, region = problem.constraints, problem.constraints.region
+    density = TemperedDensity(problem, flow, theta, None if region is None else region.contains)
+    generator = np.random.default_rng(problem.seed(Stream.PARTICLES, 2 + number))
+    if target is None:
+        path = anneal(density, constraints.is_mean, settings, generator)
+    else:
+        point = PathPoint(1.0, constraints.admissible(target), region is not None)
+        path = connect(density, point, settings, generator)
+        if path.failure is None:
+            path = settle(density, path, settings, generator)
+    if path.failure is not None:
+        return _Run(path.failure)
+    eta, end = path.point.eta, path.particles
+    found = evidence(density, path, settings, generator)
+    moved, _ = forget(density, end, path.point, path.mover, settings, generator)
+    left = memory(end.violation, moved.violation)
+    shift = 0.5 * float(eta @ density.noise_shift(end, _NOISE_DRAWS))
+    return _Run(
+        None, eta, found.log_z + shift, float(np.hypot(found.stderr, 0.5 * shift)), found.forward + shift,
+        found.backward + shift, len(end) * (1 - left) / (1 + left), np.atleast_2d(np.cov(end.violation.T)),
+    )  # fmt: skip
+
+
+def _certificate(problem, runs, score, settings):
+    log_z = np.array([run.log_z for run in runs])
+    stderr = np.array([run.stderr for run in runs])
+    apart = float(np.ptp(log_z))
+    # A population that misses a part of p* says too little: where they differ the larger one knows more.
+    agree = apart <= _SIGMAS * np.hypot(*stderr) + APART
+    bound = float(log_z.mean() if agree else log_z.max())
+    bound_stderr = float(np.hypot(stderr.max() / np.sqrt(len(runs)) if agree else stderr.max(), 0.5 * apart))
+    eta = np.mean([run.eta for run in runs], axis=0) if agree else runs[int(np.argmax(log_z))].eta
+    multipliers = eta / problem.constraints.scale
+    gap = score.constraint - problem.constraints.target
+    score_stderr = score.entropy_stderr + np.abs(multipliers) @ score.constraint_stderr  # errors add up at the worst
+    # The particles' moments are known to Cov / n, so eta to Cov^-1 / n, which matters where q is off the targets.
+    effective = sum(run.effective for run in runs)
+    far = gap / problem.constraints.scale
+    eta_variance = float(far @ np.linalg.pinv(runs[0].covariance) @ far) / max(effective, 1.0)
+    return Certificate(
+        kl=float(bound + score.relative_entropy - multipliers @ gap),
+        kl_stderr=float(np.sqrt(bound_stderr**2 + score_stderr**2 + eta_variance)),
+        entropy_bound=bound,
+        entropy_bound_stderr=bound_stderr,
+        ess=float(effective),
+        pareto_k=-np.inf,
+        optimal=True,
+        multipliers=tuple(multipliers.tolist()),
+        n=len(runs) * settings.particles,
+        replicates=1,
+        round_trip=score.round_trip,
+        with_prior=problem.prior is not None,
+        method="particles",
+        forward=float(np.mean([run.forward for run in runs])),
+        backward=float(np.mean([run.backward for run in runs])),
+        from_flow=runs[0].log_z,
+        from_start=runs[1].log_z,
+    )

@@ -1,0 +1,333 @@
+"""Solver by particles: they solve the dual and find draws of p* without a flow, and the flow learns from them.
+
+Where importance weights from a flow reach nothing, from about a hundred dimensions on, a flow cannot lead the way to
+p*.  Particles can (`numepi.inference.particles.annealing`).  A run anneals them in the base space of the support's map;
+then the flow learns them by maximum likelihood, while moves between its steps keep them from running out; and then
+
+- the multipliers take small Newton steps against the violations of the flow's own draws, with fresh noise: what the
+  flow leaks, and by how much the noise that particles hold fixed shifts the statistics, is made up for; and
+- the flow learns the particles at those multipliers, and evens out log q - log p_eta over its own draws: the gradient
+  of KL(q || p_eta) by the score function, with a baseline (Richter et al. 2020), which needs no gradient of T.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from numepi.arguments import check_count, check_number
+from numepi.flow.elementwise.support import SupportMap
+from numepi.flow.families.composition import ComposedFlow
+from numepi.flow.families.elementwise import ElementwiseFlow
+from numepi.flow.families.gram import GramFlow
+from numepi.flow.families.spline import SplineFlow
+from numepi.inference.assessment.reserve import reserve
+from numepi.inference.dual_problem import free_gradient
+from numepi.inference.optimiser import Adam
+from numepi.inference.particles.annealing import ParticleSettings, Path, Stage, begin, go_on
+from numepi.inference.particles.density import PathPoint, TemperedDensity
+from numepi.inference.particles.moves import Mover
+from numepi.inference.problem import Stream
+
+__all__ = ["ParticleSolver", "Settings"]
+
+_CLIP_NORM = 5.0
+_CHUNK = 10  # learning steps a call: about half a second for the rank-2 network of 250 neurons
+_MOVE_EVERY = 2  # learning steps a move of the particles: a draw is learnt from a few times before it is forgotten
+_DECAY = 0.03  # of the learning rate, over the learning
+_LEAD = 0.5  # share of the learning in which the flow learns the particles alone, at the dual's optimum
+_MULTIPLIER_RATE = 0.03  # share of a Newton step that the multipliers take at each step from then on
+_REVERSE_WEIGHT = 1.0  # of the gradient of KL(q || p_eta) beside that of KL(p_eta || q)
+_CLIP = 3.0  # nats of log q - log p_eta about its median: a draw far out says where to go, not how far
+_STAGES = ("temper", "means", "confine", "all", "average", "done")
+_TYPICAL_STEPS = 150  # of a path: 71 for the rank-2 network of 50 neurons; for the time left
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the particle solver.
+
+    Parameters
+    ----------
+    particles : int
+        How many: a few hundred carry Newton's steps on the dual; what the flow learns is renewed by moves.
+    moves, most_moves, leapfrogs, settle : int
+        See `ParticleSettings`.
+    ess_floor : float
+        Least effective share of the particles after a step of the path.
+    learn_steps : int
+        Adam steps of the flow.
+    batch_size : int
+        Particles, and draws of the flow, in a learning step.
+    learning_rate : float
+        Adam's at the start.
+    max_failed_fraction : float
+        Stop when more of the flow's simulations fail.
+    """
+
+    particles: int = 400
+    moves: int = 5
+    most_moves: int = 20
+    leapfrogs: int = 8
+    settle: int = 12
+    ess_floor: float = 0.9
+    learn_steps: int = 1500
+    batch_size: int = 200
+    learning_rate: float = 3e-3
+    max_failed_fraction: float = 0.5
+
+    def __post_init__(self):
+        for name in ("moves", "most_moves", "leapfrogs", "settle"):
+            check_count(name, getattr(self, name))
+        check_count("particles", self.particles, least=20)
+        check_count("batch_size", self.batch_size, least=10)
+        check_count("learn_steps", self.learn_steps, least=1)
+        for name in ("learning_rate", "ess_floor"):
+            check_number(name, getattr(self, name), above=0, below=1)
+        check_number("max_failed_fraction", self.max_failed_fraction, least=0, below=1)
+
+    @property
+    def sampler(self):
+        """Those of the annealing."""
+        return ParticleSettings(
+            particles=self.particles, moves=self.moves, most_moves=self.most_moves, leapfrogs=self.leapfrogs,
+            ess_floor=self.ess_floor, settle=self.settle,
+        )  # fmt: skip
+
+
+class ParticleSolver:
+    """One run of the particle solver, advanced by `step`; it satisfies `numepi.inference.protocols.Solver`."""
+
+    settings_type = Settings
+    needs_gradient = False
+    takes_bounds = True
+    replicates = 1
+    least_simulations = 1000  # to score and certify: a step of the path alone takes some ten thousand
+    surrogate_share = 0.0  # there is none
+
+    def __init__(self, problem, flow, settings):
+        self.problem, self.flow, self.settings = problem, flow, settings
+        support = problem.circuit.support
+        line = ComposedFlow(support, [SupportMap(support, "gaussian-cdf", "float64")], "float64")
+        region = problem.constraints.region
+        self.density = TemperedDensity(problem, line, np.empty(0), None if region is None else region.contains)
+        self.scale = problem.constraints.scale
+        self.optimiser = Adam(flow.n_parameters, settings.learning_rate, clip_norm=_CLIP_NORM)
+        self.theta = self.path = self.optimum = None
+        self.stage, self.path_steps, self.learnt = Stage("temper"), 0, 0
+        self.failure = None
+        m = len(self.scale)
+        self._spread = np.full(m, np.nan)
+        self.trace = {"entropy": [], "violation": [], "ess": [], "multipliers": []}
+
+    @staticmethod
+    def default_flow(circuit, precision, prior):
+        """Shapes of vectors where the parameters are some, long enough; else splines."""
+        vectors = circuit.parameter_vectors
+        if 1 < vectors <= circuit.support.dim // vectors:
+            return GramFlow(circuit.support, vectors, precision=precision)
+        if circuit.support.dim == 1:
+            return ElementwiseFlow(circuit.support, precision=precision)
+        return SplineFlow(circuit.support, post_affine=True, precision=precision)
+
+    def initialise(self):
+        """Begin with particles of the support's map: the prior on a box."""
+        self.theta = self.flow.initial_parameters(self.problem.seed(Stream.INITIAL))
+        self.path = begin(self.density, self.settings.sampler, self._generator())
+        self.failure = self.path.failure
+
+    @property
+    def finished(self):
+        """Whether the flow has learnt, or the run cannot go on."""
+        return self.failure is not None or self.learnt >= self.settings.learn_steps
+
+    @property
+    def n_steps(self):
+        """Steps of a full run; a guess while the path has not ended."""
+        path = self.path_steps if self.stage.name == "done" else max(_TYPICAL_STEPS, self.path_steps + 1)
+        return path + -(-self.settings.learn_steps // _CHUNK)
+
+    @property
+    def steps_done(self):
+        """Steps taken."""
+        return self.path_steps + -(-self.learnt // _CHUNK)
+
+    @property
+    def simulations_per_step(self):
+        """Rows that the next step simulates at the most."""
+        settings = self.settings
+        if self.stage.name != "done":
+            return settings.particles * (settings.most_moves * settings.leapfrogs + 1)
+        return _CHUNK * (settings.particles * settings.leapfrogs // _MOVE_EVERY + settings.batch_size)
+
+    @property
+    def reserve(self):
+        """Rows of a budget to keep back for score and certificate."""
+        return reserve(self.problem.limit)
+
+    def assessment(self):
+        """None: score and certificate are of fresh draws."""
+
+    @property
+    def epoch(self):
+        """Steps of the path, for people."""
+        return self.path_steps
+
+    @property
+    def iteration(self):
+        """Steps of the learning."""
+        return self.learnt
+
+    @property
+    def multipliers(self):
+        """Natural parameters of p ~ exp(eta . T) at the optimum of the dual, as far as it was found."""
+        eta = self.path.point.eta if self.optimum is None else self.optimum
+        return eta / self.scale
+
+    @property
+    def violation_in_stderr(self):
+        """|E[T] - mu_opt| of the last draws, in their standard errors (m,)."""
+        if not self.trace["violation"]:
+            return np.full(len(self.scale), np.nan)
+        return np.abs(self.trace["violation"][-1]) / self._spread
+
+    def step(self):
+        """A step of the path, or a few of the learning."""
+        if self.stage.name != "done":
+            first = self.problem.constraints.is_mean
+            self.stage = go_on(self.density, self.path, self.stage, first, self.settings.sampler, self._generator())
+            self.path_steps += 1
+            self.failure = self.path.failure
+            particles = self.path.particles
+            self._record(np.nan, particles.violation, np.nan)
+            if self.stage.name == "done":
+                self._begin_to_learn()
+        else:
+            generator = self._generator()
+            for _ in range(min(_CHUNK, self.settings.learn_steps - self.learnt)):
+                if not self._learn(generator):
+                    return
+
+    def _begin_to_learn(self):
+        self.optimum = self.path.point.eta
+        if hasattr(self.flow, "fitted_parameters"):
+            self.theta = self.flow.fitted_parameters(self.path.particles.z, self.problem.seed(Stream.INITIAL))
+
+    def _learn(self, generator):
+        """One step of the flow; return whether it was possible."""
+        settings, path = self.settings, self.path
+        progress = self.learnt / settings.learn_steps
+        if self.learnt % _MOVE_EVERY == 0:
+            path.particles, path.mover = path.mover.move(self.density, path.particles, path.point, generator)
+        rows = generator.permutation(len(path.particles))[: settings.batch_size]
+        _, pullback = self.flow.log_prob_with_pullback(self.theta, path.particles.z[rows])
+        gradient = pullback(np.full(len(rows), -1.0 / len(rows)))[0]
+        if progress >= _LEAD:
+            reverse = self._reverse_gradient(generator)
+            if reverse is None:
+                return False
+            gradient = gradient + _REVERSE_WEIGHT * reverse
+        if not np.isfinite(gradient @ gradient):
+            self.failure = "the gradient is not finite: lower learning_rate, or use precision='float64'"
+            return False
+        self.optimiser.learning_rate = settings.learning_rate * _DECAY**progress
+        self.theta = self.optimiser.step(self.theta, gradient)
+        self.learnt += 1
+        return True
+
+    def _reverse_gradient(self, generator):
+        """Gradient of KL(q || p_eta) on draws of the flow, which move eta, too; None where too many fail."""
+        problem, settings, region = self.problem, self.settings, self.problem.constraints.region
+        base = generator.standard_normal((settings.batch_size, self.flow.dim))
+        z, log_q = self.flow.sample(self.theta, base)
+        batch = problem.simulate(z, Stream.EPOCH_NOISE, self.learnt)
+        self.failure = problem.too_many_failures(batch.valid, z, settings.max_failed_fraction)
+        if self.failure is not None:
+            return None
+        counts = np.ones(len(batch.f), bool) if region is None else region.contains(batch.f)
+        z, log_q = z[batch.valid][counts], log_q[batch.valid][counts]
+        violation = (batch.T[counts] - problem.constraints.target) / self.scale
+        if len(z) < 2:
+            self.failure = "next to none of the flow's draws lie in the property's region: give more learn_steps"
+            return None
+        eta = self.path.point.eta
+        log_ratio = log_q - problem.log_prior(z) - violation @ eta
+        self._record(float(np.mean(problem.log_prior(z) - log_q)), violation, log_ratio)
+        self._move_multipliers(violation.mean(axis=0))
+        clipped = np.clip(log_ratio - np.median(log_ratio), -_CLIP, _CLIP)
+        _, pullback = self.flow.log_prob_with_pullback(self.theta, z)
+        return pullback((clipped - clipped.mean()) / len(z))[0]
+
+    def _move_multipliers(self, mean):
+        """A share of Newton's step against the flow's ``mean`` violation, by the covariance of the particles."""
+        constraints, path = self.problem.constraints, self.path
+        eta = path.point.eta.copy()
+        gradient, free = free_gradient(mean, eta, constraints.is_bound)
+        if free.any():
+            covariance = np.atleast_2d(np.cov(path.particles.violation[:, free].T))
+            eta[free] -= _MULTIPLIER_RATE * np.linalg.pinv(covariance, hermitian=True) @ gradient[free]
+        self._go_to(path.point._replace(eta=constraints.admissible(eta)))
+
+    def _go_to(self, point):
+        """Let the particles be those of another point; their gradients are simulated anew."""
+        self.path.points = [point]
+        self.path.particles = self.density.evaluate(self.path.particles.u, point)
+
+    def _record(self, entropy, violation, log_ratio):
+        mean = violation.mean(axis=0)
+        self._spread = violation.std(axis=0) / np.sqrt(len(violation))
+        weights = np.exp(-(log_ratio - np.min(log_ratio)))
+        self.trace["entropy"].append(entropy)
+        self.trace["violation"].append(mean)
+        self.trace["ess"].append(float(np.mean(weights) ** 2 / np.mean(weights**2)))
+        self.trace["multipliers"].append(self.path.point.eta / self.scale)
+
+    def _generator(self):
+        """Of the next step: a pure function of the run and of how many steps were taken."""
+        return np.random.Generator(np.random.Philox(self.problem.seed(Stream.FIT, self.steps_done)))
+
+    def answer(self):
+        """Flow parameters; whether the constraints are met is for the final score to say (None)."""
+        return self.theta, None
+
+    def history(self):
+        """Traces, an entry for each step of the path, and for each of the learning that simulates the flow."""
+        m = len(self.scale)
+        return {
+            "entropy": np.array(self.trace["entropy"], float),
+            "violation": np.array(self.trace["violation"], float).reshape(-1, m) * self.scale,
+            "ess": np.array(self.trace["ess"], float),
+            "multipliers": np.array(self.trace["multipliers"], float).reshape(-1, m),
+        }
+
+    def state(self):
+        """Everything that `restore` needs to continue to the same bits, as arrays."""
+        path, point = self.path, self.path.point
+        arrays = {
+            "theta": self.theta, "spread": self._spread, "failure": np.array(self.failure or ""),
+            "counters": np.array([_STAGES.index(self.stage.name), self.stage.whole, self.path_steps, self.learnt]),
+            "u": path.particles.u, "exponent": np.array(point.exponent), "eta": point.eta,
+            "confined": np.array(point.confined), "inside": np.array(path.inside),
+            "mover": np.array([path.mover.step_size, path.mover.leapfrogs, path.mover.acceptance]),
+            "path_eta": np.array(path.trace["eta"], float).reshape(-1, len(self.scale)),
+            "optimum": np.empty(0) if self.optimum is None else self.optimum,
+        }  # fmt: skip
+        arrays |= {f"adam_{k}": np.asarray(v) for k, v in self.optimiser.state().items()}
+        return arrays | {f"trace_{k}": np.array(v, float) for k, v in self.trace.items()}
+
+    def restore(self, arrays):
+        """Continue from what `state` returned."""
+        self.theta, self._spread = arrays["theta"], arrays["spread"]
+        self.failure = str(arrays["failure"]) or None
+        stage, whole, self.path_steps, self.learnt = (int(v) for v in arrays["counters"])
+        self.stage = Stage(_STAGES[stage], whole)
+        point = PathPoint(float(arrays["exponent"]), np.array(arrays["eta"]), bool(arrays["confined"]))
+        step_size, leapfrogs, acceptance = arrays["mover"]
+        mover = Mover(float(step_size), int(leapfrogs), float(acceptance))
+        counted = self.problem.state()
+        particles = self.density.evaluate(np.array(arrays["u"]), point)
+        self.problem.restore(counted)  # these rows were counted when they were first simulated
+        self.path = Path([point], [], particles, mover, float(arrays["inside"]))
+        self.path.trace["eta"] = list(np.array(arrays["path_eta"]))
+        self.optimum = np.array(arrays["optimum"]) if len(arrays["optimum"]) else None
+        self.optimiser.restore({k: arrays[f"adam_{k}"] for k in self.optimiser.state()})
+        self.trace = {k: list(arrays[f"trace_{k}"]) for k in self.trace}

@@ -1,0 +1,130 @@
+"""The pyloric network: golden states and features, the network in plain NumPy, early ends, the property."""
+
+import numba
+import numpy as np
+import pytest
+
+import numepi as ne
+from numepi.circuits.pyloric.bursts import EXTRA_FEATURES, FEATURES
+from tests.circuits.pyloric import reference
+
+EVERYTHING = FEATURES + EXTRA_FEATURES
+CELLS = {"PM": "AB", "LP": "LP", "PY": "PY"}
+GOLDEN_NAMES = {
+    "cycle_period:Circuit": "period", "pyloric_like:Circuit": "pyloric", "starts_to_starts:AB/PD-LP": "delay_AB_LP",
+    "ends_to_starts:AB/PD-LP": "gap_AB_LP", "ends_to_starts:LP-PY": "gap_LP_PY",
+    "phase_gaps:AB/PD-LP": "phase_gap_AB_LP", "phase_gaps:LP-PY": "phase_gap_LP_PY",
+    "start_phases:LP": "phase_LP", "start_phases:PY": "phase_PY",
+} | {
+    f"{theirs}:{cell}": f"{ours}_{CELLS[cell]}"
+    for theirs, ours in {
+        "burst_durations": "duration", "duty_cycles": "duty", "num_bursts": "bursts", "num_spikes": "spikes"
+    }.items() for cell in CELLS
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def currents():
+    """The golden noise: (samples, 3), microampere."""
+    return np.random.RandomState(5340).normal(scale=0.001, size=(3, 440_000)).T
+
+
+def given(currents, n):
+    return {"noise": np.broadcast_to(currents, (n, *currents.shape))}
+
+
+def test_states_of_the_golden_runs(golden, currents):
+    cases = golden("pyloric")
+    circuit = ne.circuits.Pyloric(duration=1.01)
+    path = circuit.simulate(cases["parameters"], noise=given(currents[: circuit.steps], 5))
+    assert path.values.shape == (5, 40_400, 46) and path.names[0] == "V_AB" and path.names[-1] == "s_PY_LP_fast"
+    found, states, early = path.values[:, cases["steps"]], cases["states"], cases["steps"] <= 3000
+    error = np.abs(found - states) / np.maximum(1e-6, np.abs(states))
+    assert error[:, early].max() < 1e-9 and error.max() < 1e-6
+    np.testing.assert_array_equal(circuit.support.lower, cases["lower"])
+    np.testing.assert_allclose(circuit.support.upper, cases["upper"], rtol=1e-15)
+
+
+def test_features_of_the_golden_runs(golden, currents):
+    cases = golden("pyloric")
+    circuit = ne.circuits.Pyloric(features=EVERYTHING)
+    f = dict(zip(EVERYTHING, circuit.statistics(cases["feature_parameters"], noise=given(currents[1:], 8)).T))
+    rows = [0, 1, 3, 4, 5, 7]  # the others are chaotic: they compare arithmetic to its last digits
+    for theirs, expected in zip(cases["feature_names"], cases["features"].T):
+        if theirs == "starts_to_starts:LP-PY":
+            ours = f["delay_AB_PY"] - f["delay_AB_LP"]
+        else:
+            ours = f[GOLDEN_NAMES[theirs]]
+        if theirs.startswith("num_spikes"):  # ours are of potentials that were not smoothed
+            assert np.all((ours >= expected) & (ours <= expected + 8))
+        elif theirs.startswith("num_bursts") or "pyloric" in theirs:
+            np.testing.assert_array_equal(ours[rows], expected[rows])
+        else:
+            np.testing.assert_allclose(ours[rows], expected[rows], rtol=5e-3, err_msg=theirs)
+
+
+def test_the_network_in_plain_numpy(golden, rng):
+    z = golden("pyloric")["parameters"][2]
+    circuit = ne.circuits.Pyloric(duration=1.01)
+    noise = rng.normal(scale=0.001, size=(1, circuit.steps, 3))
+    path = circuit.simulate(z[None], noise={"noise": noise}, every=50)
+    expected = reference.potentials(z, noise[0, :3000])[::50]
+    np.testing.assert_allclose(path.values[0, :61][:, [0, 13, 26]], expected, rtol=1e-9)
+    np.testing.assert_allclose(path.time[1], 50 * 0.025e-3)
+
+
+def test_features_from_stored_potentials(golden):
+    z = golden("pyloric")["feature_parameters"][[0, 3, 2]]
+    z = np.vstack([z, z[:1]])
+    z[3, :8] = [0, 0, 0, 0, 0, 25, 0, 0.01]  # AB is silent
+    circuit = ne.circuits.Pyloric(duration=3.5, features=EVERYTHING, give_up=3.5)
+    f = circuit.statistics(z, rng=3)
+    path = circuit.simulate(z, rng=3)
+    expected = [reference.features(values[40_000:, [0, 13, 26]]) for values in path.values]
+    assert np.isfinite(expected[0]).all() and np.isnan(expected[3][0])
+    np.testing.assert_allclose(f, expected, rtol=1e-9)
+
+
+def test_hopeless_runs_end_early_and_leave_the_others_alone(golden):
+    bursts = golden("pyloric")["feature_parameters"][0]
+    circuit, patient = (ne.circuits.Pyloric(duration=2.6, features=EVERYTHING, give_up=t) for t in (2.2, 2.6))
+    box = circuit.support.lower + circuit.support.width * np.random.default_rng(2).random((20, 31))
+    z = np.vstack([box, bursts])
+    whole, f = patient.statistics(z, rng=1), circuit.statistics(z, rng=1)
+    ended = np.isnan(f[:, 15])
+    assert 3 < ended.sum() < 18 and not ended[-1]
+    np.testing.assert_array_equal(f[~ended], whole[~ended])
+    assert np.isnan(f[ended]).all()
+    assert np.all(whole[ended, 15] <= 2)  # silent or tonic until 2.2 s: no rhythm by 2.6 s
+    # alone, from another first index, on two threads
+    np.testing.assert_array_equal(circuit.statistics(z[-1:], rng=1, first_index=20), f[-1:])
+    threads = numba.get_num_threads()
+    try:
+        numba.set_num_threads(max(1, threads - 1))
+        np.testing.assert_array_equal(circuit.statistics(z, rng=1), f)
+    finally:
+        numba.set_num_threads(threads)
+
+
+def test_the_property_and_what_is_refused():
+    circuit = ne.circuits.Pyloric(features="A")
+    assert circuit.statistic_names == ("period", "duty_AB", "duty_LP", "duty_PY", "phase_LP", "phase_PY")
+    prop = circuit.emergent_property()
+    np.testing.assert_allclose(prop.mean, [1509, 0.385, 0.264, 0.348, 0.533, 0.758])
+    np.testing.assert_allclose(prop.variance, np.square([279, 0.040, 0.059, 0.054, 0.054, 0.060]))
+    assert ne.circuits.Pyloric().statistic_names == FEATURES and len(FEATURES) == 15
+    assert ne.circuits.Pyloric().steps == 439_999 and len(circuit.parameter_names) == 31
+    z = np.zeros((1, 31))
+    for wrong, message in [
+        (lambda: ne.circuits.Pyloric(features=("bursts_AB",)).emergent_property(), "bursts_AB were not measured"),
+        (lambda: ne.circuits.Pyloric(features="B"), "features = 'B': choose 'A', or names among period, "),
+        (lambda: ne.circuits.Pyloric(features=()), "choose 'A', or names"),
+        (lambda: ne.circuits.Pyloric(duration=0.5), "duration = 0.5"),
+        (lambda: circuit.statistics(z, noise={"noise": np.zeros((1, 5, 3))}), r"expected \(1, 439999, 3\)"),
+        (lambda: circuit.statistics(z, precision="float32"), "use 'float64'"),
+        (lambda: circuit.statistics(z, device="cuda"), "use 'cpu'"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            wrong()
+    with pytest.raises(TypeError, match="statistics only"):
+        circuit.statistics_and_jacobian(z)

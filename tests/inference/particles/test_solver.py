@@ -1,0 +1,78 @@
+"""The solver by particles: answers, bounds and regions, and resuming to the same bits."""
+
+import numpy as np
+import pytest
+
+import numepi as ne
+from numepi.inference.particles.solver import ParticleSolver, Settings
+from numepi.inference.problem import Problem
+from tests.inference.particles.problems import EXACT, MEAN, VARIANCE, Normal, projections
+
+QUICK = {"particles": 60, "moves": 2, "most_moves": 3, "leapfrogs": 4, "settle": 2, "learn_steps": 40, "batch_size": 30}
+
+
+def solver_of(circuit, prop, flow=None, prior=None, **settings):
+    problem = Problem(circuit, prop, np.random.SeedSequence(0), prior)
+    flow = flow or ParticleSolver.default_flow(circuit, "float64", prior)
+    return ParticleSolver(problem, flow, Settings(**(QUICK | settings)))
+
+
+def network():
+    return ne.circuits.RankTwoRNN(n_neurons=5)
+
+
+def flow_of(circuit):
+    return ne.GramFlow(circuit.support, 4, stages=2, hidden=(8,), bins=4)
+
+
+@pytest.mark.parametrize("taken", [3, -2])
+def test_a_restored_run_goes_on_to_the_same_bits(taken):
+    circuit = network()
+    whole = solver_of(circuit, circuit.emergent_property(), flow_of(circuit))
+    whole.initialise()
+    states = []
+    while not whole.finished:
+        whole.step()
+        states.append({name: np.array(value) for name, value in whole.state().items()})
+    assert whole.failure is None and whole.stage.name == "done"
+    again = solver_of(circuit, circuit.emergent_property(), flow_of(circuit))
+    again.restore(states[taken])
+    while not again.finished:
+        again.step()
+    for name, value in whole.state().items():
+        np.testing.assert_array_equal(again.state()[name], value, err_msg=name)
+
+
+def test_a_gaussian_with_linear_statistics():
+    # along two directions the standard normal becomes another: a flow of whole vectors cannot, one of couplings can
+    circuit, prior = projections(6), Normal(6)
+    result = ne.infer(
+        circuit, ne.EmergentProperty(mean=MEAN, variance=VARIANCE), prior=prior, solver="particles", progress=False,
+        flow=ne.RealNVP(circuit.support, stages=4, hidden=(16,), post_affine=True), particles=200, settle=6,
+        learn_steps=700, learning_rate=5e-3,
+    )  # fmt: skip
+    assert result.success, result.message
+    assert result.certificate.entropy_bound == pytest.approx(EXACT, abs=0.1)
+    assert result.certificate.kl < 0.2
+
+
+def test_bounds_and_regions():
+    support = ne.Support([-1.0, -1.0], [1.0, 1.0])
+    circuit = ne.circuits.FunctionCircuit(
+        lambda z: z[:, :1], support, statistic_names=("x",),
+        jacobian=lambda z: np.broadcast_to(np.array([[[1.0, 0.0]]]), (len(z), 1, 2)),
+    )  # fmt: skip
+    # x uniform on [-0.5, 0.5] has variance 1/12, below its bound
+    solver = solver_of(circuit, ne.EmergentProperty(mean=[0.0], variance_at_most=[0.25], within=1))
+    solver.initialise()
+    while not solver.finished:
+        solver.step()
+    assert solver.failure is None and solver.multipliers[1] == 0
+    assert np.abs(solver.path.particles.z[:, 0]).max() <= 0.5
+
+
+def test_settings_are_checked():
+    with pytest.raises(ValueError, match="particles"):
+        Settings(particles=3)
+    with pytest.raises(ValueError, match="ess_floor"):
+        Settings(ess_floor=1.5)
