@@ -194,7 +194,8 @@ def _certificate(description):
             continue  # of a certificate by weights
         if not _are(value if name == "multipliers" else (value,), kind):
             raise TypeError(f"the certificate's {name} is {shown(value)}")
-        np.array(value, float)  # an int may be too large
+        if kind is not str:
+            np.array(value, float)  # an int may be too large
     return Certificate.from_description(description)
 
 
