@@ -9,12 +9,13 @@ import autograd.numpy as anp
 import numpy as np
 from autograd import make_hvp
 from autograd.tracer import isbox
-from scipy import special
 
 from numepi.annotations import Seed
 from numepi.arguments import check_count, check_instance
 from numepi.flow.elementwise.support import SupportMap
 from numepi.flow.families.composition import ComposedFlow
+from numepi.flow.families.elementwise import ElementwiseFlow
+from numepi.flow.families.shapes import Shapes, cholesky_rows, pull_shape
 from numepi.flow.families.spline import SplineFlow
 from numepi.flow.passes import primitives
 from numepi.flow.passes.chain import LOG_SQRT_2PI
@@ -22,44 +23,50 @@ from numepi.support import Support
 
 __all__ = ["GramFlow"]
 
+_RIDGE = 1e-9  # relative, on the variances of shapes: keeps their covariance positive definite
 
-class _Shape(NamedTuple):
-    """X (n, K, N) as L Q: ``triangle`` L (n, K, K), lower with a positive diagonal, ``frame`` Q of orthonormal rows."""
 
-    triangle: np.ndarray
-    frame: np.ndarray
+class _Linear(NamedTuple):
+    """y = shift + factor w, with log|det| of the factor."""
+
+    shift: np.ndarray
+    factor: np.ndarray
+    log_det: float
 
 
 class GramFlow:
-    """q(X) = q_shape(L) / volume,  X X^T = L L^T: a flow of the K (K + 1) / 2 numbers of a Gram matrix.
+    """q(X) = q_shape(L) / volume,  X X^T = L L^T: a flow of the m = K (K + 1) / 2 numbers of a Gram matrix.
 
     Before the map to the support the parameters are ``vectors`` = K vectors of equal length N, the rows of X (K, N).
     X = L Q has a *shape* L, lower triangular, which holds all norms and overlaps, and a *frame* Q of orthonormal rows.
     Where a density does not change when all vectors are rotated together, Q is uniform and independent of L: a density
     of L is all that there is to learn, whatever N.  Of standard normals the entries of L are independent, chi with
     N - i degrees of freedom on the diagonal (i = 0 ... K - 1) and normal below (Bartlett 1933): turned into normals,
-    they are the base of an inner flow, whose output is log L_ii, standardised, and L_ij.  The volume is that of
-    X -> (L, Q), prod L_ii^(N - 1 - i) times that of all frames (Muirhead 1982, theorem 2.1.14).
+    they are the base of an inner flow, which a linear map follows, and the result is log L_ii, standardised, and
+    L_ij / L_ii: where statistics only see products of vectors, these split into a few that are sharp and some that are
+    free.  The volume is that of X -> (L, Q), prod L_ii^(N - 1 - i) times that of all frames (Muirhead 1982, theorem
+    2.1.14).
 
-    A box turns rotations of the line's side into something else only where parameters come near its bounds: the
-    connectivity U V^T of a low-rank network whose statistics ask for vectors much shorter than the box allows has next
-    to nothing that this flow lacks.  `numepi.DirectionalFlow` is for the others.
+    The map to a box is no rotation: vectors that are to be *aligned* within one, as those of the rank-2 network are,
+    are not so on the line's side, and `numepi.DirectionalFlow` is for them.  This flow is for supports without bounds,
+    or with bounds far out.
 
-    It satisfies `numepi.flow.Flow`; theta is that of the inner flow.
+    It satisfies `numepi.flow.Flow`; theta is that of the inner flow, and shift (m,) and triangular factor of the linear
+    map: logarithms of its diagonal (m,), and what is below.
 
     Parameters
     ----------
     support : Support
         Where the samples live; D is a multiple of ``vectors``.
     vectors : int
-        K, at least 2 and at most N.  Vector k takes the coordinates k N ... (k + 1) N - 1.
+        K, at most N.  Vector k takes the coordinates k N ... (k + 1) N - 1.
     stages, hidden, bins
-        Of the inner flow, a `SplineFlow` with an element-wise scale and shift.
+        Of the inner flow, a `SplineFlow`; of a single norm an `ElementwiseFlow` with these bins.
     box_map : "gaussian-cdf" or "sigmoid"
 
     Attributes
     ----------
-    inner : SplineFlow
+    inner : SplineFlow or ElementwiseFlow
         Of the shape, K (K + 1) / 2 numbers: the diagonal, then the rows below it.
 
     Raises
@@ -79,54 +86,59 @@ class GramFlow:
         precision: str = "float64",
     ) -> None:
         check_instance("support", support, Support, "give a numepi.Support")
-        check_count("vectors", vectors, least=2)
+        check_count("vectors", vectors)
         self.support, self.dim = support, support.dim
-        self.n_vectors, self.length = int(vectors), support.dim // int(vectors)
-        if support.dim % vectors or vectors > self.length:
+        length = support.dim // int(vectors)
+        if support.dim % vectors or vectors > length:
             raise ValueError(
                 f"vectors = {vectors}: choose a divisor of the {support.dim} parameters, which are split into that many"
                 " vectors, each at least as long as their number"
             )
+        self.shapes = Shapes(int(vectors), length)
         size = vectors * (vectors + 1) // 2
         line = Support([-np.inf] * size, [np.inf] * size)
-        self.inner = SplineFlow(line, stages, hidden, bins, post_affine=True, precision=precision)
-        self.n_parameters, self.precision = self.inner.n_parameters, precision
+        self.inner: Any = ElementwiseFlow(line, bins=bins, precision=precision)
+        if size > 1:
+            self.inner = SplineFlow(line, stages, hidden, bins, precision=precision)
+        self._inner_settings = {"stages": stages, "hidden": list(hidden), "bins": bins}
+        self.n_parameters = self.inner.n_parameters + size + size * (size + 1) // 2
+        self.precision = precision
         self._outer = ComposedFlow(support, [SupportMap(support, box_map, "float64")], "float64")
         self._box_map = box_map
-        order = np.arange(vectors)
-        self._degrees = (self.length - order).astype(float)
-        self._power = self.length - 1.0 - order  # of L_ii in the volume
-        self._below = np.tril_indices(vectors, -1)
-        halves = 0.5 * self._degrees
-        log_frames = np.sum(np.log(2) + halves * np.log(np.pi) - special.gammaln(halves))
-        # d y_i / d L_ii = sqrt(2 k_i) / L_ii
-        self._constant = float(np.sum(0.5 * np.log(2 * self._degrees)) - log_frames)
+        self._factor_below = np.tril_indices(size, -1)
 
     def initial_parameters(self, rng: Seed = 0) -> np.ndarray:
         """Parameters of the inner identity: nearly the base (chi as log-normal), mapped to the support."""
-        return self.inner.initial_parameters(rng)
+        return np.concatenate(
+            [self.inner.initial_parameters(rng), np.zeros(self.n_parameters - self.inner.n_parameters)]
+        )
 
     def layout(self) -> list[tuple[str, tuple[int, ...], int]]:
         """What theta holds: list of (name, shape, offset)."""
-        return self.inner.layout()
+        size, start = self.inner.dim, self.inner.n_parameters
+        linear = [("shift", (size,), start), ("log_diagonal", (size,), start + size)]
+        return [*self.inner.layout(), *linear, ("below", (size * (size - 1) // 2,), start + 2 * size)]
 
     def fitted_parameters(self, z: np.ndarray, rng: Seed = 0) -> np.ndarray:
-        """Parameters of the identity, scaled and shifted to the means and deviations of the shapes of ``z`` (n, D)."""
-        y = self._coordinates(self._decompose(self.support.to_line(z, self._box_map)[0]).triangle)
-        theta = self.inner.initial_parameters(rng)
-        self.inner.absorb_affine(theta, np.log(y.std(axis=0)), y.mean(axis=0))
-        return theta
+        """Parameters of the inner identity, mapped to the mean and covariance of the shapes of ``z`` (n, D)."""
+        y = self.shapes.coordinates(self.shapes.decompose(self.support.to_line(z, self._box_map)[0]).triangle)
+        covariance = np.atleast_2d(np.cov(y.T))
+        factor = np.linalg.cholesky(covariance + _RIDGE * np.diag(np.diag(covariance)))
+        linear = (y.mean(axis=0), np.log(np.diag(factor)), factor[self._factor_below])
+        return np.concatenate([self.inner.initial_parameters(rng), *linear])
 
     def sample(self, theta: np.ndarray, base: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Push base normals (n, D) through the flow: z (n, D) and log q (n,)."""
         if isbox(theta) or isbox(base):
             return primitives.sample(self, theta, base, [])
-        start = self._decompose(base)
-        y, log_q = self.inner.sample(theta, self._normals(start.triangle))
-        triangle = self._triangle(y)
-        moved = self._joined(triangle, start.frame)
+        start = self.shapes.decompose(base)
+        inner, linear = self._parts(theta)
+        w, log_q = self.inner.sample(inner, self.shapes.normals(start.triangle))
+        y, log_q = w @ linear.factor.T + linear.shift, log_q - linear.log_det
+        triangle = self.shapes.triangle(y)
+        moved = self.shapes.joined(triangle, start.frame)
         z, log_outer = self._outer.sample(np.empty(0), moved)
-        return z, log_q + self._log_volume(triangle) + log_outer - _log_normal(moved)
+        return z, log_q + self.shapes.log_volume(triangle) + log_outer - _log_normal(moved)
 
     def sample_with_pullback(
         self, theta: np.ndarray, base: np.ndarray
@@ -139,23 +151,28 @@ class GramFlow:
         self, theta: np.ndarray, base: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]]:
         """As `sample_with_pullback`, and the pullback gives the gradients in theta and in base (n, D)."""
-        start = self._decompose(base)
-        normals = self._normals(start.triangle)
-        y, log_q, pull_inner = self.inner.sample_with_full_pullback(theta, normals)
-        triangle = self._triangle(y)
-        moved = self._joined(triangle, start.frame)
+        start = self.shapes.decompose(base)
+        normals = self.shapes.normals(start.triangle)
+        inner, linear = self._parts(theta)
+        w, log_q, pull_inner = self.inner.sample_with_full_pullback(inner, normals)
+        y, log_q = w @ linear.factor.T + linear.shift, log_q - linear.log_det
+        triangle = self.shapes.triangle(y)
+        moved = self.shapes.joined(triangle, start.frame)
         z, log_outer, pull_outer = self._outer.sample_with_full_pullback(np.empty(0), moved)
 
         def pullback(grad_z, grad_log_q):
             grad = pull_outer(grad_z, grad_log_q)[1] + grad_log_q[:, None] * moved
             grad = grad.reshape(start.frame.shape)
-            grad_triangle = np.tril(grad @ start.frame.swapaxes(1, 2)) + self._volume_gradient(triangle, grad_log_q)
-            grad_y = self._pull_triangle(grad_triangle, triangle)
-            grad_theta, grad_normals = pull_inner(grad_y, grad_log_q)
-            grad_start = self._pull_normals(grad_normals, start.triangle, normals)
-            return grad_theta, _pull_shape(start, grad_start, triangle.swapaxes(1, 2) @ grad)
+            grad_triangle = np.tril(grad @ start.frame.swapaxes(1, 2)) + self.shapes.volume_gradient(
+                triangle, grad_log_q
+            )
+            grad_y = self.shapes.pull_triangle(grad_triangle, triangle)
+            grad_inner, grad_normals = pull_inner(grad_y @ linear.factor, grad_log_q)
+            grad_start = self.shapes.pull_normals(grad_normals, start.triangle, normals)
+            grad_theta = self._joined_gradient(grad_inner, linear, grad_y, w, grad_log_q)
+            return grad_theta, pull_shape(start, grad_start, triangle.swapaxes(1, 2) @ grad)
 
-        return z, log_q + self._log_volume(triangle) + log_outer - _log_normal(moved), pullback
+        return z, log_q + self.shapes.log_volume(triangle) + log_outer - _log_normal(moved), pullback
 
     def log_prob(self, theta: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Log q(z) (n,) at ``z`` (n, D): -inf outside of the support, NaN where z is NaN."""
@@ -170,16 +187,22 @@ class GramFlow:
         log_outer, pull_outer = self._outer.log_prob_with_pullback(np.empty(0), z)
         inside = np.isfinite(log_outer)
         moved = self.support.to_line(np.asarray(z, float)[inside], self._box_map)[0]
-        shape = self._decompose(moved)
-        inner, pull_inner = self.inner.log_prob_with_pullback(theta, self._coordinates(shape.triangle))
+        shape = self.shapes.decompose(moved)
+        inner, linear = self._parts(theta)
+        w = np.linalg.solve(linear.factor, (self.shapes.coordinates(shape.triangle) - linear.shift).T).T
+        log_inner, pull_inner = self.inner.log_prob_with_pullback(inner, w)
         log_q = log_outer.copy()
-        log_q[inside] += inner + self._log_volume(shape.triangle) - _log_normal(moved)
+        log_q[inside] += log_inner - linear.log_det + self.shapes.log_volume(shape.triangle) - _log_normal(moved)
 
         def pullback(grad_log_q):
             grad = grad_log_q[inside]
-            grad_theta, grad_y = pull_inner(grad)
-            grad_triangle = self._pull_coordinates(grad_y, shape.triangle) + self._volume_gradient(shape.triangle, grad)
-            grad_moved = _pull_shape(shape, grad_triangle, np.zeros_like(shape.frame)) + grad[:, None] * moved
+            grad_inner, grad_w = pull_inner(grad)
+            grad_y = np.linalg.solve(linear.factor.T, grad_w.T).T
+            grad_theta = self._joined_gradient(grad_inner, linear, -grad_y, w, grad)
+            grad_triangle = self.shapes.pull_coordinates(grad_y, shape.triangle) + self.shapes.volume_gradient(
+                shape.triangle, grad
+            )
+            grad_moved = pull_shape(shape, grad_triangle, np.zeros_like(shape.frame)) + grad[:, None] * moved
             _, _, pull = self._outer.sample_with_full_pullback(np.empty(0), moved)
             slope = pull(np.ones_like(moved), np.zeros(len(moved)))[1]  # dz / d line, element by element
             grad_z = pull_outer(grad_log_q)[1]
@@ -203,78 +226,34 @@ class GramFlow:
     def log_prob_definition(self, theta: Any, z: Any) -> Any:
         """`log_prob` in plain `autograd.numpy`, for z inside the support."""
         line, log_slope = self.support.to_line(z, self._box_map)
-        x = anp.reshape(line, (-1, self.n_vectors, self.length))
-        rows = _cholesky_rows(anp.einsum("nij,nkj->nik", x, x))
-        diagonal = anp.stack([rows[i][i] for i in range(self.n_vectors)], axis=1)
-        below = [rows[i][j] for i, j in zip(*self._below)]
-        y = anp.concatenate([self._standardised(anp.log(diagonal)), *(b[:, None] for b in below)], axis=1)
-        volume = self._constant - anp.sum((self._power + 1) * anp.log(diagonal), axis=1)
-        return self.inner.log_prob_definition(theta, y) + volume - log_slope
+        x = anp.reshape(line, (-1, self.shapes.n_vectors, self.shapes.length))
+        rows = cholesky_rows(anp.einsum("nij,nkj->nik", x, x))
+        diagonal = anp.stack([rows[i][i] for i in range(self.shapes.n_vectors)], axis=1)
+        below = [rows[i][j] for i, j in zip(*self.shapes.below)]
+        ratios = [b / diagonal[:, i] * np.sqrt(self.shapes.degrees[i]) for b, i in zip(below, self.shapes.below[0])]
+        y = anp.concatenate([self.shapes.standardised(anp.log(diagonal)), *(r[:, None] for r in ratios)], axis=1)
+        inner, linear = self._parts(theta)
+        w = anp.dot(y - linear.shift, np.linalg.inv(linear.factor).T)
+        volume = self.shapes.constant - linear.log_det - self.shapes.length * anp.sum(anp.log(diagonal), axis=1)
+        return self.inner.log_prob_definition(inner, w) + volume - log_slope
 
-    def _decompose(self, flat):
-        flat = np.asarray(flat, float)
-        if flat.ndim != 2 or flat.shape[1] != self.dim:
-            raise ValueError(f"an argument has shape {flat.shape}: this flow expects (n, {self.dim})")
-        x = flat.reshape(-1, self.n_vectors, self.length)
-        triangle = np.linalg.cholesky(x @ x.swapaxes(1, 2))
-        return _Shape(triangle, np.linalg.solve(triangle, x))
+    def _parts(self, theta):
+        """Theta of the inner flow, and the linear map."""
+        theta = np.asarray(theta, float)
+        if theta.shape != (self.n_parameters,):
+            raise ValueError(f"theta has shape {theta.shape}: this flow expects ({self.n_parameters},)")
+        size = self.inner.dim
+        ends = np.cumsum([self.inner.n_parameters, size, size])
+        inner, shift, log_diagonal, below = np.split(theta, ends)
+        factor = np.diag(np.exp(log_diagonal))
+        factor[self._factor_below] = below
+        return inner, _Linear(shift, factor, float(log_diagonal.sum()))
 
-    def _joined(self, triangle, frame):
-        return (triangle @ frame).reshape(-1, self.dim)
-
-    def _entries(self, triangle):
-        """Diagonal (n, K) and what is below it (n, K (K - 1) / 2)."""
-        return np.einsum("nii->ni", triangle), triangle[:, self._below[0], self._below[1]]
-
-    def _filled(self, diagonal, below):
-        triangle = np.zeros((len(diagonal), self.n_vectors, self.n_vectors))
-        np.einsum("nii->ni", triangle)[:] = diagonal
-        triangle[:, self._below[0], self._below[1]] = below
-        return triangle
-
-    def _normals(self, triangle):
-        """Standard normals from the shape of standard normals: the diagonal by its distribution function."""
-        diagonal, below = self._entries(triangle)
-        low, high = (f(0.5 * self._degrees, 0.5 * diagonal**2) for f in (special.gammainc, special.gammaincc))
-        return np.concatenate([np.where(low < high, special.ndtri(low), -special.ndtri(high)), below], axis=1)
-
-    def _pull_normals(self, grad, triangle, normals):
-        diagonal, _ = self._entries(triangle)
-        half = 0.5 * self._degrees
-        log_pdf = (2 * half - 1) * np.log(diagonal) - 0.5 * diagonal**2 - (half - 1) * np.log(2) - special.gammaln(half)
-        k = self.n_vectors
-        slope = np.exp(log_pdf + 0.5 * normals[:, :k] ** 2 + LOG_SQRT_2PI)
-        return self._filled(grad[:, :k] * slope, grad[:, k:])
-
-    def _standardised(self, log_diagonal):
-        return np.sqrt(2 * self._degrees) * (log_diagonal - 0.5 * np.log(self._degrees))
-
-    def _coordinates(self, triangle):
-        """What the inner flow is of: log L_ii, about standard normal for standard normals, and L_ij."""
-        diagonal, below = self._entries(triangle)
-        return np.concatenate([self._standardised(np.log(diagonal)), below], axis=1)
-
-    def _pull_coordinates(self, grad, triangle):
-        diagonal, _ = self._entries(triangle)
-        k = self.n_vectors
-        return self._filled(grad[:, :k] * np.sqrt(2 * self._degrees) / diagonal, grad[:, k:])
-
-    def _triangle(self, y):
-        k = self.n_vectors
-        log_diagonal = y[:, :k] / np.sqrt(2 * self._degrees) + 0.5 * np.log(self._degrees)
-        return self._filled(np.exp(log_diagonal), y[:, k:])
-
-    def _pull_triangle(self, grad, triangle):
-        diagonal, below = self._entries(grad)
-        return np.concatenate([diagonal * self._entries(triangle)[0] / np.sqrt(2 * self._degrees), below], axis=1)
-
-    def _log_volume(self, triangle):
-        """Log d(inner) / d(line): of y -> L, and of (L, Q) -> X."""
-        return self._constant - np.log(self._entries(triangle)[0]) @ (self._power + 1)
-
-    def _volume_gradient(self, triangle, grad):
-        diagonal, below = self._entries(triangle)
-        return self._filled(-grad[:, None] * (self._power + 1) / diagonal, np.zeros_like(below))
+    def _joined_gradient(self, grad_inner, linear, grad_y, w, grad_log_q):
+        """Gradient in theta from that in y = shift + factor w, ``grad_y`` (n, m), and in log q, which loses log_det."""
+        grad_factor = grad_y.T @ w
+        grad_diagonal = np.diag(grad_factor) * np.diag(linear.factor) - grad_log_q.sum()
+        return np.concatenate([grad_inner, grad_y.sum(axis=0), grad_diagonal, grad_factor[self._factor_below]])
 
     @property
     def description(self) -> dict[str, Any]:
@@ -283,11 +262,8 @@ class GramFlow:
 
     @property
     def _settings(self):
-        inner = self.inner.settings
-        return {
-            "vectors": self.n_vectors, **{name: inner[name] for name in ("stages", "hidden", "bins")},
-            "box_map": self._box_map, "precision": self.precision,
-        }  # fmt: skip
+        how = {"box_map": self._box_map, "precision": self.precision}
+        return {"vectors": self.shapes.n_vectors, **self._inner_settings, **how}
 
     def __repr__(self):
         settings = ", ".join(f"{name}={value!r}" for name, value in self._settings.items())
@@ -296,24 +272,3 @@ class GramFlow:
 
 def _log_normal(x):
     return -0.5 * np.einsum("nd,nd->n", x, x) - x.shape[1] * LOG_SQRT_2PI
-
-
-def _pull_shape(shape, grad_triangle, grad_frame):
-    """Gradient in X (n, K N) from those in L and Q of X = L Q (Walter & Lehmann 2018, for rows)."""
-    triangle, frame = shape
-    m = triangle.swapaxes(1, 2) @ grad_triangle - grad_frame @ frame.swapaxes(1, 2)
-    symmetric = np.tril(m) + np.tril(m, -1).swapaxes(1, 2)
-    inner = grad_frame + symmetric @ frame
-    return np.linalg.solve(triangle.swapaxes(1, 2), inner).reshape(len(frame), -1)
-
-
-def _cholesky_rows(gram):
-    """Cholesky factor of ``gram`` (n, K, K) in autograd's numpy: rows of its lower triangle, entries (n,)."""
-    rows = []
-    for i in range(gram.shape[1]):
-        row = []
-        for j in range(i + 1):
-            rest = gram[:, i, j] - sum((row[k] * (row if j == i else rows[j])[k] for k in range(j)), 0.0)
-            row.append(anp.sqrt(rest) if j == i else rest / rows[j][j])
-        rows.append(row)
-    return rows

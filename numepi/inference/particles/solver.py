@@ -17,8 +17,8 @@ import numpy as np
 from numepi.arguments import check_count, check_number
 from numepi.flow.elementwise.support import SupportMap
 from numepi.flow.families.composition import ComposedFlow
+from numepi.flow.families.directional import DirectionalFlow
 from numepi.flow.families.elementwise import ElementwiseFlow
-from numepi.flow.families.gram import GramFlow
 from numepi.flow.families.spline import SplineFlow
 from numepi.inference.assessment.reserve import reserve
 from numepi.inference.dual_problem import free_gradient
@@ -38,6 +38,7 @@ _LEAD = 0.5  # share of the learning in which the flow learns the particles alon
 _MULTIPLIER_RATE = 0.03  # share of a Newton step that the multipliers take at each step from then on
 _REVERSE_WEIGHT = 1.0  # of the gradient of KL(q || p_eta) beside that of KL(p_eta || q)
 _CLIP = 3.0  # nats of log q - log p_eta about its median: a draw far out says where to go, not how far
+_FARTHEST = 0.5  # natural scales of a violation: a flow that leaks far out must not drag the multipliers after it
 _STAGES = ("temper", "means", "confine", "all", "average", "done")
 _TYPICAL_STEPS = 150  # of a path: 71 for the rank-2 network of 50 neurons; for the time left
 
@@ -121,10 +122,10 @@ class ParticleSolver:
 
     @staticmethod
     def default_flow(circuit, precision, prior):
-        """Shapes of vectors where the parameters are some, long enough; else splines."""
+        """Directions in vectors where the parameters are some, long enough; else splines."""
         vectors = circuit.parameter_vectors
-        if 1 < vectors <= circuit.support.dim // vectors:
-            return GramFlow(circuit.support, vectors, precision=precision)
+        if 1 < vectors < circuit.support.dim // vectors:
+            return DirectionalFlow(circuit.support, vectors, precision=precision)
         if circuit.support.dim == 1:
             return ElementwiseFlow(circuit.support, precision=precision)
         return SplineFlow(circuit.support, post_affine=True, precision=precision)
@@ -252,7 +253,7 @@ class ParticleSolver:
         eta = self.path.point.eta
         log_ratio = log_q - problem.log_prior(z) - violation @ eta
         self._record(float(np.mean(problem.log_prior(z) - log_q)), violation, log_ratio)
-        self._move_multipliers(violation.mean(axis=0))
+        self._move_multipliers(np.clip(violation.mean(axis=0), -_FARTHEST, _FARTHEST))
         clipped = np.clip(log_ratio - np.median(log_ratio), -_CLIP, _CLIP)
         _, pullback = self.flow.log_prob_with_pullback(self.theta, z)
         return pullback((clipped - clipped.mean()) / len(z))[0]
