@@ -173,7 +173,7 @@ def infer(
     }
     configuration = described(configuration)
     stores = [Checkpoint.of(checkpoint, i, n_seeds, configuration | {"run": i}, resume) for i in range(n_seeds)]
-    results = []
+    results: list[Result] = []
     for index, store in enumerate(stores):
         seed = np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, index))
         spent = sum(r.n_simulations for r in results)
