@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import fields, replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["infer"]
 
+_NAMED = 8  # settings that a message lists, the likeliest first
 SOLVERS: dict[str, Any] = {"dual": Dual, "particles": ParticleSolver, "augmented-lagrangian": AugmentedLagrangian}
 
 
@@ -275,7 +277,11 @@ def _check(circuit, prop, solver, flow, prior, precision, solver_settings):
     known = [f.name for f in fields(settings_type)]
     unknown = sorted(set(solver_settings) - set(known))
     if unknown:
-        raise TypeError(f"unknown settings {unknown} for solver {solver!r}: choose from {', '.join(known)}")
+        near = get_close_matches(unknown[0], known, n=_NAMED) + known
+        named = ", ".join(list(dict.fromkeys(near))[:_NAMED])
+        raise TypeError(
+            f"unknown settings {unknown} for solver {solver!r}: choose from {named}, ... (see its Settings)"
+        )
     return flow, settings_type(**solver_settings)
 
 

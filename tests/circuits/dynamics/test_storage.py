@@ -63,12 +63,12 @@ def test_check_step_says_how_far_statistics_move():
 def test_results_and_checkpoints(tmp_path):
     prop = ne.EmergentProperty(mean=[0.3, None, None, None], variance=[0.1, None, None, None])
     path = tmp_path / "run.npz"
-    result = ne.infer(NEURON, prop, checkpoint=path, max_simulations=600, **QUICK)
+    result = ne.infer(NEURON, prop, checkpoint=path, **QUICK)
     result.save(tmp_path / "result.npz")
     loaded = ne.load(tmp_path / "result.npz")
     np.testing.assert_array_equal(loaded.circuit.statistics(Z), NEURON.statistics(Z))
     with pytest.raises(ValueError, match=r"of another run: circuit_settings.templates.drift is"):
-        ne.infer(neuron(bias=0.1), prop, checkpoint=path, resume=True, max_simulations=600, **QUICK)
+        ne.infer(neuron(bias=0.1), prop, checkpoint=path, resume=True, **QUICK)
 
 
 SCRIPT = """
