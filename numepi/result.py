@@ -273,11 +273,13 @@ class Result:
         bound_names = {f"variance {name}" for name in self._bounded()}
         for name, target, achieved, stderr, tolerance, source in rows:
             wanted = f"<= {target:.4g}" if name in bound_names else f"{target:.4g}"
-            numbers = f"{wanted:>10}  {achieved:>10.4g}  {stderr:>10.2g}  {tolerance:>10.2g}"
+            found = f"{achieved:>10.4g}  {stderr:>10.2g}" if np.isfinite(achieved) else f"{'unknown':>10}  {'':>10}"
+            numbers = f"{wanted:>10}  {found}  {tolerance:>10.2g}"
             lines.append(f"{name:<{width}}  {numbers}  {source}")
         lines += [*self._bound_lines(), *self._region_lines(), *self._entropy_lines()]
-        alpha = 0.05 / len(self.p_values)
-        lines.append(f"the paper's test: least p = {self.p_values.min():.3f} (accepted above {alpha:.3f})")
+        if np.isfinite(self.constraint).all():
+            alpha = 0.05 / len(self.p_values)
+            lines.append(f"the paper's test: least p = {self.p_values.min():.3f} (accepted above {alpha:.3f})")
         lines.append(self.message)
         return "\n".join(lines)
 
