@@ -265,17 +265,15 @@ class Result:
         if np.isnan(self.entropy) and self.certificate is None:
             return self.message
         width = max(len(name) for name in self.constraint_names)
-        lines = [
-            f"{'constraint':<{width}}  {'target':>10}  {'achieved':>10}  {'std. error':>10}  {'tolerance':>10}  from"
-        ]
+        heads = f"{'target':>10}  {'achieved':>10}  {'std. error':>10}  {'tolerance':>10}  from"
+        lines = [f"{'constraint':<{width}}  {heads}"]
         columns = (self.constraint_target, self.constraint, self.constraint_stderr, self.constraint_tolerance)
         rows = zip(self.constraint_names, *columns, self.constraint_tolerance_source)
         bound_names = {f"variance {name}" for name in self._bounded()}
         for name, target, achieved, stderr, tolerance, source in rows:
             wanted = f"<= {target:.4g}" if name in bound_names else f"{target:.4g}"
             found = f"{achieved:>10.4g}  {stderr:>10.2g}" if np.isfinite(achieved) else f"{'unknown':>10}  {'':>10}"
-            numbers = f"{wanted:>10}  {found}  {tolerance:>10.2g}"
-            lines.append(f"{name:<{width}}  {numbers}  {source}")
+            lines.append(f"{name:<{width}}  {wanted:>10}  {found}  {tolerance:>10.2g}  {source}")
         lines += [*self._bound_lines(), *self._region_lines(), *self._entropy_lines()]
         if np.isfinite(self.constraint).all():
             alpha = 0.05 / len(self.p_values)
