@@ -21,7 +21,7 @@ class Stream:
     """The purposes of random numbers within a run; with an iteration they name a stream (see `Problem.seed`)."""
 
     BASE, NOISE, EPOCH_BASE, EPOCH_NOISE, PENALTY, SCORE_BASE, SCORE_NOISE, INITIAL, FIT, REFINE = range(10)
-    CERTIFICATE_BASE, CERTIFICATE_NOISE, CORRECTION, NOISE_CHECK, PARTICLES, SURROGATE, POOL = range(10, 17)
+    CERTIFICATE_BASE, CERTIFICATE_NOISE, CORRECTION, NOISE_CHECK, PARTICLES, SURROGATE, POOL, REPORT = range(10, 18)
 
 
 _COUNTED_AS = {
