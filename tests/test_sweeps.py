@@ -213,7 +213,8 @@ def test_best_is_the_converged_run_of_greatest_entropy(reference):
 
 def test_a_notebook_shows_a_row_for_each_run_and_what_went_wrong():
     row = {
-        "run": 0, "circuit": "<lds>", "labels": {}, "status": "near the optimum", "entropy": 1.25, "kl": 0.5, "reliable": True,
+        "run": 0, "circuit": "<lds>", "labels": {}, "status": "near the optimum", "entropy": 1.25, "kl": 0.5,
+        "reliable": True,
         "n_simulations": 4000, "elapsed": 2.0, "path": "0.npz", "message": "",
     }  # fmt: skip
     lost = row | {"run": 1, "status": "lost", "path": None, "message": "its worker died & left", "entropy": None}

@@ -51,7 +51,8 @@ def asked(result):
         ("flow", configuration["flow"].get("family", configuration["flow"].get("name", "your own"))),
         ("prior", configuration["prior"] or "uniform on the support"),
         ("precision, device", f"{configuration['precision']}, {configuration['device']}"),
-        ("simulations", f"{result.n_simulations:,}, of which {result.n_failed:,} failed"),
+        ("simulations", f"{result.n_simulations:,} for the fit, of which {result.n_failed:,} failed"),
+        ("all simulations", ", ".join(f"{count:,} for {what}" for what, count in result.simulation_counts.items())),
         ("time", f"{result.elapsed:.1f} s of fitting"),
         ("this page was written with", f"Python {platform.python_version()}, {versions}"),
     ]
@@ -109,14 +110,17 @@ def certificate(result):
             f"bound of the {what}",
             f"{found.entropy_bound:.3f} ± {found.entropy_bound_stderr:.3f} nats: none with the property has more",
         ),
+        ("found by", f"{found.method}: see numepi.inference.assessment.certificate.Certificate"),
         ("effective samples", f"{found.ess:,.0f} of {found.n:,}: how many count under the exact solution"),
-        ("Pareto k", f"{found.pareto_k:.2f}: above 0.7 the weights have too heavy a tail, unless most samples count"),
         (
             "same KL from the scored draws",
             f"{found.score_kl:.3f} ± {found.score_kl_stderr:.3f} nats: other draws, which must agree",
         ),
         ("simulations of each sample", f"{found.replicates}; noise left after correction {found.noise_bias:.3f} nats"),
     ]
+    if found.method == "weights":
+        tail = f"{found.pareto_k:.2f}: above 0.7 the weights have too heavy a tail, unless most samples count"
+        numbers.append(("Pareto k", tail))
     return f"<p>{escaped(found)}.</p><p>{escaped(trust)}</p>{definitions(numbers)}"
 
 
