@@ -2,7 +2,7 @@
 
 The exact maximum-entropy density is flat along the circuits whose accuracies have the target means: its ridge.  The
 paper follows a mode of its flow from sW = 1 to -1 with the other weights free; here the same path is followed on the
-ridge, by the least movement.  Silencing is asked of 188 circuits of the exact solution (tests/analysis/sc_circuits.npz).
+ridge, by the least movement.  Silencing is asked of 188 circuits of the exact solution, in tests/analysis.
 """
 
 import dataclasses
@@ -36,7 +36,9 @@ def main():
     path = _ridge(circuit, z, options.seed, table)
     found = analysis.simulator_metric(circuit, path.z, circuit.emergent_property(), rng=1, sign={"hW": -1})
     turn = np.degrees(np.arccos(np.clip(found.vectors[0, 0] @ found.vectors[-1, 0], -1, 1)))
-    table.add("4C: v1 turns between sW = 1 and sW = -1", "distinctly", f"by {turn:.0f} degrees", turn > 30, fitted=False)
+    table.add(
+        "4C: v1 turns between sW = 1 and sW = -1", "distinctly", f"by {turn:.0f} degrees", turn > 30, fitted=False
+    )
     moved = _perturbations(circuit, path, found, options, table)
     gammas = _GAMMAS[12 if options.quick else 0 :]
     curves = [sc.silence(kind(), z, gammas, rng=2) for kind in (ne.circuits.SC, LongerDelay)]
@@ -44,8 +46,8 @@ def main():
     _figure(z, path, found, moved, curves, options)
     table.note()
     table.note(
-        "![The ridge from sW = 1 to -1 with v1; accuracies along v1, task and diag from its ends; rise in error against "
-        "the strength of silencing](sc-without-fit.png)"
+        "![The ridge from sW = 1 to -1 with v1; accuracies along v1, task and diag from its ends; rise in error "
+        "against the strength of silencing](sc-without-fit.png)"
     )
     table.close()
 
@@ -94,7 +96,8 @@ def _perturbations(circuit, path, found, options, table):
     v1, diag, task = change["v1"], change["diag"], change["task"]
     table.add(
         "4D: Pro accuracy rises along v1 in both regimes: change at -0.25, +0.25", "yes",
-        f"{_pair(v1[0, :, 0])}; {_pair(v1[1, :, 0])}", np.all(v1[:, 0, 0] < 0) and np.all(v1[:, 1, 0] > 0), fitted=False,
+        f"{_pair(v1[0, :, 0])}; {_pair(v1[1, :, 0])}", np.all(v1[:, 0, 0] < 0) and np.all(v1[:, 1, 0] > 0),
+        fitted=False,
     )  # fmt: skip
     table.add(
         "4D: Anti accuracy falls both ways along v1 in regime 1", "yes", _pair(v1[0, :, 1]),
@@ -122,8 +125,8 @@ def _silencing(curves, table):
     rises = [curve.mean_rise[_STRONG] for curve in curves]
     table.add(
         "5B: strength of a mean rise of 7 % in Anti error", "0.675",
-        f"{delay.gamma_at():.3f}; {longer.gamma_at():.3f} silenced one step longer", abs(delay.gamma_at() - 0.675) < 0.05,
-        fitted=False,
+        f"{delay.gamma_at():.3f}; {longer.gamma_at():.3f} silenced one step longer",
+        abs(delay.gamma_at() - 0.675) < 0.05, fitted=False,
     )  # fmt: skip
     table.add(
         "5B: rise in Anti error where it has saturated, at 0.95 (75 % - 25 %)", "50 %", f"{rises[0][1, 1]:+.1%}",
@@ -132,8 +135,8 @@ def _silencing(curves, table):
     table.add(
         "5B: the same at 0.85", "50 %", f"{rises[0][0, 1]:+.1%}; {rises[1][0, 1]:+.1%} silenced one step longer",
         abs(rises[0][0, 1] - 0.5) < 0.05, fitted=False,
-        because="the delay is 0.8 s < t < 1.2 s, samples 34 to 49 of 24 ms; with sample 50, the last before the choice, "
-        "silenced too, the error has saturated at 0.85",
+        because="the delay is 0.8 s < t < 1.2 s, samples 34 to 49 of 24 ms; with sample 50, the last before the "
+        "choice, silenced too, the error has saturated at 0.85",
     )  # fmt: skip
     table.add(
         "5B: saturates (95 % of the greatest rise) at", "0.85",

@@ -16,6 +16,6 @@ from numepi.analysis.trends import LinearTrends, linear_trends
 __all__ = [
     "BruteForce", "ConditionalMean", "Groups", "LinearTrends", "Mode", "ModePath", "Perturbation", "RidgePath",
     "Sensitivity", "SimulatorMetric", "Summary", "alignment", "brute_force", "conditional_mean", "group_by_mode", "lds",
-    "linear_trends", "mode", "mode_path", "perturb", "ridge_path", "rnn", "sc", "sensitivity", "simulator_metric", "stg",
-    "summarise", "v1", "v1_linear",
+    "linear_trends", "mode", "mode_path", "perturb", "ridge_path", "rnn", "sc", "sensitivity", "simulator_metric",
+    "stg", "summarise", "v1", "v1_linear",
 ]  # fmt: skip

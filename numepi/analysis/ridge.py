@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RidgePath", "ridge_path"]
 
-_ITERATIONS = 60
+_ITERATIONS = 30
+_RINGS, _STARTS = (0.005, 0.02, 0.05), 6  # of the width of the support; starts in each ring
 _LEAST_DAMPING, _MOST_DAMPING = 1e-12, 1e8  # of J^T J, relative to its greatest entry
 _MARGIN = 1e-6  # of the width of the support, as for modes
 
@@ -94,7 +95,9 @@ def ridge_path(
     Notes
     -----
     Levenberg's damped Gauss-Newton steps in the parameters that are free: with little damping the shortest step that
-    meets the targets to first order.
+    meets the targets to first order.  Where they end short of the targets (a statistic near its greatest value turns
+    there), they start again from points scattered ever wider around the circuit before; the nearest that succeeds is
+    taken.
     """
     circuit_of(circuit)
     i = column(circuit.parameter_names, parameter)
@@ -116,12 +119,13 @@ def ridge_path(
         return f.mean(axis=0) - target, jacobian.mean(axis=0)
 
     free = np.delete(np.arange(support.dim), i)
+    generator = np.random.default_rng(seed)
     path, left = [], []
     z = z[0]
     for value in values:
         z = z.copy()
         z[i] = value
-        z, residual = _to_target(deviation, z, free, support, 0.1 * tolerance)
+        z, residual = _nearest_on_target(deviation, z, free, support, tolerance, generator)
         path.append(z)
         left.append(residual)
     left = np.array(left)
@@ -144,10 +148,30 @@ def _means(target, names):
     return check_array("target", target, (len(names),))
 
 
+def _nearest_on_target(deviation, z, free, support, tolerance, generator):
+    """Circuit and residual (k,): of the first ring of starts around ``z`` of which one reaches the targets."""
+    best = _to_target(deviation, z, free, support, 0.1 * tolerance)
+    for ring in _RINGS:
+        if np.abs(best[1]).max() <= tolerance:
+            break
+        starts = np.repeat(z[None], _STARTS, axis=0)
+        width = np.where(np.isfinite(support.width), support.width, 1.0)
+        starts[:, free] += ring * width[free] * generator.standard_normal((_STARTS, len(free)))
+        ends = [best, *(_to_target(deviation, each, free, support, 0.1 * tolerance) for each in starts)]
+        there = [end for end in ends if np.abs(end[1]).max() <= tolerance]
+        if there:
+            best = min(there, key=lambda end: np.linalg.norm(end[0] - z))
+        else:
+            best = min(ends, key=lambda end: np.abs(end[1]).max())
+    return best
+
+
 def _to_target(deviation, z, free, support, enough):
     """Circuit and residual (k,) after damped Gauss-Newton steps in the ``free`` coordinates from ``z``."""
     width = np.where(np.isfinite(support.width), support.width, 0.0)
     low, high = support.lower + _MARGIN * width, support.upper - _MARGIN * width
+    z = z.copy()
+    z[free] = np.clip(z[free], low[free], high[free])
     residual, jacobian = deviation(z)
     if not np.isfinite(residual).all():
         raise ValueError(f"z = {shown(z)}: the statistics are not finite there; start elsewhere")

@@ -6,6 +6,8 @@ import pytest
 import numepi as ne
 from numepi.analysis import ridge_path
 
+FREE = ne.EmergentProperty(mean=[None], functions=[ne.Moment("g", lambda f: f[:, 0] ** 2, 1.0)])
+
 
 def circuit(function):
     return ne.circuits.FunctionCircuit(
@@ -42,6 +44,13 @@ def test_where_the_target_is_out_of_reach_the_path_says_so_and_comes_nearest():
     assert not path.on_target[0] and path.z[0, 1] == pytest.approx(3.0, abs=1e-4)
 
 
+def test_a_fold_in_which_the_search_ends_is_left_from_another_start():
+    # (8b)^3 - 8b has a greatest value of 0.385 at 8b = -0.577, short of the target, which is met at 8b = 1.222
+    fold = circuit(lambda z: (8 * z[:, 1:2]) ** 3 - 8 * z[:, 1:2] + 0.0 * z[:, 2:])
+    path = ridge_path(fold, "a", [0.2], [0.2, -0.1, 0.0], [0.6])
+    assert path.on_target.all() and 8 * path.z[0, 1] == pytest.approx(1.222, abs=2e-3)
+
+
 def test_a_noisy_circuit_is_followed_on_its_own_noise():
     sc = ne.circuits.SC(trials=300)
     path = ridge_path(sc, "sW", [0.0, -0.25], [0.0, -3.5, -1.13, -1.19], sc.emergent_property(), rng=3)
@@ -58,7 +67,10 @@ def test_a_noisy_circuit_is_followed_on_its_own_noise():
         ({"start": np.zeros((2, 3))}, "give one point"),
         ({"start": [0, 0, 5]}, "give one point"),
         ({"target": [0.0, 1.0]}, "target has shape"),
-        ({"target": ne.EmergentProperty(mean=[None], functions=[ne.Moment("g", lambda f: f[:, 0] ** 2, 1.0)])}, "leaves the mean of f free"),
+        (
+            {"target": ne.EmergentProperty(mean=[None], functions=[ne.Moment("g", lambda f: f[:, 0] ** 2, 1.0)])},
+            "leaves the mean of f free",
+        ),
         ({"parameter": "x"}, "'x' is unknown: choose from a, b, c"),
         ({"draws": 0}, "draws = 0"),
         ({"tolerance": 0}, "tolerance = 0"),
