@@ -22,9 +22,10 @@ _NAMES = ("sW", "vW", "hW", "dW")
 _SPREAD = np.array([0.88, 0.91, 0.50, 0.88])
 _MEAN = np.array([-0.54, -3.73, -1.53, -1.79])
 _RIDGES = (
-    "at sW = -1 the density has two ridges, dW near -2.4 and near -1.2, whose tops differ by 0.04 nats: which one is "
-    "the mode is a matter of the fit, not of the circuit. On the first Anti accuracy rises with Pro accuracy, on the "
-    "second, where this fit has it, it falls. Most circuits are of the first kind (rows without modes)"
+    "at sW = -1 the density has two ridges, dW near -2.4 and near -1.2, whose tops differ by 0.04 nats: which one "
+    "holds the greatest density of the slice is a matter of the fit, not of the circuit. By continuation, as the paper "
+    "comes there, it is the first, and the row holds (sc_without_fit.md). On the first Anti accuracy rises with Pro "
+    "accuracy, on the second, where this fit has it, it falls. Most circuits are of the first kind (rows without modes)"
 )
 
 
@@ -171,7 +172,8 @@ def _perturbations(circuit, path, found, table, options):
     table.add(
         "more lambda_diag changes Anti accuracy in opposite ways in the two regimes", "opposite",
         f"{diag[0][0]:+.2f}, {diag[1][0]:+.2f}", diag[0][0] < -0.03 and diag[1][0] > 0.03,
-        because="the same ridges; the two kinds of circuits do answer in opposite ways (last row)",
+        because="the same ridges: by continuation it holds (sc_without_fit.md); the two kinds of circuits do answer in "
+        "opposite ways (last row)",
     )  # fmt: skip
     spread = eigenvalues(ends[0] + deltas[-1] * directions["task"]) - eigenvalues(ends[0])
     table.add(

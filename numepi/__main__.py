@@ -44,6 +44,7 @@ def main(arguments=None):
     run.add_argument("--solver", choices=list(QUICK), default="dual")
     run.add_argument("--out", type=Path, default=Path("out"), help="directory for the result and figures (default out)")
     run.add_argument("--quick", action="store_true", help="a short run that shows the machinery, not the answer")
+    run.add_argument("--report", action="store_true", help="write a page beside them: verdict, figures, code to repeat")
     commands.add_parser("list", help="list the circuits with their parameters and statistics")
     commands.add_parser("info", help="versions, threads, threading layer and compile cache, for bug reports")
     options = parser.parse_args(arguments)
@@ -73,6 +74,9 @@ def _run(options):
     print(result.summary())
     result.save(target)
     files = [target, *_figures(circuit, prop, result, options.out / name)]
+    if options.report:
+        files.append(options.out / f"{name}-report.html")
+        result.report(files[-1])
     print("wrote " + ", ".join(map(str, files)))
     return 0
 

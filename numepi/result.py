@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from numepi.annotations import PathLike, Seed
 from numepi.archive import check_writable, qualified_name, write_archive
 from numepi.arguments import check_choice, check_count, check_flag
 from numepi.property import EmergentProperty
+from numepi.result_table import as_html, as_text, has_entropy
 
 if TYPE_CHECKING:
     from numepi.circuits.base import Circuit
@@ -27,7 +29,6 @@ __all__ = ["ARRAYS", "SCALARS", "Result", "Services"]
 
 _FEW_PROPOSALS = 0.1  # effective share of those behind corrected samples
 _LEAST_SCORED = 1000  # draws: the paper's test takes 200 means
-_SIGMAS = 3.0  # standard errors by which the entropy lies above a bound
 _MANY_FAIL = 0.01  # share of failing draws that is warned of
 
 
@@ -42,6 +43,9 @@ class Services(Protocol):
 
     def assessed(self, result, n, rng, certified, method, budget):
         """The result with a new score on ``n`` draws and, if ``certified``, a new certificate."""
+
+    def report(self, result, path, data, n):
+        """Write the result's page to ``path``, with ``n`` fresh simulations beside the measurements ``data``."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -260,81 +264,42 @@ class Result:
         arrays |= {f"history_{name}": value for name, value in self.history.items()}
         write_archive(path, "result", metadata, arrays)
 
+    def report(self, path: PathLike, data: ArrayLike | None = None, n: int = 500) -> None:
+        """Write one self-contained HTML page to ``path``, atomically: nothing in it is loaded from elsewhere.
+
+        It holds the verdict, constraints, certificate, figures (for light and dark screens), a predictive check,
+        activity at six draws, and the code that repeats the run.
+
+        Parameters
+        ----------
+        path : path
+            Of the page, such as ``"report.html"``; an existing file is replaced.
+        data : array (n', k), optional
+            Measurements of the statistics, in the circuit's order: drawn beside the predictive check.
+        n : int
+            Fresh simulations for that check; a result that was loaded without its circuit has none.
+
+        Raises
+        ------
+        ValueError
+            If the file cannot be written, before anything is simulated, or ``data`` has another shape.
+        """
+        check_writable(path, "path")
+        self._service("reports").report(self, path, data, check_count("n", n))
+
     def summary(self) -> str:
         """A table for people: constraints with targets, achieved values and standard errors, and the entropy."""
-        if np.isnan(self.entropy) and self.certificate is None:
-            return self.message
-        width = max(len(name) for name in self.constraint_names)
-        lines = [
-            f"{'constraint':<{width}}  {'target':>10}  {'achieved':>10}  {'std. error':>10}  {'tolerance':>10}  from"
-        ]
-        columns = (self.constraint_target, self.constraint, self.constraint_stderr, self.constraint_tolerance)
-        rows = zip(self.constraint_names, *columns, self.constraint_tolerance_source)
-        bound_names = {f"variance {name}" for name in self._bounded()}
-        for name, target, achieved, stderr, tolerance, source in rows:
-            wanted = f"<= {target:.4g}" if name in bound_names else f"{target:.4g}"
-            numbers = f"{wanted:>10}  {achieved:>10.4g}  {stderr:>10.2g}  {tolerance:>10.2g}"
-            lines.append(f"{name:<{width}}  {numbers}  {source}")
-        lines += [*self._bound_lines(), *self._region_lines(), *self._entropy_lines()]
-        alpha = 0.05 / len(self.p_values)
-        lines.append(f"the paper's test: least p = {self.p_values.min():.3f} (accepted above {alpha:.3f})")
-        lines.append(self.message)
-        return "\n".join(lines)
-
-    def _bounded(self):
-        """Statistics whose variance has an upper bound."""
-        bounds = self.property.aligned(self.statistic_names).variance_at_most or ()
-        return [name for name, bound in zip(self.statistic_names, bounds) if bound is not None]
-
-    def _bound_lines(self):
-        """Complementary slackness: a bound is met with equality, or its multiplier vanishes."""
-        multipliers = dict(zip(self.constraint_names, self.multipliers))
-        return [
-            f"variance {name}: "
-            + (f"at its bound (multiplier {eta:.3g})" if eta < 0 else "the bound does not bind (multiplier 0)")
-            for name in self._bounded()
-            if not np.isnan(eta := multipliers[f"variance {name}"])
-        ]
-
-    def _region_lines(self):
-        if self.property.within is None:
-            return []
-        share = "" if np.isnan(self.outside_share) else f"; {self.outside_share:.2%} of the draws lie outside"
-        return [f"region: expected statistics within {self.property.within:g} target s.d. of their means{share}"]
-
-    def _entropy_lines(self):
-        certificate = "not certified" if self.certificate is None else str(self.certificate)
-        if not self._has_entropy():
-            reason = "the flow is not invertible" if np.isfinite(self.entropy) else "no draw works"
-            return [f"entropy unknown: {reason}", certificate]
-        lines = [f"entropy {self.entropy:.3f} +- {self.entropy_stderr:.3f} nats"]
-        if self.failing_share > 0:
-            low, high = self.failing_interval
-            share = f"failing draws {self.failing_share:.2%} (95 % interval {low:.2%} to {high:.2%})"
-            lines = [f"{lines[0]} (of the draws that work)", share]
-        if self.configuration["prior"] is not None:
-            lines.append(f"entropy relative to the prior {-self.relative_entropy:.3f} nats")
-        return [*lines, certificate, *self._beyond_the_bound()]
-
-    def _beyond_the_bound(self):
-        """Why the entropy may lie above what the certificate calls its bound, where it does."""
-        if self.certificate is None or not self.certificate.bounds:
-            return []
-        error = np.hypot(self.entropy_stderr, self.certificate.entropy_bound_stderr)
-        if -self.relative_entropy - self.certificate.entropy_bound <= _SIGMAS * error:
-            return []
-        return [
-            "(the bound is that of distributions with exactly these targets; this one, which misses them, is above it)"
-        ]
-
-    def _has_entropy(self):
-        return np.isfinite(self.entropy) and (self.certificate is None or self.certificate.invertible)
+        return as_text(self)
 
     def __repr__(self):
-        entropy = f"{self.entropy:.3f} nats" if self._has_entropy() else "unknown"
+        entropy = f"{self.entropy:.3f} nats" if has_entropy(self) else "unknown"
         return f"<numepi result: {self.status}, entropy {entropy}, {self.n_simulations:,} simulations>"
 
-    __str__ = summary
+    def __str__(self):
+        return as_text(self)
+
+    def _repr_html_(self):
+        return as_html(self)
 
 
 # What a file holds of a result under the fields' own names: plain values in its metadata, and arrays.

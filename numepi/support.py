@@ -33,6 +33,7 @@ from numepi.annotations import Seed
 from numepi.arguments import check_callable, check_count, real_array, shown
 from numepi.conditions import Absent, alike, check_condition, name_of, portable
 from numepi.line_functions import expit, log_logistic, log_normal, ndtr, ndtri, softplus, softplus_inverse
+from numepi.markup import card, escaped, table
 from numepi.random_streams import seed_sequence
 
 __all__ = ["BOX_MAPS", "GAUSSIAN_CDF", "LINE", "LOWER", "SIGMOID", "UPPER", "Support"]
@@ -41,6 +42,7 @@ LINE, LOWER, UPPER, GAUSSIAN_CDF, SIGMOID = range(5)
 BOX_MAPS = {"gaussian-cdf": GAUSSIAN_CDF, "sigmoid": SIGMOID}
 _REGION_DRAWS = 2**18  # the standard error of a share s of the box is sqrt(1 / s - 1) / 512 of it: 0.2 % at 0.5
 _REGION_SEED = 20210729  # the volume of a region is a property of it, not of a run
+_SHOWN = 20  # parameters in a notebook
 _LEAST_INSIDE = 20  # of those draws: with fewer, rejection sampling takes more than ten thousand draws for one
 
 
@@ -329,3 +331,13 @@ class Support:
         if self.dim <= 6:
             return f"Support(lower={self.lower.tolist()}, upper={self.upper.tolist()}{more})"
         return f"Support(<{self.dim} dimensions, from {self.lower.min()} to {self.upper.max()}>{more})"
+
+    def _repr_html_(self):
+        kinds = ["whole numbers" if i in self.integer else "" for i in range(self.dim)]
+        rows = [
+            (i + 1, f"{a:.6g}", f"{b:.6g}", kind) for i, (a, b, kind) in enumerate(zip(self.lower, self.upper, kinds))
+        ]
+        more = f"<p>and {self.dim - _SHOWN} more</p>" if self.dim > _SHOWN else ""
+        where = "" if self.where is None else f"<p>where {escaped(name_of(self.where))}</p>"
+        head = ("parameter", "from", "to", "")
+        return card("support", table(head, rows[:_SHOWN], f"{self.dim} parameters"), more, where)

@@ -43,10 +43,12 @@ def test_list_and_info(capsys):
 
 @pytest.mark.slow
 def test_quick_run_saves_result_and_figures(tmp_path, capsys):
-    assert main(["run", "lds", "--quick", "--seed", "2", "--out", str(tmp_path)]) == 0
+    assert main(["run", "lds", "--quick", "--seed", "2", "--out", str(tmp_path), "--report"]) == 0
     out = capsys.readouterr().out
     assert "mean im_lambda1" in out and "entropy" in out
     names = {path.name for path in tmp_path.iterdir()}
+    assert "<h2>Verdict</h2>" in (tmp_path / "lds-report.html").read_text(encoding="utf-8")
+    names.remove("lds-report.html")
     assert names == {"lds.npz", "lds-pairs.png", "lds-traces.png", "lds-activity.png", "lds-contours.png"}
     assert ne.load(tmp_path / "lds.npz").parameter_names == ("a11", "a12", "a21", "a22")
 

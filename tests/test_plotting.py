@@ -198,3 +198,33 @@ def test_rows_that_are_not_finite_are_left_out(ax, rng):
     first, second = ne.plotting.histograms(ax, {"one": [2.0, np.nan], "same": [2.0]}, "x")
     assert sum(bar.get_height() > 0 for bar in first) == sum(bar.get_height() > 0 for bar in second) == 1
     mpl.pyplot.gcf().canvas.draw()
+
+
+def test_marginals_are_beside_their_prior(rng):
+    z, prior = rng.normal(size=(400, 4)), rng.uniform(-5, 5, (300, 4))
+    _, axes = ne.plotting.marginals(z, prior, ("a", "b", "c", "d"))
+    assert [ax.get_xlabel() for ax in axes] == ["a", "b", "c", "d"]
+    assert [text.get_text() for text in axes[0].get_legend().get_texts()] == ["prior", "inferred"]
+    for ax in axes:  # both on the same bins, each of unit area
+        grey = [patch for patch in ax.patches if hasattr(patch, "get_width")]
+        assert sum(p.get_width() * p.get_height() for p in grey) == pytest.approx(1)
+        assert ax.get_xlim()[0] < -4.5 and ax.get_xlim()[1] > 4.5
+    assert len(ne.plotting.marginals(rng.normal(size=(9, 20)))[1]) == 12
+    with pytest.raises(ValueError, match="prior has shape"):
+        ne.plotting.marginals(z, prior[:, :3])
+    ne.plotting.marginals(np.ones((5, 1)))  # all of one value
+
+
+def test_predictive_check_shows_targets_and_data(rng):
+    prop = ne.EmergentProperty(mean=[1.0, None], variance=[4.0, None])
+    f, data = rng.normal(size=(200, 2)), rng.normal(5, 1, size=(30, 2))
+    _, axes = ne.plotting.predictive_check(f, prop, ("rate", "period"), data)
+    labels = [text.get_text() for text in axes[0].get_legend().get_texts()]
+    assert sorted(labels) == ["data", "simulated", "target mean", "target s.d."]
+    (line,) = axes[0].lines
+    assert list(line.get_xdata()) == [1.0, 1.0]
+    band = next(p for p in axes[0].patches if p.get_label() == "target s.d.")
+    assert (band.get_x(), band.get_width()) == (-1.0, 4.0)
+    assert not axes[1].lines and axes[1].get_xlabel() == "period"  # a free statistic has no target
+    with pytest.raises(ValueError, match="data has shape"):
+        ne.plotting.predictive_check(f, prop, ("rate", "period"), data[:, :1])

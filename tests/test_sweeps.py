@@ -211,6 +211,19 @@ def test_best_is_the_converged_run_of_greatest_entropy(reference):
     assert index.best(repeat=6)["run"] == 6
 
 
+def test_a_notebook_shows_a_row_for_each_run_and_what_went_wrong():
+    row = {
+        "run": 0, "circuit": "<lds>", "labels": {}, "status": "near the optimum", "entropy": 1.25, "kl": 0.5,
+        "reliable": True,
+        "n_simulations": 4000, "elapsed": 2.0, "path": "0.npz", "message": "",
+    }  # fmt: skip
+    lost = row | {"run": 1, "status": "lost", "path": None, "message": "its worker died & left", "entropy": None}
+    html = SweepIndex("runs", [row, lost])._repr_html_()
+    assert "sweep in runs" in html and "1 of 2 runs done" in html and html.count("<tr>") == 3
+    assert "<td>&lt;lds&gt;</td>" in html and "<td>1.25" in html
+    assert "<p>run 1: its worker died &amp; left</p>" in html
+
+
 def test_threads_follow_the_cores_that_a_worker_was_given(monkeypatch):
     monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", 64)
     monkeypatch.delenv("SLURM_CPUS_PER_TASK", raising=False)

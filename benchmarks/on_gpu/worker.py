@@ -77,7 +77,7 @@ class Bench:
 
     def row(self, size, jacobian, precision):
         """Times of one batch on both, where the device spends them, what its kernels take, and how far both agree."""
-        from benchmarks.on_gpu.measure import Timeline, repeated, resources
+        from tests.cuda.timing import Timeline, repeated, resources
 
         n = round(size / self.per_parameter)
         on_device, on_cpu = (self._call(n, jacobian, precision, device) for device in ("cuda", "cpu"))
@@ -124,7 +124,7 @@ class Bench:
 
     def digest(self, size, jacobian, precision):
         """Hash of a batch's bits, computed on the device, into how many launches it was cut, and how long it took."""
-        from benchmarks.on_gpu.measure import Timeline
+        from tests.cuda.timing import Timeline
 
         call, timeline = self._call(round(size / self.per_parameter), jacobian, precision, "cuda"), Timeline(hold=0)
         start = time.perf_counter()
@@ -175,8 +175,8 @@ class Bench:
         return sum(array.nbytes for array in self.occupied)
 
     def ceilings(self):
-        """See `measure.ceilings`."""
-        from benchmarks.on_gpu.measure import ceilings
+        """See `tests.cuda.timing.ceilings`."""
+        from tests.cuda.timing import ceilings
 
         return ceilings()
 

@@ -21,7 +21,7 @@ class Stream:
     """The purposes of random numbers within a run; with an iteration they name a stream (see `Problem.seed`)."""
 
     BASE, NOISE, EPOCH_BASE, EPOCH_NOISE, PENALTY, SCORE_BASE, SCORE_NOISE, INITIAL, FIT, REFINE = range(10)
-    CERTIFICATE_BASE, CERTIFICATE_NOISE, CORRECTION, NOISE_CHECK, PARTICLES, SURROGATE, POOL = range(10, 17)
+    CERTIFICATE_BASE, CERTIFICATE_NOISE, CORRECTION, NOISE_CHECK, PARTICLES, SURROGATE, POOL, REPORT = range(10, 18)
 
 
 _COUNTED_AS = {
@@ -97,7 +97,8 @@ class Problem:
         self.derivative_example = ""
         self.failed_examples = np.empty((0, len(circuit.parameter_names)))
         self.reports = Reports()
-        self.last_raised = 0  # rows of the last batch that raised
+        self.last_raised = self.last_overflowed = 0  # rows of the last batch that raised, or have f and no finite T
+        self.overflow_example = ""
         m = len(self.constraints)
         self.seen = np.array([np.full(m, np.inf), np.full(m, -np.inf)])  # least and greatest T of all simulations
 
@@ -145,7 +146,9 @@ class Problem:
         T = np.full((len(f), len(self.constraints)), np.nan)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             T[good] = self.constraints.sufficient_statistics(f[good])
+        works = good.copy()
         good &= np.isfinite(T).all(axis=1)
+        self._note_overflow(asked, works & ~good, f)
         self._account(asked, good, purpose)
         if good.any():
             low, high = T[good].min(axis=0), T[good].max(axis=0)
@@ -187,6 +190,11 @@ class Problem:
             return (
                 f"{self.last_raised} of {n} simulations raised an error (see failure_reports): mend the simulator, "
                 "narrow the support, or raise max_failed_fraction; on_error='raise' stops at the first"
+            )
+        if self.last_overflowed >= 0.5 * (n - n_valid):
+            return (
+                f"{self.last_overflowed} of {n} simulations have finite statistics whose powers or functions are not, "
+                f"{self.overflow_example}: change their unit, take logarithms, or mend the Moment's function"
             )
         example = np.array2string(self.failed_examples[-1], precision=4)
         return (
@@ -237,6 +245,14 @@ class Problem:
             )
         self.reports += reports
         self.last_raised = reports.n_raised
+
+    def _note_overflow(self, z, lost, f):
+        self.last_overflowed = int(lost.sum())
+        if self.last_overflowed:
+            row = np.flatnonzero(lost)[0]
+            self.overflow_example = (
+                f"for example {np.array2string(f[row], precision=4)} at z = {np.array2string(z[row], precision=4)}"
+            )
 
     def _differentiable(self, z, valid, jacobian):
         """Rows with a finite Jacobian; counts those that work and have none, which are no failed simulations."""

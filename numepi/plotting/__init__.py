@@ -14,13 +14,16 @@ from numepi.plotting.curves import (
     task_flip_points,
 )
 from numepi.plotting.lds import lds_contours
+from numepi.plotting.marginals import marginals
 from numepi.plotting.pairs import pairs
 from numepi.plotting.planes import arrows, frequency_contours, mode_points, plane
+from numepi.plotting.predictive import predictive_check
 from numepi.plotting.style import COLOURS, tidy
 from numepi.plotting.traces import traces
 
 __all__ = [
     "COLOURS", "FitRecorder", "activity", "animate_fit", "arrows", "contrast_curves", "coupling_bars",
-    "frequency_contours", "histograms", "lds_contours", "mode_points", "norm_curves", "pairs", "perturbation_curves",
-    "plane", "silencing_curves", "statistic_clouds", "task_flip_points", "tidy", "traces", "trend_matrix",
+    "frequency_contours", "histograms", "lds_contours", "marginals", "mode_points", "norm_curves", "pairs",
+    "perturbation_curves", "plane", "predictive_check", "silencing_curves", "statistic_clouds", "task_flip_points",
+    "tidy", "traces", "trend_matrix",
 ]  # fmt: skip

@@ -48,7 +48,8 @@ def histograms(ax: Axes, samples: Any, label: str, bins: int = 40) -> Any:
     samples = {name: _finite(f"samples[{name!r}]", values) for name, values in samples.items()}
     tidy(axes_of(ax))
     pooled = np.concatenate(list(samples.values()))
-    edges = np.linspace(*range_of(pooled.min(), pooled.max()), bins + 1)
+    low, high = range_of(pooled.min(), pooled.max())
+    edges = np.linspace(low, high, bins + 1)
     drawn = [
         ax.hist(values, edges.tolist(), density=True, color=COLOURS[i], alpha=0.55, label=name)[2]
         for i, (name, values) in enumerate(samples.items())
@@ -88,7 +89,7 @@ def statistic_clouds(ax: Axes, f: Any, prop: EmergentProperty, names: Any) -> An
     check_instance("prop", prop, EmergentProperty, "give a numepi.EmergentProperty")
     if len(prop.mean) != 2 or None in (*prop.mean, *(prop.variance or ())):
         raise ValueError(f"prop has the means {prop.mean} and variances {prop.variance}: give both for two statistics")
-    check_size("prop", np.array([*prop.mean, *prop.variance], float))
+    check_size("prop", np.array([prop.mean, prop.variance], float))
     tidy(axes_of(ax))
     points = ax.scatter(f[:, 0], f[:, 1], s=4, linewidths=0, color="0.6", rasterized=True)
     centre, spread = np.array(prop.mean, float), np.sqrt(np.array(prop.variance, float))

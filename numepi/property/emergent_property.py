@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from numepi.arguments import check_flag, check_mapping, check_names, check_number, shown
+from numepi.markup import card, table
 from numepi.property.constraints import Constraints
 from numepi.property.data import moments_of_data
 from numepi.property.moments import Moment, moment_from_description
@@ -234,6 +235,26 @@ class EmergentProperty:
             variance_at_most=description["variance_at_most"],
             within=description["within"],
         )
+
+    def _repr_html_(self):
+        names = self.statistics or [f"statistic {i + 1}" for i in range(len(self.mean))]
+        rows = []
+        for name, mean, variance, bound in zip(names, self.mean, self.variance, self.variance_at_most):
+            spread = f"<= {bound:.6g}" if bound is not None else _free(variance)
+            rows.append((name, _free(mean), spread))
+        for (a, b), value in self.covariance.items():
+            rows.append((f"covariance {a}, {b}", f"{value:.6g}", ""))
+        for (name, power), value in self.moments.items():
+            rows.append((f"moment {power} of {name}", f"{value:.6g}", ""))
+        rows += [(moment.name, f"{moment.target:.6g}", "") for moment in self.functions]
+        region = "" if self.within is None else f"<p>within {self.within:g} target s.d. of the means</p>"
+        return card(
+            "emergent property", table(("of", "mean, or target", "variance"), rows, "what is asked for"), region
+        )
+
+
+def _free(target):
+    return "free" if target is None else f"{target:.6g}"
 
 
 def _named_numbers(values, argument):

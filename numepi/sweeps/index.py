@@ -13,6 +13,7 @@ import numpy as np
 from numepi.annotations import PathLike
 from numepi.archive import replacing
 from numepi.arguments import check_path, shown
+from numepi.markup import card, escaped, table
 from numepi.storage import load
 from numepi.sweeps.task import COLUMNS, OUTCOME
 
@@ -23,6 +24,7 @@ __all__ = ["IndexFile", "SweepIndex", "load_sweep"]
 
 _NAME = "index.json"
 _SCHEMA = 1
+_HEAD = ("run", "circuit", "labels", "status", "entropy", "kl", "simulations", "seconds")
 _INTERVAL = 1.0  # seconds between writes of the index
 _NUMBERS = (
     "entropy", "entropy_stderr", "relative_entropy", "kl", "kl_stderr", "n_simulations", "elapsed",
@@ -94,12 +96,18 @@ class SweepIndex:
         return load(self.directory / row["path"], **arguments)
 
     def __str__(self):
-        head = ("run", "circuit", "labels", "status", "entropy", "kl", "simulations", "seconds")
-        lines = [head, *(_cells(row) for row in self.rows)]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-        table = ["  ".join(cell.ljust(w) for cell, w in zip(line, widths)).rstrip() for line in lines]
-        problems = [f"run {r['run']}: {r['message']}" for r in self.rows if r["path"] is None and r["message"]]
-        return "\n".join(table + problems)
+        lines = [_HEAD, *(_cells(row) for row in self.rows)]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(_HEAD))]
+        rows = ["  ".join(cell.ljust(w) for cell, w in zip(line, widths)).rstrip() for line in lines]
+        return "\n".join(rows + self._problems())
+
+    def _repr_html_(self):
+        done = f"{len(self) - len(self.missing)} of {len(self)} runs done"
+        problems = (f"<p>{escaped(line)}</p>" for line in self._problems())
+        return card(f"sweep in {self.directory}", table(_HEAD, map(_cells, self.rows), done), *problems)
+
+    def _problems(self):
+        return [f"run {r['run']}: {r['message']}" for r in self.rows if r["path"] is None and r["message"]]
 
     def __repr__(self):
         return f"<numepi sweep in {self.directory}: {len(self) - len(self.missing)} of {len(self)} runs done>"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.analysis import linear_trends, perturb, sc, simulator_metric
+from numepi.analysis import linear_trends, perturb, ridge_path, sc, simulator_metric
 from numepi.circuits.sc.connectivity import eigenvalues
 
 
@@ -46,6 +46,35 @@ def test_delay_silencing_raises_the_anti_error_alone_then_flips_the_task(circuit
     assert flip.mean_anti == pytest.approx(flip.mean_flipped, abs=0.05)
     weak = sc.task_flip(found.baseline[:, 0], found.accuracy[3, :, 1])
     assert weak.correlation > -0.25
+
+
+def test_the_anti_error_rises_by_half_where_it_has_saturated_and_one_more_step_moves_that(circuits, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "examples")
+    from paper.sc import LongerDelay
+
+    gammas = [0.6, 0.65, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0]
+    found, longer = (sc.silence(kind(), circuits, gammas, rng=12) for kind in (ne.circuits.SC, LongerDelay))
+    rise = found.mean_rise[:, 1]
+    assert rise[6] == pytest.approx(0.5, abs=0.03) and 0.3 < rise[4] < 0.45
+    assert longer.mean_rise[4, 1] == pytest.approx(0.5, abs=0.03)
+    assert found.saturation() == pytest.approx(0.89, abs=0.02) and longer.saturation() == pytest.approx(0.85, abs=0.02)
+    assert LongerDelay(silencing=0.5).time[50] == pytest.approx(1.2)
+
+
+def test_from_the_ends_of_the_exact_ridge_the_two_regimes_are_as_in_the_paper(circuits):
+    circuit = ne.circuits.SC(trials=2000)
+    start = circuits[np.argmin(np.abs(circuits[:, 0] - 1))]
+    path = ridge_path(circuit, "sW", np.linspace(1, -1, 21), start, circuit.emergent_property(), rng=0)
+    # at sW = 1 the greatest Anti accuracy is near 0.75, and in this draw of the noise below it
+    assert path.on_target[1:].all() and np.abs(path.statistics - 0.75).max() < 0.03
+    assert path.z[-1, 2] == pytest.approx(-1.47, abs=0.1) and path.z[-1, 3] < -2.1
+    ends = path.z[[0, -1]]
+    metric = simulator_metric(circuit, ends, circuit.emergent_property(), rng=1, sign={"hW": -1})
+    directions = {"v1": metric.vectors[:, 0], "diag": sc.eigenmode_directions()["diag"]}
+    moved = perturb(circuit, ends, directions, [-0.25, 0, 0.25], rng=5)
+    assert sc.anti_response(moved, "v1", threshold=0.05).tolist() == [0, 1]  # falls both ways, rises with Pro
+    anti = moved.along("diag")[:, :, 1]
+    assert anti[0, 2] - anti[0, 1] < -0.05 and anti[1, 2] - anti[1, 1] > 0.05
 
 
 def test_anti_accuracy_falls_both_ways_where_sw_is_high_and_follows_pro_accuracy_where_it_is_low(brute_force):

@@ -108,3 +108,21 @@ def test_a_target_out_of_sight_is_named_with_the_range_that_was_seen():
     result = ne.infer(circuit(bad=-2.0), prop, **QUICK)
     assert not result.success and "have 'mean x' between -" in result.message
     assert "and its target 3 lies 2 beyond" in result.message and "larger budget" not in result.message
+
+
+def test_where_nothing_works_nothing_is_said_to_be_scored():
+    result = ne.infer(circuit(bad=-2.0, dead=2.0), PROP, **QUICK)
+    text = str(result)
+    assert "there is nothing to score" in text and "what is scored" not in text
+    assert "the paper's test" not in text and "nan" not in text.replace("not finite", "") and "unknown" in text
+    assert "no draw has a weight" in text and "ESS" not in text and "entropy unknown: no draw works" in text
+
+
+def test_statistics_whose_powers_overflow_are_not_called_failed_simulations():
+    big = ne.circuits.FunctionCircuit(lambda z: 1e200 * z, BOX, statistic_names=("x", "y"))
+    with pytest.warns(UserWarning, match="badly conditioned"):
+        result = ne.infer(big, ne.EmergentProperty(mean=[0.0, 0.0], variance=[1e250, 1e250]), **QUICK)
+    assert (
+        "20 of 20 simulations have finite statistics whose powers or functions are not, for example" in result.message
+    )
+    assert "change their unit" in result.message and "narrow the support" not in result.message

@@ -40,7 +40,7 @@ class Pyloric(Circuit):
     Parameters
     ----------
     duration : float
-        Seconds that are simulated; features leave out the first.
+        Seconds that are simulated; features leave out the first, and do not exist in runs that end before.
     features : "A" or sequence of str, optional
         "A": period, three duty cycles and two phases of starts.  Names may also be ``bursts_AB``, ``spikes_AB`` (and of
         LP, PY), and ``pyloric``, 1 where the order of the bursts is that of the pyloric rhythm.
@@ -81,8 +81,10 @@ class Pyloric(Circuit):
         give_up: float = 3.0,
         physiology: PyloricPhysiology | None = None,
     ) -> None:
-        self.duration = check_number("duration", duration, above=_TRANSIENT / 1000)
+        self.duration = check_number("duration", duration, above=0)
         self.dt = check_number("dt", dt, above=0)
+        if self.steps < 1:
+            raise ValueError(f"duration = {duration} s is less than two samples of dt = {dt} ms: give a longer one")
         self.noise = check_number("noise", noise, least=0)
         self.give_up = check_number("give_up", give_up, above=_TRANSIENT / 1000)
         self.physiology = None if physiology is None else PyloricPhysiology(*physiology)

@@ -126,7 +126,8 @@ class Certificate:
         if self.failure:
             return (self.failure,)
         if not self.ess >= LEAST_ESS:
-            return (f"the weights do not reach the solution (ESS {self.ess:.1f} of {self.n})",)
+            reached = f"the weights do not reach the solution (ESS {self.ess:.1f} of {self.n})"
+            return (reached if self.n and self.ess >= 0 else "no draw has a weight",)
         found = [text for apart, text in self._disagreements if apart > 2 * _VAGUE]  # half of it is the error
         if not self.optimal:
             found.append("multipliers not optimal: the weights do not lead to the targets")

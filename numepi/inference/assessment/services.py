@@ -71,6 +71,24 @@ class Assessment:
                     "one of parameters that can be simulated"
                 )
 
+    def report(self, result, path, data, n):
+        """See `numepi.result.Result.report`."""
+        from numepi.report import (  # which draws, and so knows much more than others need of a result
+            measurements,
+            write_report,
+        )
+
+        data = None if data is None else measurements(data, result.statistic_names)
+        fresh = None
+        if result.circuit is not None and (result.prior is not None or result.configuration["prior"] is None):
+            how = {name: result.configuration[name] for name in ("precision", "device")}
+            problem = Problem(
+                result.circuit, result.property, seed_sequence(0), result.prior, with_gradient=False, **how
+            )
+            drawn, _ = result.distribution.flow.sample(result.distribution.theta, problem.normals(Stream.REPORT, 0, n))
+            fresh = problem.simulate(drawn, Stream.REPORT, 1).f, n
+        write_report(result, path, fresh, data)
+
 
 def _require_circuit(result, what):
     if result.circuit is None:

@@ -15,6 +15,7 @@ _ELSE_TRY = (
 _ELSE_SEE = (
     "more draws a round (round_size), a support or prior with more of the parameters that come near, or another target"
 )
+_NOT_REACHED = "the property was not reached: "
 _REMEDIES = {
     "finished": "give the solver a larger budget (more or longer rounds), or another seed",
     "budget": "give a larger budget, or resume from a checkpoint",
@@ -65,7 +66,7 @@ def beyond_what_was_seen(constraints, seen, n):
         return None
     low, high = seen[:, i]
     return (
-        f"the property was not reached: all {n:,} simulations (those of score and certificate among them) have "
+        f"{_NOT_REACHED}all {n:,} simulations (those of score and certificate among them) have "
         f"{constraints.names[i]!r} between {low:.6g} and {high:.6g}, and its target {target[i]:.6g} lies "
         f"{short[i]:.2g} beyond; try {_ELSE_SEE}"
     )
@@ -76,7 +77,7 @@ def not_reached(constraints, achieved):
     miss = constraints.miss(achieved) / constraints.tolerance
     i = int(np.argmax(np.nan_to_num(miss, nan=np.inf)))
     return (
-        f"the property was not reached: the constraint {constraints.names[i]!r} came no closer than {achieved[i]:.4g} "
+        f"{_NOT_REACHED}the constraint {constraints.names[i]!r} came no closer than {achieved[i]:.4g} "
         f"to its target {constraints.target[i]:.4g}; {_ELSE_TRY}"
     )
 
@@ -106,6 +107,8 @@ def verdict(
         What is far from the targets, where it matters (`numepi.inference.assessment.outside`).
     """
     failure = outcome.detail if outcome.status == "failed" else None
+    if failure is not None and unseen is not None and failure.startswith(_NOT_REACHED):
+        failure = unseen  # says more: by how much every simulation misses
     if certificate is not None and not certificate.invertible:
         failure = _not_invertible(certificate, precision)
     elif infeasible is not None:
@@ -164,6 +167,8 @@ def _counts(account, outcome, score):
             f"; {score.outside_share:.0%} of the distribution's own draws lie outside of the property's region: what is"
             " scored are the others"
         )
-    if score.failing_share > _MANY_FAILED:
+    if score.failing_share == 1:
+        text += f"; all of {score.n:,} draws of the distribution fail: there is nothing to score"
+    elif score.failing_share > _MANY_FAILED:
         text += f"; {score.failing_share:.0%} of the distribution's own draws fail: what is scored are the others"
     return text

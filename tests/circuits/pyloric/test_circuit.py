@@ -1,11 +1,16 @@
 """The pyloric network: golden states and features, the network in plain NumPy, early ends, the property."""
 
+import json
+
 import numba
 import numpy as np
 import pytest
 
 import numepi as ne
+from numepi import storage
+from numepi.archive import plain
 from numepi.circuits.pyloric.bursts import EXTRA_FEATURES, FEATURES
+from numepi.circuits.pyloric.constants import PyloricPhysiology
 from tests.circuits.pyloric import reference
 
 EVERYTHING = FEATURES + EXTRA_FEATURES
@@ -35,9 +40,9 @@ def given(currents, n):
 
 def test_states_of_the_golden_runs(golden, currents):
     cases = golden("pyloric")
-    circuit = ne.circuits.Pyloric(duration=1.01)
+    circuit = ne.circuits.Pyloric(duration=0.301)
     path = circuit.simulate(cases["parameters"], noise=given(currents[: circuit.steps], 5))
-    assert path.values.shape == (5, 40_400, 46) and path.names[0] == "V_AB" and path.names[-1] == "s_PY_LP_fast"
+    assert path.values.shape == (5, 12_040, 46) and path.names[0] == "V_AB" and path.names[-1] == "s_PY_LP_fast"
     found, states, early = path.values[:, cases["steps"]], cases["states"], cases["steps"] <= 3000
     error = np.abs(found - states) / np.maximum(1e-6, np.abs(states))
     assert error[:, early].max() < 1e-9 and error.max() < 1e-6
@@ -65,7 +70,7 @@ def test_features_of_the_golden_runs(golden, currents):
 
 def test_the_network_in_plain_numpy(golden, rng):
     z = golden("pyloric")["parameters"][2]
-    circuit = ne.circuits.Pyloric(duration=1.01)
+    circuit = ne.circuits.Pyloric(duration=0.301)
     noise = rng.normal(scale=0.001, size=(1, circuit.steps, 3))
     path = circuit.simulate(z[None], noise={"noise": noise}, every=50)
     expected = reference.potentials(z, noise[0, :3000])[::50]
@@ -115,11 +120,13 @@ def test_the_property_and_what_is_refused():
     assert ne.circuits.Pyloric().statistic_names == FEATURES and len(FEATURES) == 15
     assert ne.circuits.Pyloric().steps == 439_999 and len(circuit.parameter_names) == 31
     z = np.zeros((1, 31))
+    assert np.isnan(ne.circuits.Pyloric(duration=0.01).statistics(z)).all()
     for wrong, message in [
         (lambda: ne.circuits.Pyloric(features=("bursts_AB",)).emergent_property(), "bursts_AB were not measured"),
         (lambda: ne.circuits.Pyloric(features="B"), "features = 'B': choose 'A', or names among period, "),
         (lambda: ne.circuits.Pyloric(features=()), "choose 'A', or names"),
-        (lambda: ne.circuits.Pyloric(duration=0.5), "duration = 0.5"),
+        (lambda: ne.circuits.Pyloric(duration=0.0), "duration = 0.0"),
+        (lambda: ne.circuits.Pyloric(duration=2e-5), "duration = 2e-05 s is less than two samples of dt = 0.025 ms"),
         (lambda: circuit.statistics(z, noise={"noise": np.zeros((1, 5, 3))}), r"expected \(1, 439999, 3\)"),
         (lambda: circuit.statistics(z, precision="float32"), "use 'float64'"),
         (lambda: circuit.statistics(z, device="cuda"), "use 'cpu'"),
@@ -128,3 +135,14 @@ def test_the_property_and_what_is_refused():
             wrong()
     with pytest.raises(TypeError, match="statistics only"):
         circuit.statistics_and_jacobian(z)
+
+
+def test_stored_settings_make_the_same_circuit():
+    circuit = ne.circuits.Pyloric(duration=2.0, features="A", physiology=PyloricPhysiology(e_k=-75.0))
+    stored = json.loads(json.dumps(plain(circuit.settings)))
+    metadata = {
+        "circuit_class": "numepi.circuits.pyloric.circuit.Pyloric",
+        "configuration": {"circuit_settings": stored},
+    }
+    again = storage._circuit(metadata)
+    assert again.settings == circuit.settings and again.statistic_names == circuit.statistic_names

@@ -144,3 +144,10 @@ def test_a_target_beyond_what_was_seen_was_not_reached(low, high, words):
 
 def test_without_simulations_nothing_was_seen():
     assert beyond_what_was_seen(CONSTRAINTS, np.array([[np.inf] * 2, [-np.inf] * 2]), 0) is None
+
+
+def test_a_solver_that_gives_up_says_by_how_much_every_simulation_misses():
+    unseen = beyond_what_was_seen(CONSTRAINTS, np.array([[-1.0, 0.0], [1.5, 5.0]]), 700)
+    given_up = ("failed", not_reached(CONSTRAINTS, np.array([1.5, 0.95])))
+    assert "between -1 and 1.5" in said(met=False, outcome=given_up, unseen=unseen)[2]
+    assert said(met=False, outcome=("failed", "out of luck"), unseen=unseen)[2].startswith("out of luck")

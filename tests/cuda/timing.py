@@ -1,4 +1,7 @@
-"""Where the time of a call goes on the device: events around every kernel and copy, and what each kernel took."""
+"""Where the time of a call goes on the device: events around every kernel and copy, and what each kernel took.
+
+`benchmarks.on_gpu` measures with it.  Import this module only where numba-cuda is installed.
+"""
 
 import statistics
 import time

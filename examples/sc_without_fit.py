@@ -1,0 +1,193 @@
+"""Figures 4C-D and 5B, D of the paper on the exact solution itself: no fit, so no ripple of one, enters.
+
+The exact maximum-entropy density is flat along the circuits whose accuracies have the target means: its ridge.  The
+paper follows a mode of its flow from sW = 1 to -1 with the other weights free; here the same path is followed on the
+ridge, by the least movement.  Silencing is asked of 188 circuits of the exact solution, in tests/analysis.
+"""
+
+import dataclasses
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from paper import Findings, read_options
+from paper.sc import VALUES, LongerDelay
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+import numepi as ne
+from numepi import analysis
+from numepi.analysis import sc
+
+_CIRCUITS = Path(__file__).parents[1] / "tests" / "analysis" / "sc_circuits.npz"
+_STEPS = 5  # of the path between two values of sW that the paper shows
+_GAMMAS = np.linspace(0, 1, 21)
+_STRONG = [-4, -2]  # 0.85 and 0.95 among them
+_NAMES = ("sW", "vW", "hW", "dW")
+
+
+def main():
+    """Follow the ridge, perturb its ends, silence, draw."""
+    options = read_options(__doc__)
+    table = Findings("Figures 4 and 5 without a fit: superior colliculus", options)
+    z = np.load(_CIRCUITS)["z"].astype(float)
+    circuit = ne.circuits.SC(trials=1000 if options.quick else 2000)
+    path = _ridge(circuit, z, options.seed, table)
+    found = analysis.simulator_metric(circuit, path.z, circuit.emergent_property(), rng=1, sign={"hW": -1})
+    turn = np.degrees(np.arccos(np.clip(found.vectors[0, 0] @ found.vectors[-1, 0], -1, 1)))
+    table.add(
+        "4C: v1 turns between sW = 1 and sW = -1", "distinctly", f"by {turn:.0f} degrees", turn > 30, fitted=False
+    )
+    moved = _perturbations(circuit, path, found, options, table)
+    gammas = _GAMMAS[12 if options.quick else 0 :]
+    curves = [sc.silence(kind(), z, gammas, rng=2) for kind in (ne.circuits.SC, LongerDelay)]
+    _silencing(curves, table)
+    _figure(z, path, found, moved, curves, options)
+    table.note()
+    table.note(
+        "![The ridge from sW = 1 to -1 with v1; accuracies along v1, task and diag from its ends; rise in error "
+        "against the strength of silencing](sc-without-fit.png)"
+    )
+    table.close()
+
+
+def _ridge(circuit, z, seed, table):
+    """The path, at the paper's values of sW."""
+    fine = np.linspace(VALUES[0], VALUES[-1], _STEPS * (len(VALUES) - 1) + 1)
+    start = analysis.conditional_mean(z, "sW", fine[:1], _NAMES).mean[0]
+    whole = analysis.ridge_path(circuit, "sW", fine, start, circuit.emergent_property(), rng=seed)
+    shown = slice(None, None, _STEPS)
+    path = dataclasses.replace(
+        whole, values=whole.values[shown], z=whole.z[shown], statistics=whole.statistics[shown],
+        on_target=whole.on_target[shown],
+    )  # fmt: skip
+    table.add(
+        "4C: path from sW = 1 to -1 with all other weights free, on the ridge: its ends (sW, vW, hW, dW)", "drawn",
+        f"{_row(path.z[0])} to {_row(path.z[-1])}",
+    )  # fmt: skip
+    table.add(
+        "4C: accuracies on the path", "0.75 each",
+        f"within {np.abs(path.statistics - 0.75).max():.3f}, at sW < 1 within "
+        f"{np.abs(path.statistics[1:] - 0.75).max():.4f}", np.abs(path.statistics - 0.75).max() < 0.04, fitted=False,
+    )  # fmt: skip
+    high, low = path.values >= 0, path.values <= -0.25
+    slopes = [np.polyfit(path.z[part, 0], path.z[part, 2], 1)[0] for part in (high, low)]
+    table.add(
+        "4C: hW falls as sW rises at high sW, and rises with it at low sW", "bent", f"slopes {slopes[0]:+.2f}, "
+        f"{slopes[1]:+.2f}", slopes[0] < 0 and path.z[-1, 2] < path.z[low, 2].max() - 0.1, fitted=False,
+    )  # fmt: skip
+    table.note()
+    table.note("| sW | circuit (sW, vW, hW, dW) | p_pro | p_anti |")
+    table.note("|---|---|---|---|")
+    for value, circuit_z, p in zip(path.values, path.z, path.statistics):
+        table.note(f"| {value:.2f} | {_row(circuit_z)} | {p[0]:.3f} | {p[1]:.3f} |")
+    return path
+
+
+def _perturbations(circuit, path, found, options, table):
+    """Accuracies along v1 and the eigenmodes from both ends: regime 1 (sW = 1) and regime 2 (sW = -1)."""
+    ends = path.z[[0, -1]]
+    directions = {"v1": found.vectors[[0, -1], 0], **sc.eigenmode_directions()}
+    deltas = np.linspace(-0.25, 0.25, 5 if options.quick else 11)
+    moved = analysis.perturb(circuit, ends, directions, deltas, rng=5)
+    # change (2 ends, 2 sides, 2 tasks) at -0.25 and +0.25
+    change = {name: moved.along(name)[:, [0, -1]] - moved.along(name)[:, [len(deltas) // 2]] for name in directions}
+    v1, diag, task = change["v1"], change["diag"], change["task"]
+    table.add(
+        "4D: Pro accuracy rises along v1 in both regimes: change at -0.25, +0.25", "yes",
+        f"{_pair(v1[0, :, 0])}; {_pair(v1[1, :, 0])}", np.all(v1[:, 0, 0] < 0) and np.all(v1[:, 1, 0] > 0),
+        fitted=False,
+    )  # fmt: skip
+    table.add(
+        "4D: Anti accuracy falls both ways along v1 in regime 1", "yes", _pair(v1[0, :, 1]),
+        v1[0, :, 1].max() < -0.05, fitted=False,
+    )  # fmt: skip
+    table.add(
+        "4D: Anti accuracy rises along v1 with Pro accuracy in regime 2", "yes", _pair(v1[1, :, 1]),
+        v1[1, 0, 1] < -0.05 and v1[1, 1, 1] > 0.05, fitted=False,
+    )  # fmt: skip
+    table.add(
+        "4D: less lambda_task lowers Anti accuracy in regime 1", "yes", f"{task[0, 0, 1]:+.2f} at -0.25",
+        task[0, 0, 1] < -0.05, fitted=False,
+    )  # fmt: skip
+    table.add(
+        "4D: more lambda_diag changes Anti accuracy in opposite ways in the two regimes", "opposite",
+        f"{diag[0, 1, 1]:+.2f}, {diag[1, 1, 1]:+.2f} at +0.25", diag[0, 1, 1] < -0.05 and diag[1, 1, 1] > 0.05,
+        fitted=False,
+    )  # fmt: skip
+    return moved
+
+
+def _silencing(curves, table):
+    """The rise in error against the strength, and where it saturates."""
+    delay, longer = curves
+    rises = [curve.mean_rise[_STRONG] for curve in curves]
+    table.add(
+        "5B: strength of a mean rise of 7 % in Anti error", "0.675",
+        f"{delay.gamma_at():.3f}; {longer.gamma_at():.3f} silenced one step longer",
+        abs(delay.gamma_at() - 0.675) < 0.05, fitted=False,
+    )  # fmt: skip
+    table.add(
+        "5B: rise in Anti error where it has saturated, at 0.95 (75 % - 25 %)", "50 %", f"{rises[0][1, 1]:+.1%}",
+        abs(rises[0][1, 1] - 0.5) < 0.05, fitted=False,
+    )  # fmt: skip
+    table.add(
+        "5B: the same at 0.85", "50 %", f"{rises[0][0, 1]:+.1%}; {rises[1][0, 1]:+.1%} silenced one step longer",
+        abs(rises[0][0, 1] - 0.5) < 0.05, fitted=False,
+        because="the delay is 0.8 s < t < 1.2 s, samples 34 to 49 of 24 ms; with sample 50, the last before the "
+        "choice, silenced too, the error has saturated at 0.85",
+    )  # fmt: skip
+    table.add(
+        "5B: saturates (95 % of the greatest rise) at", "0.85",
+        f"{delay.saturation():.2f}; {longer.saturation():.2f} silenced one step longer",
+        abs(delay.saturation() - 0.85) < 0.05, fitted=False,
+    )  # fmt: skip
+    table.add(
+        "5B: rise in Pro error there, at 0.85 and 0.95", "0", f"{rises[0][0, 0]:+.1%}, {rises[0][1, 0]:+.1%}",
+        np.abs(rises[0][:, 0]).max() < 0.03, fitted=False,
+    )  # fmt: skip
+    flip = sc.task_flip(delay.baseline[:, 0], delay.accuracy[_STRONG[1], :, 1])
+    table.add(
+        "5D: p_A,opto = 1 - p_P at 0.95: means; correlation with p_P", "25 %; closely",
+        f"{flip.mean_anti:.0%}, {flip.mean_flipped:.0%}; r = {flip.correlation:.2f}",
+        flip.correlation < -0.5 and abs(flip.mean_anti - flip.mean_flipped) < 0.05, fitted=False,
+    )  # fmt: skip
+
+
+def _figure(z, path, found, moved, curves, options):
+    figure, axes = plt.subplots(2, 3, figsize=(12, 7), layout="constrained")
+    first, last = ne.plotting.COLOURS[:2]
+    for ax, pair in zip(axes[0], ((0, 2), (0, 3))):
+        ne.plotting.plane(ax, z, None, pair, _NAMES)
+        ax.plot(path.z[:, pair[0]], path.z[:, pair[1]], "k.-", zorder=3)
+        for end, colour in ((0, first), (-1, last)):
+            at, v1 = path.z[end, list(pair)], 0.25 * found.vectors[end, 0, list(pair)]
+            ax.plot(*at, "o", color=colour, zorder=4)
+            ax.annotate("", at + v1, at, arrowprops={"arrowstyle": "->", "color": colour, "linewidth": 1.5}, zorder=5)
+        ax.set(xlim=(-2.5, 1.6))
+    axes[0, 0].set_title("4C: exact circuits, path on the ridge, v1 at its ends", fontsize=9)
+    ne.plotting.silencing_curves(axes[0, 2], curves[0])
+    axes[0, 2].plot(curves[1].gammas, 100 * curves[1].mean_rise[:, 1], ":", color=ne.plotting.COLOURS[1])
+    axes[0, 2].set_title("5B: delay silenced; dotted: Anti, one step longer", fontsize=9)
+    for ax, direction in zip(axes[1], ("v1", "task", "diag")):
+        for statistic, name, style in ((0, "Pro", "-"), (1, "Anti", "--")):
+            labels = [f"{name}, sW = {value}" for value in ("1", "−1")]
+            for line in ne.plotting.perturbation_curves(ax, moved, direction, statistic, labels):
+                line.set_linestyle(style)
+        ax.set(ylabel="accuracy", ylim=(0, 1))
+    axes[1, 0].set_title("4D: from the ends of the path", fontsize=9)
+    axes[1, 0].legend(fontsize=8, frameon=False, loc="lower right")
+    figure.savefig(options.out / "sc-without-fit.png", dpi=100)
+
+
+def _row(values):
+    return "(" + ", ".join(f"{v:.2f}" for v in values) + ")"
+
+
+def _pair(values):
+    return ", ".join(f"{v:+.2f}" for v in values)
+
+
+if __name__ == "__main__":
+    main()

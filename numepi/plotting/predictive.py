@@ -1,0 +1,73 @@
+"""Predictive check: statistics of fresh simulations against what was asked for, and the measurements it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from numepi.arguments import check_instance, check_names
+from numepi.plotting.checks import drawable
+from numepi.plotting.marginals import grid
+from numepi.plotting.style import COLOURS
+from numepi.property import EmergentProperty
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["predictive_check"]
+
+_MAX_PANELS = 12
+_BINS = 40
+
+
+def predictive_check(
+    f: ArrayLike,
+    prop: EmergentProperty,
+    names: Sequence[str],
+    data: ArrayLike | None = None,
+    figure: Figure | None = None,
+) -> Any:
+    """Draw the distribution of each statistic, with target means as lines and target standard deviations as bands.
+
+    Parameters
+    ----------
+    f : array (n, k)
+        Statistics at fresh parameters and noise.
+    prop : EmergentProperty
+        What was asked for; of a statistic that it leaves free only the distribution is drawn.
+    names : sequence of str (k,)
+        The statistics.
+    data : array (n', k), optional
+        Measurements, drawn behind.
+    figure : matplotlib.figure.Figure, optional
+
+    Returns
+    -------
+    figure, axes : Figure, list of Axes
+        The first twelve statistics.
+    """
+    f, _ = drawable("f", f, columns="k")
+    k = f.shape[1]
+    names = check_names("names", names, k)
+    prop = check_instance("prop", prop, EmergentProperty, "give a numepi.EmergentProperty").aligned(names)
+    measured = None if data is None else drawable("data", data, columns=k)[0]
+    figure, axes = grid(min(k, _MAX_PANELS), figure)
+    for i, ax in enumerate(axes):
+        shown = f[:, i] if measured is None else np.concatenate([f[:, i], measured[:, i]])
+        edges = np.linspace(shown.min(), shown.max(), _BINS + 1) if np.ptp(shown) > 0 else _BINS
+        mean, variance = prop.mean[i], prop.largest_variance[i]
+        if mean is not None and variance is not None:
+            width = np.sqrt(variance)
+            ax.axvspan(mean - width, mean + width, color=COLOURS[5], alpha=0.25, linewidth=0, label="target s.d.")
+        if measured is not None:
+            ax.hist(measured[:, i], bins=edges, density=True, color="0.6", alpha=0.6, label="data")
+        ax.hist(f[:, i], bins=edges, density=True, histtype="step", color=COLOURS[0], linewidth=1.4, label="simulated")
+        if mean is not None:
+            ax.axvline(mean, color=COLOURS[1], linewidth=1.4, label="target mean")
+        ax.set_xlabel(names[i])
+        ax.set_yticks([])
+    axes[0].legend(fontsize=7, frameon=False)
+    return figure, axes
