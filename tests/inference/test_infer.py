@@ -288,7 +288,7 @@ class WrongShape(ne.circuits.Circuit):
         ({"solver": "magic"}, ValueError, "solver = 'magic': choose from"),
         ({"gradient": "none"}, ValueError, "solver 'augmented-lagrangian' needs gradients"),
         ({"gradient": "maybe"}, ValueError, "gradient = 'maybe': choose"),
-        ({"batch": 3}, TypeError, r"unknown settings \['batch'\].*choose from initial"),
+        ({"batch": 3}, TypeError, r"unknown settings \['batch'\].*choose from batch_size"),
         ({"n_seeds": 0}, ValueError, "n_seeds = 0"),
         ({"n_seeds": 1.5}, ValueError, "n_seeds = 1.5"),
         ({"iterations_per_epoch": 5.0}, ValueError, "iterations_per_epoch = 5.0: give a whole number"),
