@@ -23,6 +23,7 @@ GROUPS = (
     ("Priors", "numepi.priors", None),
     ("Checks of a Jacobian", "numepi.circuits.check", ["JacobianCheck"]),
     ("Results", "numepi.result", ["Result"]),
+    ("Kept simulations", "numepi.simulations", None),
     ("Certificates", "numepi.inference.assessment.certificate", ["Certificate"]),
     ("Callbacks", "numepi.inference.running.run", ["RunState"]),
     ("Settings of solver='dual'", "numepi.inference.dual.settings", ["Settings"]),

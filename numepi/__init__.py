@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # what `__getattr__` below loads, for those who read types
     from numepi.inference import infer
     from numepi.interop import to_datatree
     from numepi.property import EmergentProperty, Moment
+    from numepi.simulations import Simulations
     from numepi.storage import load
     from numepi.support import Support
     from numepi.sweeps import Task, load_sweep, sweep
@@ -43,13 +44,14 @@ _NAMES = {
     "check_jacobian": "circuits.check",
     "Dynamics": "circuits.dynamics.circuit",
     "Event": "circuits.dynamics.events",
+    "Simulations": "simulations",
     "Table": "circuits.dynamics.time_expressions",
 }
 _MODULES = ("analysis", "circuits", "flow", "inference", "initial", "observe", "plotting", "priors", "storage")
 __all__ = [
     "DirectionalFlow", "Dynamics", "ElementwiseFlow", "EmergentProperty", "Event", "GramFlow", "Moment", "RealNVP",
-    "SplineFlow", "Support", "SymmetricFlow", "Table", "Task", "analysis", "check_jacobian", "circuits", "flow",
-    "infer", "inference", "initial", "load", "load_sweep", "observe", "plotting", "priors", "storage", "sweep",
+    "Simulations", "SplineFlow", "Support", "SymmetricFlow", "Table", "Task", "analysis", "check_jacobian", "circuits",
+    "flow", "infer", "inference", "initial", "load", "load_sweep", "observe", "plotting", "priors", "storage", "sweep",
     "to_datatree",
 ]  # fmt: skip
 

@@ -18,6 +18,7 @@ from numepi.archive import check_writable, qualified_name, write_archive
 from numepi.arguments import check_choice, check_count, check_flag
 from numepi.property import EmergentProperty
 from numepi.result_table import as_html, as_text, has_entropy
+from numepi.simulations import Simulations
 
 if TYPE_CHECKING:
     from numepi.circuits.base import Circuit
@@ -98,6 +99,8 @@ class Result:
         Seconds of fitting in the last process.
     history : dict of ndarray
         Traces of the solver.
+    simulations : Simulations or None
+        The rows of the run, for others: see `simulations_table`.
     configuration : dict
         Everything that defines the run.
     property : EmergentProperty
@@ -146,6 +149,7 @@ class Result:
     simulation_counts: dict[str, int]
     surrogate: float
     history: dict[str, np.ndarray] = field(default_factory=dict)
+    simulations: Simulations | None = None
     circuit: Circuit | None = None
     prior: Prior | None = None
     services: Services | None = None
@@ -207,6 +211,18 @@ class Result:
             raise ValueError("corrected samples need the certificate's multipliers: take them of result.certify()")
         return self._service("corrected samples").corrected_samples(self, n, rng)
 
+    def simulations_table(self) -> Simulations:
+        """Parameters, statistics and log density of every row that the fit knew, for ``numepi.infer(simulations=)``.
+
+        Raises
+        ------
+        ValueError
+            If the solver keeps none: only the dual solver does.
+        """
+        if self.simulations is None:
+            raise ValueError("there are no simulations: only solver='dual' keeps those of its fit")
+        return self.simulations
+
     def score(self, n: int = 20_000, rng: Seed = 0) -> Result:
         """A new result, scored on ``n`` fresh draws of parameter and noise; the certificate stays as it is.
 
@@ -262,6 +278,8 @@ class Result:
         }
         arrays = {name: getattr(self, name) for name in ARRAYS} | {"theta": self.distribution.theta}
         arrays |= {f"history_{name}": value for name, value in self.history.items()}
+        if self.simulations is not None:
+            arrays |= {f"simulations_{name}": value for name, value in vars(self.simulations).items()}
         write_archive(path, "result", metadata, arrays)
 
     def report(self, path: PathLike, data: ArrayLike | None = None, n: int = 500) -> None:

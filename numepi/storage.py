@@ -20,6 +20,7 @@ from numepi.inference.assessment.certificate import Certificate
 from numepi.inference.assessment.services import ASSESSMENT
 from numepi.property import EmergentProperty, Moment
 from numepi.result import ARRAYS, SCALARS, Result
+from numepi.simulations import Simulations
 
 if TYPE_CHECKING:
     from numepi.flow.protocol import Flow
@@ -124,10 +125,16 @@ def _rebuilt(metadata, arrays, functions, circuit, prior, flow):
         certificate=_certificate(metadata["certificate"]),
         circuit=circuit,
         prior=prior,
-        history={k.removeprefix("history_"): v for k, v in arrays.items() if k.startswith("history_")},
+        history=_named("history_", arrays),
+        simulations=Simulations(**kept) if (kept := _named("simulations_", arrays)) else None,
         services=ASSESSMENT,
         **values,
     )
+
+
+def _named(prefix, arrays):
+    """The arrays whose names begin so, by the rest of their names."""
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def _check_values(values):

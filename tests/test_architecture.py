@@ -12,7 +12,16 @@ LONGEST = 350  # lines
 # docs/figures/architecture.svg shows them: after a change, python -m docs.draw_architecture.
 FLOORS = (
     ("annotations", "arguments", "markup", "result_table"),
-    ("conditions", "differentiation", "line_functions", "random_streams", "archive", "identity", "kernels"),
+    (
+        "conditions",
+        "differentiation",
+        "line_functions",
+        "random_streams",
+        "archive",
+        "identity",
+        "kernels",
+        "simulations",
+    ),
     ("worker_threads", "support", "simulation"),
     ("priors", "property", "flow.transform", "flow.protocol", "flow.passes"),
     ("flow.networks", "flow.elementwise"),

@@ -72,6 +72,7 @@ def _unscored(solver, outcome, configuration):
         certificate=None,
         surrogate=solver.surrogate_share,
         history=solver.history(),
+        simulations=solver.table(),
         circuit=problem.circuit,
         prior=problem.prior,
         services=ASSESSMENT,

@@ -22,6 +22,7 @@ from numepi.identity import circuit_class, described, identity
 from numepi.inference.assembly import assemble
 from numepi.inference.augmented_lagrangian.solver import AugmentedLagrangian
 from numepi.inference.dual.solver import Dual
+from numepi.inference.earlier import checked_earlier
 from numepi.inference.particles.solver import ParticleSolver
 from numepi.inference.prior_check import checked_prior
 from numepi.inference.problem import COUNTED, Problem
@@ -31,6 +32,7 @@ from numepi.inference.running.progress import Progress
 from numepi.inference.running.run import Budget, run
 from numepi.property.emergent_property import EmergentProperty
 from numepi.random_streams import seed_sequence
+from numepi.simulations import Simulations
 from numepi.worker_threads import check_executor, one_blas_thread
 
 if TYPE_CHECKING:
@@ -62,6 +64,8 @@ def infer(
     device: str = "cpu",
     executor: Executor | None = None,
     max_batch: int | None = None,
+    simulations: Simulations | None = None,
+    start: Result | None = None,
     on_error: str = "report",
     **solver_settings: Any,
 ) -> Result:
@@ -119,6 +123,11 @@ def infer(
     max_batch : int, optional
         Rows that the circuit is asked for at once, at the most: 500 by default, 2,048 with an executor.  Between
         batches a run can be stopped.
+    simulations : numepi.Simulations, optional
+        Rows that were simulated before: the dual solver learns from them, and asks for fewer of its own.  They count
+        nowhere, and are neither score nor certificate.
+    start : Result, optional
+        A result of the same circuit, whose simulations are taken, for another property say.
     on_error : "report" or "raise"
         What happens where a simulation raises an error.  By default its row counts as failed, with parameters and
         traceback in the result's ``failure_reports``; a batch is divided until such rows are known, and an error that
@@ -156,6 +165,7 @@ def infer(
     if max_batch is not None:
         check_count("max_batch", max_batch)
     _check_rows(max_simulations, n_seeds, solver)
+    earlier = checked_earlier(simulations, start, circuit, solver)
     root = seed_sequence(rng)
     configuration = {
         "circuit": circuit.name,
@@ -172,6 +182,7 @@ def infer(
         "device": device,
         "gradient": with_gradient,
         "seed": [root.entropy, list(root.spawn_key)],
+        "simulations": None if earlier is None else earlier.digest(),
     }
     configuration = described(configuration)
     stores = [Checkpoint.of(checkpoint, i, n_seeds, configuration | {"run": i}, resume) for i in range(n_seeds)]
@@ -184,7 +195,7 @@ def infer(
         if max_time is not None:  # next to none is left where it is up
             seconds = max(1e-9, max_time - (time.perf_counter() - begun)) / (n_seeds - index)
         problem = Problem(
-            circuit, prop, seed, prior, precision, with_gradient, device, executor, on_error, limit, max_batch
+            circuit, prop, seed, prior, precision, with_gradient, device, executor, on_error, limit, max_batch, earlier
         )
         if index == 0:
             _check_statistics(problem)

@@ -74,11 +74,13 @@ class Problem:
         Rows that the run may ask the circuit for.
     max_batch : int, optional
         Rows that the circuit is asked for at once, at the most.
+    earlier : numepi.simulations.Simulations, optional
+        What was simulated before the run.
     """
 
     def __init__(
         self, circuit, prop, seed, prior=None, precision="float64", with_gradient=True, device="cpu", executor=None,
-        on_error="report", limit=None, max_batch=None,
+        on_error="report", limit=None, max_batch=None, earlier=None,
     ):  # fmt: skip
         self.circuit = circuit
         self.constraints = Constraints(prop, tuple(circuit.statistic_names))
@@ -91,6 +93,7 @@ class Problem:
         self.limit = limit
         self.batch_rows = max_batch or (_BATCH if executor is None else _BATCH_ON_EXECUTOR)
         self.run_seed = seed
+        self.earlier = earlier
         self.counts = dict.fromkeys(COUNTED, 0)
         self.n_failed = 0
         self.n_not_differentiable = self.last_not_differentiable = 0  # rows with statistics but no derivative
@@ -142,17 +145,9 @@ class Problem:
         )  # fmt: skip
         self._report(reports)
         f, jacobian = answer if with_jacobian else (answer, None)
-        good = np.isfinite(f).all(axis=1)
-        T = np.full((len(f), len(self.constraints)), np.nan)
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            T[good] = self.constraints.sufficient_statistics(f[good])
-        works = good.copy()
-        good &= np.isfinite(T).all(axis=1)
-        self._note_overflow(asked, works & ~good, f)
+        T, good = self._sufficient(f)
+        self._note_overflow(asked, np.isfinite(f).all(axis=1) & ~good, f)
         self._account(asked, good, purpose)
-        if good.any():
-            low, high = T[good].min(axis=0), T[good].max(axis=0)
-            self.seen = np.array([np.minimum(self.seen[0], low), np.maximum(self.seen[1], high)])
         self.last_not_differentiable = 0
         if with_jacobian:
             good &= self._differentiable(asked, good, jacobian)
@@ -166,6 +161,26 @@ class Problem:
             whole[inside] = jacobian
             jacobian = whole
         return *every, jacobian, valid
+
+    def known_rows(self, z, f):
+        """f (n, k) and T (n, m) of rows simulated elsewhere; NaN where they failed or have no prior density."""
+        inside = self.inside(z)
+        f = np.where(inside[:, None], f, np.nan)
+        T, good = self._sufficient(f)
+        f[~good], T[~good] = np.nan, np.nan
+        return f, T
+
+    def _sufficient(self, f):
+        """T (n, m) of statistics, and where both are finite; what was seen of T is kept."""
+        good = np.isfinite(f).all(axis=1)
+        T = np.full((len(f), len(self.constraints)), np.nan)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            T[good] = self.constraints.sufficient_statistics(f[good])
+        good &= np.isfinite(T).all(axis=1)
+        if good.any():
+            low, high = T[good].min(axis=0), T[good].max(axis=0)
+            self.seen = np.array([np.minimum(self.seen[0], low), np.maximum(self.seen[1], high)])
+        return T, good
 
     def too_many_failures(self, valid, z, max_failed_fraction):
         """Why a run must stop when only the ``valid`` rows of ``z`` are left, or None if it need not.

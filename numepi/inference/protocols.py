@@ -139,6 +139,9 @@ class Solver(Protocol):
     def assessment(self) -> tuple[Any, Any] | None:
         """Score and certificate from the run's own rows; None: fresh ones are simulated for them."""
 
+    def table(self) -> Any:
+        """The run's rows as `numepi.simulations.Simulations`; None where their density is not known."""
+
     def history(self) -> dict[str, np.ndarray]:
         """Traces of the run, by name."""
 

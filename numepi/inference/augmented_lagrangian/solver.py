@@ -190,6 +190,9 @@ class AugmentedLagrangian:
         """Rows to be kept back for score and certificate."""
         return reserve(self.problem.limit)
 
+    def table(self):
+        """None: densities of its rows are not kept."""
+
     def assessment(self):
         """Score and certificate from the run's own rows: there are none."""
         return None

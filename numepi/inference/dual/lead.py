@@ -56,7 +56,9 @@ _LEAST_FLOOR_SHARE = 0.3  # of the rows that must keep weight at the most
 
 def survey(state, problem, flow, settings):
     """Ask for rows from the start, the first of them twice, to see how noisy they are."""
-    n = plan.survey_size(settings, problem, len(state.replay))
+    n = plan.survey_size(settings, problem, state.replay.n_simulated)
+    if state.replay.n_simulated == 0 and state.replay.valid.sum() >= settings.least_valid:
+        n = min(n, 2 * settings.repeats)  # rows from elsewhere take its place, but cannot tell how noisy they are
     n_repeat = min(settings.repeats, n // 10)
     (z,) = with_density(problem, flow, [(state.theta_start, n - n_repeat)], state.rounds.number)
     return request(state, "take survey", problem, np.concatenate([z, z[:n_repeat]]), len(z) + n_repeat, n_repeat)
@@ -70,7 +72,7 @@ def take_survey(state, problem, flow, settings):
     )
     if np.isfinite(done.T).all(axis=1).any():
         state = _recorded_start(state, done, problem, flow)
-    n, n_valid = len(state.replay), int(state.replay.valid.sum())
+    n, n_valid = state.replay.n_simulated, int(state.replay.valid.sum())
     failure = problem.too_many_failures(state.replay.valid, state.replay.z, settings.max_failed_fraction)
     if failure is None and n_valid < settings.least_valid:
         if plan.survey_size(settings, problem, n) >= settings.least_valid:

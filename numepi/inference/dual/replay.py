@@ -56,12 +56,17 @@ class Replay:
         return len(self.z)
 
     @property
+    def n_simulated(self):
+        """Rows of the run itself."""
+        return int(np.isnan(self.log_foreign).sum())
+
+    @property
     def log_proposal(self):
         """log g of each row (n,): the mixture of all rounds, or what a row from elsewhere came with."""
         own = np.isnan(self.log_foreign)
         total = self.n_start + self.drawn.sum()
         with np.errstate(divide="ignore"):
-            shares = np.log(np.append(self.drawn, self.n_start) / total)
+            shares = np.log(np.append(self.drawn, self.n_start) / max(total, 1))
         density = logsumexp(np.column_stack([self.log_flows, self.log_start]) + shares, axis=1)
         return np.where(own, density, self.log_foreign)
 

@@ -26,6 +26,7 @@ from numepi.inference.dual.rounds import anneal, ask, refit
 from numepi.inference.dual.settings import Settings
 from numepi.inference.dual.state import State, initial_state
 from numepi.inference.running.records import from_arrays, to_arrays
+from numepi.simulations import Simulations
 
 __all__ = ["PHASES", "Dual"]
 
@@ -204,6 +205,11 @@ class Dual:
         if answer is None or self.problem.constraints.region is not None:
             return None
         return answer.score, answer.certificate
+
+    def table(self):
+        """Every row of the run, and those that it was given."""
+        replay = self.record.replay
+        return Simulations(replay.z, replay.f, replay.log_proposal) if len(replay) else None
 
     def history(self):
         """Traces, an entry a round and one a step of other phases, in their order; violations in their own units."""

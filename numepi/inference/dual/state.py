@@ -11,7 +11,7 @@ import numpy as np
 from numepi.inference.assessment.certificate import Certificate
 from numepi.inference.assessment.score import Score
 from numepi.inference.dual.multipliers import DualPoint, dual_start
-from numepi.inference.dual.replay import Replay, add_round, empty_replay
+from numepi.inference.dual.replay import Replay, add_foreign, add_round, empty_replay
 from numepi.inference.dual.surrogate import Surrogate
 from numepi.inference.optimiser import Moments
 from numepi.inference.problem import Stream
@@ -201,13 +201,18 @@ def initial_state(problem, flow):
     m = len(problem.constraints)
     k = len(problem.circuit.statistic_names)
     rows, none = np.empty((0, m)), np.empty(0)
+    replay = empty_replay(flow.dim, k, m, len(theta))
+    if problem.earlier is not None:
+        z, log_density = problem.earlier.z, problem.earlier.log_density
+        f, T = problem.known_rows(z, problem.earlier.statistics)
+        replay = add_foreign(replay, flow, theta, z, f, T, problem.log_prior(z), log_density)
     return State(
         phase="survey",
         theta=theta,
         theta_start=theta,
         adam=Moments.zero(len(theta)),
         dual=dual_start(m),
-        replay=empty_replay(flow.dim, k, m, len(theta)),
+        replay=replay,
         rounds=Rounds(0, 0, 0),
         trace=Trace(none, rows, rows, none, rows, none),
     )

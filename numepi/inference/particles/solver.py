@@ -165,6 +165,9 @@ class ParticleSolver:
         """Rows of a budget to keep back for score and certificate."""
         return reserve(self.problem.limit)
 
+    def table(self):
+        """None: densities of its rows are not kept."""
+
     def assessment(self):
         """None: score and certificate are of fresh draws."""
 
