@@ -1,6 +1,6 @@
 """Variance and dimension: the rank-2 network's property from few neurons to many, by particles.
 
-``python -m benchmarks.bench_scale --neurons 5 10 25 50 100 --figure docs/figures/variance-and-dimension.png`` prints
+``python -m benchmarks.bench_scale --neurons 5 10 25 50 --figure docs/figures/variance-and-dimension.png`` prints
 the table of docs/variance_and_dimension.md and draws its figure.
 """
 
@@ -138,7 +138,7 @@ def draw(rows, path):
 def main():
     """See the module's first lines."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--neurons", type=int, nargs="+", default=[5, 10, 25, 50, 100])
+    parser.add_argument("--neurons", type=int, nargs="+", default=[5, 10, 25, 50])
     parser.add_argument("--figure")
     arguments = parser.parse_args()
     rows = []
