@@ -127,7 +127,7 @@ def draw(rows, path):
     left.axhline(0.25, color="k", linestyle="--", label="asked for")
     right.axhline(0.0, color="k", linestyle="--")
     left.set(xscale="log", xlabel="neurons N", ylabel="s.d. with means alone", ylim=(0, None))
-    right.set(xscale="log", xlabel="neurons N", ylabel="multiplier of the square", yscale="symlog")
+    right.set(xscale="log", xlabel="neurons N", ylabel="multiplier of the square")
     left.legend(frameon=False)
     for axes in (left, right):
         axes.set_xticks(n, [str(each) for each in n])

@@ -54,7 +54,7 @@ class Sample:
 
     @classmethod
     def of(cls, constraints, replay, T):
-        """The valid rows of a ``replay`` with expected ``T`` (n_valid, m); where enough are in the region, only those."""
+        """The valid rows of a ``replay`` with expected ``T`` (n_valid, m); if enough are in the region, only those."""
         inside = constraints.inside(T)
         log_base = np.where(inside | (not confined(inside)), replay.log_base, -np.inf)
         tilt = (replay.log_start - replay.log_prior)[replay.valid]
