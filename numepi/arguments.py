@@ -15,8 +15,8 @@ import numpy as np
 
 __all__ = [
     "check_array", "check_bounds", "check_callable", "check_choice", "check_count", "check_counts", "check_flag",
-    "check_indices", "check_instance", "check_mapping", "check_names", "check_number", "check_path", "check_points", "check_text",
-    "filled", "real_array", "shown",
+    "check_indices", "check_instance", "check_mapping", "check_names", "check_number", "check_path", "check_points",
+    "check_text", "filled", "real_array", "shown",
 ]  # fmt: skip
 
 _LONGEST = 60  # characters of a value that a message shows
