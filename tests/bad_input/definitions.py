@@ -47,7 +47,7 @@ BAD = {
     ("Support", "lower"): [
         ([0.0], V, "expected|give one bound"), ([2.0, 0.0], V, "below upper"), ([np.nan, 0.0], V, "nan"),
     ],
-    ("Support", "upper"): [(["a", "b"], T, "real numbers"), ([1j, 1.0], T, "complex"), (None, T, "objects")],
+    ("Support", "upper"): [(["a", "b"], T, "real numbers"), ([1j, 1.0], T, "complex"), (None, T, "is missing")],
     ("Support", "integer"): [("0", T, "sequence of indices"), (3, T, "sequence of indices"), ((0.0,), V, WHOLE)],
     ("Support", "where"): [(3, T, "give a function")],
     ("EmergentProperty", "mean"): [
