@@ -9,18 +9,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what `__getattr__` below loads, for those who read types
     from numepi import analysis, circuits, flow, inference, initial, observe, plotting, priors, storage
-    from numepi.circuits.check import check_jacobian
+    from numepi.circuits import Circuit, FunctionCircuit, Trajectories
+    from numepi.circuits.check import JacobianCheck, check_jacobian
     from numepi.circuits.dynamics.circuit import Dynamics
     from numepi.circuits.dynamics.events import Event
     from numepi.circuits.dynamics.time_expressions import Table
-    from numepi.flow import DirectionalFlow, ElementwiseFlow, GramFlow, RealNVP, SplineFlow, SymmetricFlow
+    from numepi.flow import (
+        DirectionalFlow,
+        ElementwiseFlow,
+        FlowDistribution,
+        GramFlow,
+        RealNVP,
+        SplineFlow,
+        SymmetricFlow,
+    )
     from numepi.inference import infer
+    from numepi.inference.assessment.certificate import Certificate
+    from numepi.inference.running.run import RunState
     from numepi.interop import to_datatree
     from numepi.property import EmergentProperty, Moment
+    from numepi.result import Result
     from numepi.simulations import Simulations
     from numepi.storage import load
     from numepi.support import Support
-    from numepi.sweeps import Task, load_sweep, sweep
+    from numepi.sweeps import SweepIndex, Task, load_sweep, sweep
 
 __version__ = "0.1.0"
 
@@ -42,6 +54,15 @@ _NAMES = {
     "load_sweep": "sweeps",
     "to_datatree": "interop",
     "check_jacobian": "circuits.check",
+    "Certificate": "inference.assessment.certificate",
+    "Circuit": "circuits",
+    "FlowDistribution": "flow",
+    "FunctionCircuit": "circuits",
+    "JacobianCheck": "circuits.check",
+    "Result": "result",
+    "RunState": "inference.running.run",
+    "SweepIndex": "sweeps",
+    "Trajectories": "circuits",
     "Dynamics": "circuits.dynamics.circuit",
     "Event": "circuits.dynamics.events",
     "Simulations": "simulations",
@@ -49,10 +70,11 @@ _NAMES = {
 }
 _MODULES = ("analysis", "circuits", "flow", "inference", "initial", "observe", "plotting", "priors", "storage")
 __all__ = [
-    "DirectionalFlow", "Dynamics", "ElementwiseFlow", "EmergentProperty", "Event", "GramFlow", "Moment", "RealNVP",
-    "Simulations", "SplineFlow", "Support", "SymmetricFlow", "Table", "Task", "analysis", "check_jacobian", "circuits",
-    "flow", "infer", "inference", "initial", "load", "load_sweep", "observe", "plotting", "priors", "storage", "sweep",
-    "to_datatree",
+    "Certificate", "Circuit", "DirectionalFlow", "Dynamics", "ElementwiseFlow", "EmergentProperty", "Event",
+    "FlowDistribution", "FunctionCircuit", "GramFlow", "JacobianCheck", "Moment", "RealNVP", "Result", "RunState",
+    "Simulations", "SplineFlow", "Support", "SweepIndex", "SymmetricFlow", "Table", "Task", "Trajectories", "analysis",
+    "check_jacobian", "circuits", "flow", "infer", "inference", "initial", "load", "load_sweep", "observe",
+    "plotting", "priors", "storage", "sweep", "to_datatree",
 ]  # fmt: skip
 
 

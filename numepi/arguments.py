@@ -8,14 +8,15 @@ value and remedy.
 import os
 import reprlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from numbers import Integral, Real
 
 import numpy as np
 
 __all__ = [
-    "check_array", "check_callable", "check_choice", "check_count", "check_counts", "check_flag", "check_indices",
-    "check_instance", "check_mapping", "check_names", "check_number", "check_path", "check_points", "check_text",
-    "filled", "real_array", "shown",
+    "check_array", "check_bounds", "check_callable", "check_choice", "check_count", "check_counts", "check_flag",
+    "check_indices", "check_instance", "check_mapping", "check_names", "check_number", "check_path", "check_points",
+    "check_text", "filled", "real_array", "shown",
 ]  # fmt: skip
 
 _LONGEST = 60  # characters of a value that a message shows
@@ -167,6 +168,18 @@ def check_points(name, value, dim, *, finite=True):
     if array.ndim not in (1, 2) or array.shape[-1] != dim or array.size == 0:
         raise ValueError(f"{name} has shape {array.shape}: expected ({dim},) or (n, {dim})")
     return check_array(name, np.atleast_2d(array), ("n", dim), finite=finite), array.ndim == 1
+
+
+def check_bounds(lower, upper):
+    """Return the bounds of each dimension as two float64 arrays; pairs are refused, with what to write instead."""
+    if upper is None:
+        remedy = "Support(lower, upper), with one bound a side for each dimension"
+        with suppress(TypeError, ValueError):
+            pairs = np.array(lower, float)
+            if pairs.ndim == 2 and pairs.shape[1] == 2:
+                remedy = f"Support({pairs[:, 0].tolist()}, {pairs[:, 1].tolist()})"
+        raise TypeError(f"upper is missing beside lower = {shown(lower)}: write {remedy}")
+    return real_array("lower", lower), real_array("upper", upper)
 
 
 def real_array(name, value):

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from numepi.annotations import Seed
-from numepi.arguments import check_callable, check_count, real_array, shown
+from numepi.arguments import check_bounds, check_callable, check_count, shown
 from numepi.conditions import Absent, alike, check_condition, name_of, portable
 from numepi.line_functions import expit, log_logistic, log_normal, ndtr, ndtri, softplus, softplus_inverse
 from numepi.markup import card, escaped, table
@@ -68,14 +68,17 @@ class Support:
         If the shapes differ, D < 1, a bound is NaN, a lower bound is not below its upper one, ``where`` returns another
         shape than (n,) or holds for next to nothing of the box, or a bound of an integer is no whole number.
     TypeError
-        If ``where`` cannot be called or returns numbers.
+        If ``upper`` is missing, or ``where`` cannot be called or returns numbers.
     """
 
     def __init__(
-        self, lower: ArrayLike, upper: ArrayLike, where: Callable[..., Any] | None = None, integer: Sequence[int] = ()
+        self,
+        lower: ArrayLike,
+        upper: ArrayLike | None = None,
+        where: Callable[..., Any] | None = None,
+        integer: Sequence[int] = (),
     ) -> None:
-        self.lower = real_array("lower", lower)
-        self.upper = real_array("upper", upper)
+        self.lower, self.upper = check_bounds(lower, upper)
         self.where = where if where is None else check_callable("where", where, "a function of z (n, D)")
         if self.lower.ndim != 1 or self.lower.shape != self.upper.shape:
             raise ValueError(

@@ -168,7 +168,7 @@ def _limit_blas():
     threadpool_limits(1, user_api="blas")
 
 
-def check_executor(name, executor, wanted="a concurrent.futures.Executor"):
+def check_executor(name, executor, wanted="a concurrent.futures.Executor, such as ProcessPoolExecutor(2)"):
     """Return ``executor``, None or what has ``submit``, unless the caller runs on it: it would wait for itself."""
     if executor is None:
         return None

@@ -34,6 +34,14 @@ def test_public_names_resolve():
         _ = ne.circuits.nothing
 
 
+def test_public_classes_are_importable_from_the_top():
+    lds = ne.circuits.LDS()
+    assert isinstance(lds, ne.Circuit) and issubclass(ne.FunctionCircuit, ne.Circuit)
+    assert isinstance(lds.simulate([[0.0, 1.0, -1.0, 0.0]]), ne.Trajectories)
+    assert [name for name in ne.__all__ if type(getattr(ne, name)) is type and getattr(ne, name).__name__ != name] == []
+    assert set(ne._NAMES) | set(ne._MODULES) == set(ne.__all__)
+
+
 def test_list_and_info(capsys):
     assert main(["list"]) == 0 and main(["info"]) == 0
     out = capsys.readouterr().out

@@ -186,3 +186,16 @@ def test_description_equality_and_pickle_with_condition_and_integers():
 def test_bad_conditions_and_integers_are_refused(arguments, error, match):
     with pytest.raises(error, match=match):
         Support([0.0, 0.0], [1.0, 1.5], **arguments)
+
+
+@pytest.mark.parametrize(
+    ("lower", "remedy"),
+    [
+        ([(0, 1), (0.5, 2)], r"write Support\(\[0.0, 0.5\], \[1.0, 2.0\]\)"),
+        ([0, 1], r"write Support\(lower, upper\)"),
+        ("ab", r"write Support\(lower, upper\)"),
+    ],
+)
+def test_pairs_of_bounds_are_refused_with_what_to_write(lower, remedy):
+    with pytest.raises(TypeError, match=rf"^upper is missing beside lower = .*{remedy}"):
+        Support(lower)

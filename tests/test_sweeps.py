@@ -1,5 +1,6 @@
 """Sweeps: the same bits from any executor, an index, failures as rows, killed workers, resuming."""
 
+import json
 import os
 import signal
 import subprocess
@@ -270,3 +271,29 @@ def test_no_engine_is_imported():
     names = ("dask", "distributed", "mpi4py", "loky", "xarray", "arviz", "torch", "sbi", "pyabc")
     code = f"import sys, numepi.sweeps; print([m for m in {names!r} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout.split() == [b"[]"]
+
+
+@pytest.mark.parametrize("wrong", [None, "zz", 3, 2.5, [], {}, True], ids=repr)
+def test_whatever_is_wrong_in_an_index_the_error_names_the_file_or_the_table_is_printed(tmp_path, wrong):
+    row = {
+        "run": 0, "digest": "0", "circuit": "lds", "circuit_settings": {}, "property": {}, "settings": {},
+        "seed": [0, [0]], "labels": {"k": 1}, "status": "error", "message": "m", "success": False, "entropy": 1.0,
+        "entropy_stderr": 0.1, "relative_entropy": -1.0, "kl": 0.1, "kl_stderr": 0.1, "reliable": True,
+        "n_simulations": 10, "elapsed": 1.0, "path": "a.npz",
+    }  # fmt: skip
+    refused = 0
+    for name in row:
+        (tmp_path / "index.json").write_text(json.dumps({"numepi_sweep": 1, "rows": [row | {name: wrong}]}))
+        try:
+            index = ne.load_sweep(tmp_path)
+        except ValueError as error:
+            assert "index.json is not the index" in str(error) and "\n" not in str(error)
+            refused += 1
+        else:
+            assert "lds" in str(index) or name == "circuit", name
+            assert (
+                repr(index)
+                and len(index.column(name)) == 1
+                and len(index.missing) == (wrong is None and name == "path")
+            )
+    assert refused >= 6

@@ -1,5 +1,6 @@
 """Types on the public names: complete, and resolvable; that they are right is for mypy to say."""
 
+import ast
 import inspect
 from importlib import import_module
 from pathlib import Path
@@ -47,8 +48,9 @@ def test_every_argument_and_answer_has_a_type(name):
 def test_names_that_are_loaded_at_first_use_are_told_to_type_checkers(package):
     lazy = set(package._NAMES) | set(package._MODULES) if package is numepi else set(package._MODULES)
     assert set(package.__all__) == lazy
-    guarded = Path(package.__file__).read_text().split("if TYPE_CHECKING:")[1].split("\n\n")[0]
-    told = {name.strip() for line in guarded.splitlines()[1:] for name in line.split("import")[1].split(",")}
+    body = ast.parse(Path(package.__file__).read_text()).body
+    (guarded,) = (node for node in body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    told = {alias.name for statement in guarded.body for alias in statement.names}
     assert told == lazy
 
 

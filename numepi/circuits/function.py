@@ -83,7 +83,7 @@ class FunctionCircuit(Circuit):
         for argument, value in (("function", function), ("jacobian", jacobian)):
             if not callable(value) and not (argument == "jacobian" and value is None):
                 raise TypeError(f"{argument} is a {type(value).__name__}: expected a function of z (n, D)")
-        check_instance("support", support, Support, "give a numepi.Support")
+        check_instance("support", support, Support, "give a numepi.Support, such as numepi.Support([0, 0], [1, 2])")
         self.vectorised = check_flag("vectorised", vectorised)
         if not vectorised:
             self.rows_per_part = 1  # each call simulates one

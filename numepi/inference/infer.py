@@ -30,6 +30,7 @@ from numepi.inference.protocols import Prior
 from numepi.inference.running.checkpoint import Checkpoint
 from numepi.inference.running.progress import Progress
 from numepi.inference.running.run import Budget, run
+from numepi.inference.running.shards import check_sendable
 from numepi.property.emergent_property import EmergentProperty
 from numepi.random_streams import seed_sequence
 from numepi.simulations import Simulations
@@ -158,6 +159,7 @@ def infer(
     if callback is not None:
         check_callable("callback", callback, "a function of a state, or None")
     flow, settings = _check(circuit, prop, solver, flow, prior, precision, solver_settings)
+    check_sendable(circuit, executor)
     prior = checked_prior(prior, circuit.support)
     with_gradient = _use_gradient(circuit, prop, solver, gradient)
     begun = time.perf_counter()
@@ -197,13 +199,15 @@ def infer(
         problem = Problem(
             circuit, prop, seed, prior, precision, with_gradient, device, executor, on_error, limit, max_batch, earlier
         )
+        reporter = Progress(progress, f"seed {index + 1}/{n_seeds}" if n_seeds > 1 else circuit.name)
         if index == 0:
-            _check_statistics(problem)
+            with reporter.announcing_compilation():
+                _check_statistics(problem)
             problem.constraints.warn_if_badly_conditioned()
         started = SOLVERS[solver](problem, flow, settings)
-        reporter = Progress(progress, f"seed {index + 1}/{n_seeds}" if n_seeds > 1 else circuit.name)
         try:
-            with one_blas_thread():  # the last bits of a matrix product depend on how many threads share it
+            # The last bits of a matrix product depend on how many threads share it.
+            with one_blas_thread(), reporter.announcing_compilation():
                 outcome = run(started, Budget(limit, seconds), store, reporter, callback)
                 results.append(assemble(started, outcome, configuration))
         except (Exception, KeyboardInterrupt) as error:

@@ -121,6 +121,14 @@ class Constraints:
         """
         return tolerances(self._rules, self._standard_errors, spread)
 
+    def inside(self, T: np.ndarray) -> np.ndarray:
+        """Rows of expected ``T`` (n, m) in the property's region, all without one: (n,) bool."""
+        if self.region is None:
+            return np.ones(len(T), bool)
+        f = np.tile(self._centre, (len(T), 1))  # free statistics lie anywhere
+        f[:, [mean is not None for mean in self.prop.mean]] = T[:, self.is_mean]
+        return self.region.contains(f)
+
     def miss(self, achieved: np.ndarray) -> np.ndarray:
         """How far moments E[T] (m,) are from their targets: |E[T] - mu_opt|, zero where a bound holds."""
         error = achieved - self.target

@@ -30,6 +30,12 @@ _NUMBERS = (
     "entropy", "entropy_stderr", "relative_entropy", "kl", "kl_stderr", "n_simulations", "elapsed",
 )  # fmt: skip
 
+_KINDS = {
+    "run": int, "circuit": str, "circuit_settings": dict, "settings": dict, "labels": dict, "status": str,
+    "message": (str, type(None)), "success": (bool, type(None)), "reliable": (bool, type(None)),
+    "path": (str, type(None)),
+}  # fmt: skip
+
 
 class SweepIndex:
     """A table of runs: a sequence of rows (dicts) in the order of the tasks.
@@ -128,13 +134,26 @@ def load_sweep(directory: PathLike) -> SweepIndex:
     try:
         content = json.loads(path.read_text())
         schema, rows = int(content["numepi_sweep"]), list(content["rows"])
-        if any({*COLUMNS, *OUTCOME} - set(row) for row in rows):
-            raise ValueError("a row lacks columns")
+        for number, row in enumerate(rows):
+            _check_row(number, row)
     except Exception as error:  # as in `numepi.archive.read_archive`
-        raise ValueError(f"{path} is not the index of a numepi sweep ({type(error).__name__}: {error})") from error
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise ValueError(f"{path} is not the index of a numepi sweep ({reason})") from error
     if schema > _SCHEMA:
         raise ValueError(f"{path} was written by a newer numepi: upgrade to read it")
     return SweepIndex(directory, rows)
+
+
+def _check_row(number, row):
+    """Raise where a row of a file is not as `IndexFile` wrote it."""
+    lacking = {*COLUMNS, *OUTCOME} - set(row)
+    if lacking:
+        raise ValueError(f"row {number} lacks {', '.join(sorted(lacking))}")
+    kinds = _KINDS | dict.fromkeys(_NUMBERS, (int, float, type(None))) | {"n_simulations": (int, type(None))}
+    for name, kind in kinds.items():
+        value = row[name]
+        if not isinstance(value, kind) or (isinstance(value, bool) and name not in ("success", "reliable")):
+            raise TypeError(f"{name} of row {number} is {shown(value)}")
 
 
 class IndexFile:

@@ -27,6 +27,9 @@ def test_membership():
     rows = [[1, -2, 0, 1e9], [2.5, 4, 3, 0], [2.51, -2, 0, 0], [1, 4.1, 0, 0], [1, -2, -3.1, 0], [1, np.nan, 0, 0]]
     assert region.contains(np.array(rows, float)).tolist() == [True, True, False, False, False, False]
     assert ne.EmergentProperty(mean=[0.0]).constraints(("a",)).region is None
+    T = mixed().constraints(NAMES).sufficient_statistics(np.array(rows[:5], float))
+    assert mixed().constraints(NAMES).inside(T).tolist() == [True, True, False, False, False]
+    assert ne.EmergentProperty(mean=[0.0]).constraints(("a",)).inside(np.array([[1e9]])).all()
 
 
 def test_a_bound_is_a_variance_that_may_be_missed_from_below():

@@ -11,7 +11,7 @@ from autograd import make_hvp
 from autograd.tracer import isbox
 
 from numepi.annotations import Seed
-from numepi.arguments import check_count, check_instance
+from numepi.arguments import check_choice, check_count, check_instance
 from numepi.flow.elementwise.support import SupportMap
 from numepi.flow.families.composition import ComposedFlow
 from numepi.flow.families.elementwise import ElementwiseFlow
@@ -19,7 +19,7 @@ from numepi.flow.families.shapes import Shapes, cholesky_rows, pull_shape
 from numepi.flow.families.spline import SplineFlow
 from numepi.flow.passes import primitives
 from numepi.flow.passes.chain import LOG_SQRT_2PI
-from numepi.support import Support
+from numepi.support import BOX_MAPS, Support
 
 __all__ = ["GramFlow"]
 
@@ -87,6 +87,7 @@ class GramFlow:
     ) -> None:
         check_instance("support", support, Support, "give a numepi.Support")
         check_count("vectors", vectors)
+        check_choice("box_map", box_map, tuple(BOX_MAPS))
         self.support, self.dim = support, support.dim
         length = support.dim // int(vectors)
         if support.dim % vectors or vectors > length:

@@ -21,6 +21,7 @@ __all__ = ["NOT_SCORED", "SCORE_SIZE", "assess"]
 NOT_SCORED = "not scored"
 SCORE_SIZE = 20_000  # draws of a score
 _COUNTS = ("n_simulations", "n_failed", "n_raised", "n_not_differentiable")
+_REGION_DRAWS = 8  # at the most: a third of the noise's deviation is left in where a parameter lies
 _CERTIFICATE_SIZE = 20_000  # parameters,
 _CERTIFICATE_ROWS = 160_000  # and simulations of them, at the most,
 _CERTIFICATE_LEAST = 4_000  # unless that left fewer parameters than this
@@ -111,7 +112,7 @@ def _region_draws(problem, flow, theta, multipliers, n_probes):
     if problem.constraints.region is None:
         return 1
     z, _ = flow.sample(theta, problem.normals(Stream.NOISE_CHECK, 1, n_probes))
-    return replicates_needed(problem, z, Stream.NOISE_CHECK, multipliers)
+    return min(_REGION_DRAWS, replicates_needed(problem, z, Stream.NOISE_CHECK, multipliers))
 
 
 def _by_weights(problem, flow, theta, start, score, multipliers, least_replicates, rows, budget):

@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 
 from numepi.inference.problem import Stream
 
-__all__ = ["weight_outside"]
+__all__ = ["log_z_outside", "weight_outside"]
 
 _SIZE = 5000  # draws from the start,
 _LEAST_SIZE = 100  # unless a budget leaves fewer: fewer than this tell nothing
@@ -42,7 +42,7 @@ def weight_outside(problem, flow, theta_start, multipliers, log_z):
     name = constraints.names[int(np.argmax(np.where(squares, multipliers * constraints.scale, -np.inf)))]
     asked = constraints.region is not None
     region = constraints.region or constraints.region_within(_WITHIN)
-    outside = _log_z_outside(problem, flow, theta_start, multipliers, region, size)
+    outside = log_z_outside(problem, flow, theta_start, multipliers, region, size)
     if asked:
         if not outside > log_z + np.log(_MATTERS):
             return None
@@ -64,7 +64,8 @@ def weight_outside(problem, flow, theta_start, multipliers, log_z):
     )
 
 
-def _log_z_outside(problem, flow, theta_start, multipliers, region, size):
+def log_z_outside(problem, flow, theta_start, multipliers, region, size=_SIZE):
+    """Log of the integral of p0 exp(eta . (T - mu_opt)) outside of the ``region``, as draws of the start find it."""
     base = problem.normals(Stream.CERTIFICATE_BASE, 1, size)
     z, log_start = flow.sample(theta_start, base)
     batch = problem.simulate(z, Stream.CERTIFICATE_NOISE, 1)

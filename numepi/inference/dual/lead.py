@@ -21,7 +21,7 @@ from numepi.inference.assessment.verdict import not_reached
 from numepi.inference.dual import plan
 from numepi.inference.dual.checks import assess, explained, noise_in_targets, noise_share, passes
 from numepi.inference.dual.draws import with_density
-from numepi.inference.dual.multipliers import Sample, dual_start, move, unbounded_after, weights_of
+from numepi.inference.dual.multipliers import Sample, confined, dual_start, move, unbounded_after, weights_of
 from numepi.inference.dual.pool import divergence, draw_pool, fit_steps, in_single_precision
 from numepi.inference.dual.rounds import CLIP_NORM, proper, record_draws
 from numepi.inference.dual.state import Fit, kept, recorded, request
@@ -114,9 +114,7 @@ def real_sample(state, problem):
     """The valid rows of the replay with the surrogate's T-bar, as a `Sample` for the multipliers."""
     replay = state.replay
     keep = replay.valid
-    expected = state.surrogate.expected(problem.constraints, replay.z[keep])
-    tilt = (replay.log_start - replay.log_prior)[keep]
-    return Sample(_violation(problem.constraints, expected), replay.log_base, tilt)
+    return Sample.of(problem.constraints, replay, state.surrogate.expected(problem.constraints, replay.z[keep]))
 
 
 def _meet_with_real_moments(dual, sample, violation, floor, is_bound):
@@ -139,6 +137,8 @@ def _meet_with_real_moments(dual, sample, violation, floor, is_bound):
 def target(state, problem, flow):
     """Log of the surrogate's target at the present multipliers, up to a constant, as a function of z (n, D)."""
     dual, surrogate, constraints = state.dual, state.surrogate, problem.constraints
+    replay = state.replay
+    within = constraints.region is not None and confined(constraints.inside(replay.T[replay.valid]))
 
     def log_target(z):
         log_prior = problem.log_prior(z)
@@ -146,7 +146,7 @@ def target(state, problem, flow):
         value = log_prior + _violation(constraints, T) @ dual.eta + log_success
         if dual.exponent < 1:
             value += (1 - dual.exponent) * (flow.log_prob(state.theta_start, z) - log_prior)
-        return value
+        return np.where(constraints.inside(T), value, -np.inf) if within else value
 
     return log_target
 

@@ -12,7 +12,7 @@ import numpy as np
 from numepi.inference.assessment.pareto import pareto_k
 from numepi.inference.dual_problem import effective_sample_size, minimise_dual, normalised_weights
 
-__all__ = ["DualPoint", "Sample", "dual_start", "move", "out_of_reach", "unbounded_after", "weights_of"]
+__all__ = ["DualPoint", "Sample", "confined", "dual_start", "move", "out_of_reach", "unbounded_after", "weights_of"]
 
 _MOVES = 3  # Newton runs in a move along the path
 _STALLED_ROUNDS = 5  # annealing rounds in which the distance to the targets must have fallen by _PROGRESS
@@ -21,6 +21,7 @@ _BISECTIONS = 30
 _LEAST_LEFT = 0.1  # of 1 - b, that one advance leaves at the least, unless it reaches the end
 _UNBOUNDED_LEFT = 1e-6  # of 1 - b: what spreads a thousand times wider than the start has no end
 _HEAVY_TAIL = 0.7  # Pareto k from which the weights have no mean to speak of
+_ROWS_IN_REGION = 200  # from which the solution is sought among them alone
 _UNBOUNDED = (
     "the problem is unbounded: entropy grows without end on this support; bound the support, give a (narrower) prior, "
     "or fix a variance in every direction"
@@ -50,6 +51,19 @@ class Sample:
     violation: np.ndarray
     log_base: np.ndarray
     log_tilt: np.ndarray
+
+    @classmethod
+    def of(cls, constraints, replay, T):
+        """The valid rows of a ``replay`` with expected ``T`` (n_valid, m); if enough are in the region, only those."""
+        inside = constraints.inside(T)
+        log_base = np.where(inside | (not confined(inside)), replay.log_base, -np.inf)
+        tilt = (replay.log_start - replay.log_prior)[replay.valid]
+        return cls((T - constraints.target) / constraints.scale, log_base, tilt)
+
+
+def confined(inside):
+    """Whether so many rows lie in the property's region, ``inside`` (n,), that the others need no density any more."""
+    return bool(inside.sum() >= min(_ROWS_IN_REGION, len(inside)))
 
 
 @dataclass(frozen=True)

@@ -104,8 +104,7 @@ def replay_sample(state, problem):
     replay, constraints = state.replay, problem.constraints
     keep = replay.valid
     T = state.surrogate.expected(constraints, replay.z[keep]) if state.noisy else replay.T[keep]
-    violation = (T - constraints.target) / constraints.scale
-    return Sample(violation, replay.log_base, (replay.log_start - replay.log_prior)[keep])
+    return Sample.of(constraints, replay, T)
 
 
 def refit(state, problem, flow, settings):

@@ -41,8 +41,7 @@ class ParticleSettings:
     moves, most_moves : int
         Of each particle after a step of the path: at the least, and at the most while they remember.
     leapfrogs : int
-        Leapfrog steps of a move; 8 at an acceptance of 0.75 cost less per independent draw than 4 or 16 (rank-2
-        networks of 10 to 100 neurons, `benchmarks.bench_particles`).
+        Leapfrog steps of a move.
     ess_floor : float
         Least effective share of the particles after a step of the path.
     settle : int

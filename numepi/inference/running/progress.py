@@ -2,8 +2,10 @@
 
 import sys
 import time
+from contextlib import contextmanager
 
 import numpy as np
+from numba.core import event
 
 __all__ = ["Progress"]
 
@@ -18,7 +20,7 @@ class Progress:
         self.terminal = self.enabled and self.stream.isatty()
         self.interval = 0.2 if self.terminal else 10.0
         self._last = time.monotonic()
-        self._open = False
+        self._open = self._compiled = False
 
     def update(self, state):
         """Print ``state`` if the last line is old enough."""
@@ -35,12 +37,42 @@ class Progress:
         self.stream.flush()
         self._open = self.terminal
 
+    @contextmanager
+    def announcing_compilation(self):
+        """Say so, once, when kernels are compiled within the block: a first call that takes long is no hanging one."""
+        if not self.enabled:
+            yield
+            return
+        with event.install_listener("numba:compile", _Compilation(self)):
+            yield
+
+    def compiling(self):
+        """Print that kernels are being compiled, the first time that this is called."""
+        if not self._compiled:
+            self._compiled = True
+            self.close()
+            self.stream.write(f"{self.label}: compiling kernels, once: later runs find them in the cache\n")
+            self.stream.flush()
+
     def close(self):
         """End the rewritten line."""
         if self._open:
             self.stream.write("\n")
             self.stream.flush()
             self._open = False
+
+
+class _Compilation(event.Listener):
+    """Hears of every kernel that numba compiles, and of none that comes from its cache."""
+
+    def __init__(self, progress):
+        self.progress = progress
+
+    def on_start(self, event):
+        self.progress.compiling()
+
+    def on_end(self, event):
+        """There is nothing to say."""
 
 
 def _clock(seconds):

@@ -1,16 +1,32 @@
 """One batch of simulations: in this process, or in parts on an executor for simulators that cost more than shipping."""
 
 import os
+import pickle
 import warnings
 from concurrent.futures import BrokenExecutor, CancelledError
 
 from numepi.inference.running.failures import Reports, evaluate, joined
 from numepi.worker_threads import shard_threads, workers_beside
 
-__all__ = ["simulate"]
+__all__ = ["check_sendable", "simulate"]
 
 _MOST = 128  # parts of a batch
 _ENGINES = ("distributed", "loky", "joblib", "mpi4py")  # whose own errors say that a worker was lost
+
+
+def check_sendable(circuit, executor):
+    """Raise TypeError where a process pool cannot take the circuit: it pickles, and a lambda has no name to go by."""
+    from concurrent.futures import ProcessPoolExecutor  # which takes its time to import
+
+    if not isinstance(executor, ProcessPoolExecutor):
+        return
+    try:
+        pickle.dumps(circuit.statistics)
+    except Exception as error:  # whatever the user's objects raise
+        raise TypeError(
+            f"executor is a process pool, which cannot take {circuit!r} ({error}): define its functions with def at "
+            "the top of a module, or use loky's or a ThreadPoolExecutor"
+        ) from error
 
 
 def simulate(call, z, rng, first_index, n_statistics, executor=None, on_error="report", **how):

@@ -107,6 +107,18 @@ def test_a_positive_multiplier_is_said_with_both_remedies():
     assert "solution that of the region alone" in weight_outside(confined, flow, start, np.array([0.0, 0.1]), 1.0)
 
 
+def test_the_dual_solver_seeks_the_solution_in_the_region():
+    # in |x| <= 0.3 the uniform density has variance 0.03: 0.04 asks for a positive multiplier, which without the region
+    # would be negative
+    prop = ne.EmergentProperty(mean=[0.0], variance=[0.04], within=1.5)
+    result = ne.infer(
+        plane(), prop, progress=False, flow=ne.SplineFlow(BOX, stages=2, hidden=(8,)), max_simulations=20_000
+    )
+    assert result.certificate.multipliers[1] > 0 and result.multipliers[1] > 0
+    assert result.success and result.constraint[1] == pytest.approx(0.04, rel=0.1), result
+    assert result.outside_share < 0.3
+
+
 @pytest.mark.parametrize("bound, binds", [(0.04, True), (0.9, False)])
 def test_bounds_of_variances(bound, binds):
     # x uniform on [-1, 1] has variance 1/3: below one bound, above the other

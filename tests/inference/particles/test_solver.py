@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import numepi as ne
 from numepi.inference.particles.solver import ParticleSolver, Settings
@@ -76,3 +77,22 @@ def test_settings_are_checked():
         Settings(particles=3)
     with pytest.raises(ValueError, match="ess_floor"):
         Settings(ess_floor=1.5)
+
+
+@pytest.mark.slow
+def test_a_ring_in_a_hundred_dimensions():
+    dim, mean, variance = 100, 12.0, 0.25
+    circuit = ne.circuits.FunctionCircuit(
+        lambda z: np.linalg.norm(z, axis=1, keepdims=True), ne.Support([-np.inf] * dim, [np.inf] * dim),
+        statistic_names=["r"], jacobian=lambda z: (z / np.linalg.norm(z, axis=1, keepdims=True))[:, None],
+    )  # fmt: skip
+    result = ne.infer(
+        circuit, ne.EmergentProperty(mean=[mean], variance=[variance]), prior=Normal(dim), solver="particles",
+        flow=ne.GramFlow(circuit.support, 1), particles=200, settle=6, learn_steps=200, progress=False,
+    )  # fmt: skip
+    assert result.success, result.message
+    # the exact entropy relative to the prior, by quadrature over the chi distribution of the norm
+    r = np.linspace(1e-6, 30, 100_001)
+    tilt = np.column_stack([r - mean, (r - mean) ** 2 - variance]) @ result.certificate.multipliers
+    exact = np.log(np.trapezoid(np.exp(stats.chi(dim).logpdf(r) + tilt), r))
+    assert -result.relative_entropy > exact - 0.2 and result.certificate.kl < 0.2

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.inference.running.shards import simulate
+from numepi.inference.running.shards import check_sendable, simulate
 
 TINY = {
     "solver": "augmented-lagrangian", "initial": "uniform", "epochs": 1, "iterations_per_epoch": 3, "batch_size": 20,
@@ -183,6 +183,23 @@ def test_what_cannot_be_shipped_is_an_error_and_not_a_lost_worker():
         pytest.raises((AttributeError, PicklingError)),
     ):
         simulate(Local().statistics, np.zeros((2, 2)), 3, 0, 2, pool)
+
+
+def test_lambdas_on_a_process_pool_are_refused_before_any_work():
+    calls = []
+    support = ne.Support([0.0, 0.0], [1.0, 1.0])
+    circuit = ne.FunctionCircuit(lambda z: calls.append(len(z)) or z, support, statistic_names=("a", "b"))
+    calls.clear()
+    prop = ne.EmergentProperty(mean=[0.5, 0.5])
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        with pytest.raises(TypeError, match=r"executor is a process pool, which cannot take .*lambda.*at the top of a"):
+            ne.infer(circuit, prop, progress=False, executor=pool, **TINY)
+        check_sendable(Noisy(), pool)
+    assert calls == []
+    with ThreadPoolExecutor(1) as pool:
+        check_sendable(circuit, pool)  # threads take all
+    with pytest.raises(TypeError, match=r"executor = 2: give a concurrent.futures.Executor, such as ProcessPool"):
+        ne.infer(Noisy(), PROPERTY, progress=False, executor=2, **TINY)
 
 
 def test_a_pool_is_not_given_to_what_runs_on_it():
