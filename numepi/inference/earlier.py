@@ -27,7 +27,8 @@ def checked_earlier(simulations, start, circuit, solver):
     wanted = len(circuit.parameter_names), len(circuit.statistic_names)
     if shape != wanted:
         raise ValueError(
-            f"simulations have {shape[0]} parameters and {shape[1]} statistics: the circuit has {wanted[0]} and {wanted[1]}"
+            f"simulations have {shape[0]} parameters and {shape[1]} statistics: the circuit has {wanted[0]} "
+            f"and {wanted[1]}"
         )
     outside = ~circuit.support.within_bounds(simulations.z)
     if outside.any():
