@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import autograd.numpy as anp
 import numpy as np
@@ -176,7 +177,8 @@ class Compilation:
         )
 
     def _run(self, cache):
-        environment = os.environ | {"NUMBA_CACHE_DIR": cache, "NUMBA_NUM_THREADS": "1"}
+        path = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])  # asv's processes run elsewhere
+        environment = os.environ | {"NUMBA_CACHE_DIR": cache, "NUMBA_NUM_THREADS": "1", "PYTHONPATH": path}
         answer = subprocess.run(
             [sys.executable, "-c", self.code], check=True, capture_output=True, text=True, env=environment
         )

@@ -23,7 +23,10 @@ def pareto_k(weights: np.ndarray) -> float:
     quartile = tail[int(n / 4 + 0.5) - 1]
     theta = 1 / tail[-1] + (1 - np.sqrt(grid / (np.arange(1, grid + 1) - 0.5))) / (prior * quartile)
     k = np.mean(np.log1p(-theta[:, None] * tail), axis=1)
-    log_likelihood = n * (np.log(-theta / k) - k - 1)
+    # where theta is 0 the tail is exponential: -theta / k tends to one over its mean
+    rate = np.full(grid, 1 / tail.mean())
+    np.divide(-theta, k, out=rate, where=k != 0)
+    log_likelihood = n * (np.log(rate) - k - 1)
     posterior = normalised_weights(log_likelihood)
     best = np.sum(theta * posterior)
     # Shrunk a little towards 0.5, as ArviZ and loo do.

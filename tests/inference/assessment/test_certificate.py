@@ -11,7 +11,6 @@ import numepi as ne
 from numepi.flow.families.gaussian import fit_gaussian
 from numepi.inference.assessment.certificate import Certificate
 from numepi.inference.assessment.correction import corrected_sample
-from numepi.inference.assessment.pareto import pareto_k
 from numepi.inference.assessment.score import score
 from numepi.inference.assessment.weights import certify
 from numepi.inference.problem import Problem
@@ -68,13 +67,6 @@ def test_corrected_samples_are_the_exact_solutions(flow):
 
     for i in range(2):
         assert kstest(z[:, i], norm(MEAN[i], np.sqrt(VARIANCE[i])).cdf).statistic < 0.035
-
-
-def test_pareto_k_recovers_the_shape_of_a_pareto_tail(rng):
-    for k in (0.3, 0.9):
-        estimates = [pareto_k((1 - rng.random(20_000)) ** -k) for _ in range(20)]
-        assert np.mean(estimates) == pytest.approx(k, abs=0.08)
-    assert pareto_k(np.ones(1000)) == -np.inf
 
 
 def test_failed_simulations_are_outside_of_the_solutions_support():
