@@ -14,7 +14,11 @@ from docs import generate_api, pages
 DOCS = pages.ROOT / "docs"
 PAGES = sorted([pages.ROOT / "README.md", *DOCS.glob("*.md")])
 WITH_CODE = [page for page in PAGES if pages.blocks(page)]
-NOT_RUN = {"cluster.md": ["needs dask and a Slurm cluster"], "recipes.md": ["needs brian2"]}
+NOT_RUN = {
+    "cluster.md": ["needs dask and a Slurm cluster"],
+    "recipes.md": ["needs brian2"],
+    "variance_and_dimension.md": ["a minute of one core"],
+}
 STORED_FIT = ["cluster.md"]
 QUICK = {"max_simulations": 400, "fit_steps": 5, "landing_steps": 5, "surrogate_first_steps": 50}
 
