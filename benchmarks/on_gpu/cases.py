@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 
-__all__ = ["NAMES", "REHEARSED", "circuit", "draw", "per_parameter", "rows"]
+__all__ = ["NAMES", "REHEARSED", "circuit", "draw", "per_parameter", "precisions", "rows"]
 
 NAMES = ("SC", "V1", "STG", "RankTwoRNN", "LDS", "SC from equations", "V1 from equations")
 REHEARSED = ("SC", "LDS", "V1 from equations")  # each driver once
@@ -42,10 +42,11 @@ def draw(model, n):
     return model.support.from_line(normals)[0]
 
 
+def precisions(rehearse):
+    """Those that are measured; a rehearsal, most of which is compilation, has one."""
+    return ("float64",) if rehearse else ("float32", "float64")
+
+
 def rows(names, rehearse):
     """(size, with Jacobian, precision, name) of every row, in the order of `_SIZES`."""
-    sizes = _TINY_SIZES if rehearse else _SIZES
-    return [
-        (size, jacobian, precision, name)
-        for size, jacobian, precision, name in product(sizes, (True, False), ("float32", "float64"), names)
-    ]
+    return list(product(_TINY_SIZES if rehearse else _SIZES, (True, False), precisions(rehearse), names))

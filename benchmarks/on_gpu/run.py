@@ -15,7 +15,6 @@ from benchmarks.on_gpu.processes import Failure, Process
 
 __all__ = ["Run", "Step"]
 
-_PRECISIONS = ("float32", "float64")
 # Of the machine's plugins one that warns beside pytest-xdist, and a warning is an error here.
 _PLUGINS = ("-p", "no:cacheprovider", "-p", "no:benchmark")
 _MOST_SECONDS = 120  # for one step of a process
@@ -90,7 +89,7 @@ class Run:
 
     def prepare(self):
         """Compile everything, all circuits at once; measure the ceilings when that is over."""
-        combinations = list(product(_PRECISIONS, (True, False)))
+        combinations = list(product(cases.precisions(self.rehearse), (True, False)))
         for name, process in self.processes.items():
             process.send("prepare", combinations, name in self.fitted and "fits" in self.sections)
         for name, process in self.processes.items():
@@ -126,7 +125,7 @@ class Run:
     def steps(self):
         """Every step, the most telling first."""
         rows = [self.row(*row) for row in cases.rows(list(self.per_parameter), self.rehearse)]
-        telling = len(self.per_parameter) * len(_PRECISIONS) * 2
+        telling = len(self.per_parameter) * len(cases.precisions(self.rehearse)) * 2
         fits = [self.fit(name, dev) for name in self.fitted for dev in ("cuda", "cpu") if name in self.per_parameter]
         return [*rows[:telling], *self.little_memory(), *self.two_processes(), *fits, *rows[telling:]]
 
