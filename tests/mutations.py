@@ -12,6 +12,7 @@ import ast
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -150,13 +151,23 @@ def attempt(copy, change, limit):
         environment = os.environ | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "Agg"}
         environment |= {"NUMBA_CACHE_DIR": f"{copy}-cache"}
         command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests_of(copy, change.path)]
-        run = subprocess.run(command, cwd=copy, env=environment, timeout=limit, capture_output=True, check=False)
-        outcome = "survives" if run.returncode == 0 else "caught"
-    except subprocess.TimeoutExpired:
-        outcome = "no time"
+        outcome = _outcome(command, copy, environment, limit)
     finally:
         change.path.write_text(original)
     return outcome, time.monotonic() - start
+
+
+def _outcome(command, copy, environment, limit):
+    """Run the tests; those that are out of time are stopped with the processes that they have started."""
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
+    with subprocess.Popen(command, cwd=copy, env=environment, **quiet) as run:
+        try:
+            return "survives" if run.wait(limit) == 0 else "caught"
+        except subprocess.TimeoutExpired:
+            return "no time"
+        finally:
+            if run.poll() is None:
+                os.killpg(run.pid, signal.SIGKILL)
 
 
 def tests_of(copy, path):
