@@ -116,9 +116,13 @@ def certificate(result):
             "same KL from the scored draws",
             f"{found.score_kl:.3f} ± {found.score_kl_stderr:.3f} nats: other draws, which must agree",
         ),
-        ("simulations of each sample", f"{found.replicates}; noise left after correction {found.noise_bias:.3f} nats"),
+        (
+            "simulations of each sample",
+            f"{'1 or 2' if found.method == 'rows' else found.replicates}; "
+            f"noise left after correction {found.noise_bias:.3f} nats",
+        ),
     ]
-    if found.method == "weights":
+    if found.method != "particles":
         tail = f"{found.pareto_k:.2f}: above 0.7 the weights have too heavy a tail, unless most samples count"
         numbers.append(("Pareto k", tail))
     return f"<p>{escaped(found)}.</p><p>{escaped(trust)}</p>{definitions(numbers)}"

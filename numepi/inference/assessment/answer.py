@@ -73,8 +73,6 @@ def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1, own=None
         unseen = beyond_what_was_seen(constraints, problem.seen, problem.n_simulations - problem.n_failed)
     if not met and ended["status"] in ("finished", "failed", "budget"):
         infeasible = noise_exceeds_target(problem, flow, theta, start, final)
-    account = {name: getattr(result, name) for name in _COUNTS}
-    account["n_simulations"] = max(account["n_simulations"], problem.n_simulations)
     outcome = Outcome(ended["status"], ended["detail"], result.elapsed)
     outside = None
     if met:
@@ -82,6 +80,8 @@ def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1, own=None
         if certificate is not None and certificate.bounds:
             multipliers, log_z = np.array(certificate.multipliers), certificate.entropy_bound
         outside = weight_outside(problem, flow, start, multipliers, log_z)
+    account = {name: getattr(result, name) for name in _COUNTS}
+    account["n_simulations"] = max(account["n_simulations"], problem.n_simulations)
     success, status, message = verdict(
         met, outcome, account, final, certificate, flow.precision, infeasible, unseen, outside
     )

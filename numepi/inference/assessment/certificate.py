@@ -64,7 +64,9 @@ class Certificate:
     method : str
         ``"weights"``: importance sampling from the flow and its start; ``"particles"``: sequential Monte Carlo
         (`numepi.inference.assessment.particle_certificate`), whose ``ess`` is the number of particles but for what they
-        remember of each other, and whose weights have no tail (``pareto_k`` -inf).
+        remember of each other, and whose weights have no tail (``pareto_k`` -inf); ``"rows"``: the rows of the run
+        itself, each simulated once or twice, with its surrogate as control variate
+        (`numepi.inference.assessment.own_rows`).
     forward, backward : float, optional
         Of particles: the bound by the way to p* alone, which tends to say too little, and by the way back; both are in
         ``entropy_bound``.
@@ -142,7 +144,10 @@ class Certificate:
             found.append(f"the entropy of the scored draws is uncertain (+- {self.score_kl_stderr:.2g} nats)")
         if not self.noise_bias <= _RELIABLE_NOISE:
             found.append(
-                f"noise in the statistics is beyond its correction (up to {self.noise_bias:.2g} nats from "
+                f"noise in the statistics and the surrogate's errors are beyond their correction (up to "
+                f"{self.noise_bias:.2g} nats)"
+                if self.method == "rows"
+                else f"noise in the statistics is beyond its correction (up to {self.noise_bias:.2g} nats from "
                 f"{self.replicates} simulations of each parameter)"
             )
         return tuple(found)

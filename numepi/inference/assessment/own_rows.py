@@ -305,4 +305,5 @@ def _certificate(problem, eta, numbers, weights, ess, optimal, replicates, round
         round_trip=round_trip,
         noise_bias=float(noise_bias),
         with_prior=problem.prior is not None,
+        method="rows",
     )

@@ -5,10 +5,11 @@ import pytest
 
 import numepi as ne
 from numepi.inference.assessment.correction import corrected_sample
+from numepi.inference.assessment import answer
 from numepi.inference.assessment.outside import weight_outside
 from numepi.inference.assessment.score import score
 from numepi.inference.assessment.weights import certify
-from numepi.inference.problem import Problem
+from numepi.inference.problem import Problem, Stream
 
 BOX = ne.Support([-1.0, -1.0], [1.0, 1.0])
 
@@ -136,3 +137,17 @@ def test_bounds_of_variances(bound, binds):
         assert eta == 0 and result.constraint[1] == pytest.approx(1 / 3, rel=0.05)
         assert "the bound does not bind" in result.summary() and result.certificate.entropy_bound <= np.log(4) + 0.02
     assert f"<= {bound:g}" in result.summary()
+
+
+def test_the_message_counts_the_look_outside(monkeypatch):
+    def look(problem, flow, start, *_):
+        z, _ = flow.sample(start, problem.normals(Stream.NOISE_CHECK, 7, 700))
+        problem.simulate(z, Stream.NOISE_CHECK, 7)
+
+    monkeypatch.setattr(answer, "weight_outside", look)
+    result = ne.infer(
+        plane(), ne.EmergentProperty(mean=[0.0]), progress=False, max_annealing_rounds=1, final_rounds=1, fit_steps=1,
+        refine_steps=0, round_size=500,
+    )  # fmt: skip
+    assert result.success and result.n_simulations == sum(result.simulation_counts.values())
+    assert f"[{result.n_simulations:,} simulations" in result.message
