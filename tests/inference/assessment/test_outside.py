@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.inference.assessment.correction import corrected_sample
 from numepi.inference.assessment import answer
+from numepi.inference.assessment.correction import corrected_sample
 from numepi.inference.assessment.outside import weight_outside
 from numepi.inference.assessment.score import score
 from numepi.inference.assessment.weights import certify
