@@ -269,7 +269,8 @@ def check(state, problem, flow, settings):
 def _spent(state, problem):
     """The end of a run whose rows are spent; a failure where no distribution has come in sight.
 
-    A limited run is not over: it waits for a larger limit.
+    A limited run is not over: it waits for a larger limit.  Without a limit, an answer that misses a constraint or that
+    its certificate cannot speak for is not the end: the run goes on without the surrogate.
     """
     failure = unbounded_after(state.dual, False, True)
     if problem.limit is not None:
@@ -277,6 +278,8 @@ def _spent(state, problem):
     if failure is None and not state.dual.optimal:
         constraints = problem.constraints
         failure = not_reached(constraints, constraints.target + state.dual.gradient * constraints.scale)
+    if failure is None and not passes(state.answer, problem.constraints, np.inf):
+        return dropped(state, problem)
     return replace(state, phase="done", failure=failure)
 
 

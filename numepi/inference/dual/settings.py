@@ -18,7 +18,9 @@ class Settings:
     kl : float
         Nats from the maximum-entropy distribution at which a run stops, if the constraints are met.
     most_rows : int
-        Simulations of a run without ``max_simulations`` while the surrogate leads.
+        Simulations of a run without ``max_simulations`` while the surrogate leads.  Where they end without constraints
+        met and a reliable certificate, the run goes on without a surrogate (RNN N = 2: entropy -2.29 and no
+        certificate from 60,000 rows, -1.96 and KL 0.16 from 395,000).
     survey_rows, survey_share : int, float
         Rows of the first look at the start; at most this share of the budget.  More find no more of what p* needs.
     round_size, round_share : int, float

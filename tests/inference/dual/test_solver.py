@@ -163,6 +163,16 @@ def test_without_a_surrogate_resume_gives_the_same_bits_too(gaussian_property, t
     assert whole.entropy == pytest.approx(np.log(2 * np.pi * np.e * 2), abs=0.1)
 
 
+def test_rows_that_end_without_an_answer_are_not_the_end_unless_they_are_limited(gaussian_property):
+    """A flow that hardly moves misses the constraints, however well the surrogate is."""
+    slow = SMALL | {"most_rows": 2000, "learning_rate": 1e-6, "replay_rows": 300, "final_rounds": 1}
+    how = {"rng": 3, "flow": small_flow(), **slow}
+    whole = ne.infer(plane(), gaussian_property, **how)
+    assert whole.surrogate == 0 and whole.simulation_counts["fit"] > 2000
+    limited = ne.infer(plane(), gaussian_property, max_simulations=2000, **how)
+    assert limited.status == "budget" and limited.n_simulations <= 2000 and limited.surrogate > 0.9
+
+
 def test_an_interrupted_step_leaves_the_record_as_it_was(gaussian_property, monkeypatch):
     from numepi.inference.dual import solver as module
     from numepi.inference.problem import Problem
