@@ -1,8 +1,9 @@
-"""Figures 4C-D and 5B, D of the paper on the exact solution itself: no fit, so no ripple of one, enters.
+"""Figures 4C-D and 5B, D of the paper and their supplements on the exact solution itself: no fit, so no ripple of one.
 
 The exact maximum-entropy density is flat along the circuits whose accuracies have the target means: its ridge.  The
 paper follows a mode of its flow from sW = 1 to -1 with the other weights free; here the same path is followed on the
-ridge, by the least movement.  Silencing is asked of 188 circuits of the exact solution, in tests/analysis.
+ridge, by the least movement.  Silencing is asked of 188 circuits of the exact solution, in tests/analysis, and brute
+force is 162 of 440,000 uniform draws there.
 """
 
 import dataclasses
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-from paper import Findings, read_options
+from paper import Findings, read_options, sc_panels
 from paper.sc import VALUES, LongerDelay
 
 mpl.use("Agg")
@@ -20,10 +21,11 @@ import numepi as ne
 from numepi import analysis
 from numepi.analysis import sc
 
-_CIRCUITS = Path(__file__).parents[1] / "tests" / "analysis" / "sc_circuits.npz"
+_STORED = Path(__file__).parents[1] / "tests" / "analysis"
 _STEPS = 5  # of the path between two values of sW that the paper shows
 _GAMMAS = np.linspace(0, 1, 21)
 _STRONG = [-4, -2]  # 0.85 and 0.95 among them
+_SHOWN_GAMMAS = (0.0, 0.675, 0.85, 0.95)  # none, the experiment's, the paper's saturation, ours
 _NAMES = ("sW", "vW", "hW", "dW")
 
 
@@ -31,7 +33,7 @@ def main():
     """Follow the ridge, perturb its ends, silence, draw."""
     options = read_options(__doc__)
     table = Findings("Figures 4 and 5 without a fit: superior colliculus", options)
-    z = np.load(_CIRCUITS)["z"].astype(float)
+    z, brute_z = (np.load(_STORED / f"sc_{name}.npz")["z"].astype(float) for name in ("circuits", "brute_force"))
     circuit = ne.circuits.SC(trials=1000 if options.quick else 2000)
     path = _ridge(circuit, z, options.seed, table)
     found = analysis.simulator_metric(circuit, path.z, circuit.emergent_property(), rng=1, sign={"hW": -1})
@@ -49,7 +51,70 @@ def main():
         "![The ridge from sW = 1 to -1 with v1; accuracies along v1, task and diag from its ends; rise in error "
         "against the strength of silencing](sc-without-fit.png)"
     )
+    _panels(z, brute_z, path, found, options, table)
     table.close()
+
+
+def _panels(z, brute_z, path, found, options, table):
+    """The panels that show circuits and activity, a file each."""
+    prop = ne.circuits.SC().emergent_property()
+    f, brute_f = (ne.circuits.SC().statistics(each, rng=9) for each in (z, brute_z))
+    shortfall = [(prop.mean[0] - each.mean(axis=0)).mean() for each in (f, brute_f)]
+    table.add(
+        "4-S5B: brute force is biased toward lower accuracies: mean over both tasks, solution and brute force",
+        "lower", ", ".join(f"{0.75 - s:.3f}" for s in shortfall), shortfall[1] > shortfall[0] + 0.005, fitted=False,
+    )  # fmt: skip
+    silenced, apart = sc_panels.silenced_responses(z, _SHOWN_GAMMAS, options.seed)
+    table.add(
+        "5D, 5-S2 left: mean distance of Pro from Anti activity in the choice period, silenced by "
+        + ", ".join(f"{gamma:g}" for gamma in _SHOWN_GAMMAS), "similar at saturation, not at 0.675",
+        ", ".join(f"{a:.2f}" for a in apart), apart[1] > 0.6 * apart[0] and apart[3] < 0.5 * apart[0], fitted=False,
+    )  # fmt: skip
+    flips, weak = _flips(z)
+    v1 = 0.6 * found.vectors[:, 0]
+    figures = {
+        "figure4-c-exact": (
+            sc_panels.path_in_pairs(z, path.z, v1, f"4C: {len(z)} circuits of the exact solution,\nand its ridge"),
+            "4C: the exact solution in pairs of weights, with the path on its ridge and v1 at the ends",
+        ),
+        "figure4-s2": (
+            sc_panels.regime_responses(ne.circuits.SC(trials=1000), path.z[[0, -1]], options.seed),
+            "4-S2: activity in both tasks at the ends of the path, correct and wrong trials",
+        ),
+        "figure4-s3a": (sc_panels.eigenmodes(), "4-S3A: the four eigenmodes"),
+        "figure4-s5": (
+            sc_panels.beside_brute_force(z, brute_z, f, brute_f, prop),
+            "4-S5: brute force beside the exact solution, and accuracies of both",
+        ),
+        "figure5-d-left": (silenced, "5D and 5-S2, left: activity in both tasks under silencing"),
+        "figure5-d-right": (flips, "5D and 5-S2, right: Anti accuracy silenced against Pro accuracy"),
+    }
+    for name, (figure, alt) in figures.items():
+        figure.savefig(options.out / f"{name}.png", dpi=80)
+        table.note()
+        table.note(f"![{alt}]({name}.png)")
+    table.add(
+        "5-S2 right: at 0.675 no anti-correlation of p_A,opto with p_P", "absent", f"r = {weak.correlation:+.2f}",
+        weak.correlation > -0.25, fitted=False,
+    )  # fmt: skip
+
+
+def _flips(z):
+    """Anti accuracy silenced against Pro accuracy, coloured by sW; the test at 0.675."""
+    figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained", sharey=True)
+    tests = []
+    for ax, gamma in zip(axes, _SHOWN_GAMMAS[1:]):
+        curve = sc.silence(ne.circuits.SC(), z, [gamma], rng=6)
+        tests.append(sc.task_flip(curve.baseline[:, 0], curve.accuracy[0, :, 1]))
+        points = ne.plotting.task_flip_points(
+            ax, curve.baseline[:, 0], curve.accuracy[0, :, 1], colour=np.clip(z[:, 0], -1.5, 1.5), size=14
+        )
+        ax.set_title(f"γ = {gamma:g}: r = {tests[-1].correlation:+.2f}", fontsize=10)
+        ax.set(ylim=(0, 1.15), ylabel="" if ax is not axes[0] else ax.get_ylabel())
+        if ax is not axes[0]:
+            ax.get_legend().remove()
+    figure.colorbar(points, ax=axes, label="sW of the circuit", extend="both")
+    return figure, tests[0]
 
 
 def _ridge(circuit, z, seed, table):
@@ -175,8 +240,8 @@ def _figure(z, path, found, moved, curves, options):
             labels = [f"{name}, sW = {value}" for value in ("1", "−1")]
             for line in ne.plotting.perturbation_curves(ax, moved, direction, statistic, labels):
                 line.set_linestyle(style)
-        ax.set(ylabel="accuracy", ylim=(0, 1))
-    axes[1, 0].set_title("4D: from the ends of the path", fontsize=9)
+        ax.set(ylabel="accuracy (s.e. below 0.012)", ylim=(0, 1))
+        ax.set_title(f"4D: along {direction}, from the ends of the path", fontsize=9)
     axes[1, 0].legend(fontsize=8, frameon=False, loc="lower right")
     figure.savefig(options.out / "sc-without-fit.png", dpi=100)
 
