@@ -22,10 +22,12 @@ class Stream:
 
     BASE, NOISE, EPOCH_BASE, EPOCH_NOISE, PENALTY, SCORE_BASE, SCORE_NOISE, INITIAL, FIT, REFINE = range(10)
     CERTIFICATE_BASE, CERTIFICATE_NOISE, CORRECTION, NOISE_CHECK, PARTICLES, SURROGATE, POOL, REPORT = range(10, 18)
+    CERTIFICATE_PARTICLES = 18
 
 
 _COUNTED_AS = {
-    Stream.SCORE_NOISE: "score", Stream.CERTIFICATE_NOISE: "certificate", Stream.NOISE_CHECK: "probes",
+    Stream.SCORE_NOISE: "score", Stream.CERTIFICATE_NOISE: "certificate", Stream.CERTIFICATE_PARTICLES: "certificate",
+    Stream.NOISE_CHECK: "probes",
 }  # fmt: skip
 
 

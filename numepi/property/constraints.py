@@ -20,6 +20,7 @@ from numepi.property.tolerances import GIVEN, SHARE, SPREAD, TARGET, Rule, momen
 __all__ = ["Constraints"]
 
 _BY_SPREAD = Rule(None, SPREAD)
+_LARGEST = 1e75  # scale whose fourth power is a double still: squares of T, and their squares, are taken
 # A target this many times its neighbour's scale makes one penalty or step size unfit for both.
 _SCALE_RATIO_WARNING = 1e4
 
@@ -76,6 +77,7 @@ class Constraints:
         self.names = tuple(names)
         self.target = np.array(target, float)
         self.scale = np.array(scale, float)
+        self._check_sizes()
         self.is_variance = np.zeros(len(names), dtype=bool)
         self.is_variance[: len(powers)] = (self._powers == 2).any(axis=1)
         bounded = {f"variance {name}" for name, v in zip(statistic_names, prop.variance_at_most) if v is not None}
@@ -90,6 +92,14 @@ class Constraints:
         self.tolerance = self.tolerances(self.scale)[0]
         check_feasible(prop, statistic_names)
         self._monomial_offset = np.where(self._is_mean, self.target[: len(powers)], 0.0)
+
+    def _check_sizes(self):
+        for name, size in zip(self.names, self.scale):
+            if not 1 / _LARGEST <= size <= _LARGEST:
+                raise ValueError(
+                    f"the constraint {name!r} varies by about {size:.2g}: its powers leave double precision; give the "
+                    f"statistic in a unit in which this lies between {1 / _LARGEST:.0e} and {_LARGEST:.0e}"
+                )
 
     def __len__(self):
         return len(self.names)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from numepi.inference.assessment.certificate import uncertified
-from numepi.inference.assessment.infeasible import noise_exceeds_target
+from numepi.inference.assessment.infeasible import noise_exceeds_target, noise_in_doubt
 from numepi.inference.assessment.outside import weight_outside
 from numepi.inference.assessment.particle_certificate import certify_by_particles
 from numepi.inference.assessment.reserve import sizes
@@ -68,22 +68,22 @@ def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1, own=None
         many = method == "auto" and met and problem.with_gradient and flow.dim >= _MANY_DIMENSIONS and left is None
         if certificate is None or (many and certificate.invertible and not certificate.reliable):
             certificate = certify_by_particles(problem, flow, theta, start, result.multipliers, final, budget)
-    infeasible = unseen = None
+    infeasible = unseen = remark = None
     if not met:
         unseen = beyond_what_was_seen(constraints, problem.seen, problem.n_simulations - problem.n_failed)
     if not met and ended["status"] in ("finished", "failed", "budget"):
         infeasible = noise_exceeds_target(problem, flow, theta, start, final)
+        remark = noise_in_doubt(problem, flow, theta, final)
     outcome = Outcome(ended["status"], ended["detail"], result.elapsed)
-    outside = None
     if met:
         multipliers, log_z = result.multipliers, np.nan
         if certificate is not None and certificate.bounds:
             multipliers, log_z = np.array(certificate.multipliers), certificate.entropy_bound
-        outside = weight_outside(problem, flow, start, multipliers, log_z)
+        remark = weight_outside(problem, flow, start, multipliers, log_z)
     account = {name: getattr(result, name) for name in _COUNTS}
     account["n_simulations"] = max(account["n_simulations"], problem.n_simulations)
     success, status, message = verdict(
-        met, outcome, account, final, certificate, flow.precision, infeasible, unseen, outside
+        met, outcome, account, final, certificate, flow.precision, infeasible, unseen, remark
     )
     return replace(
         result,

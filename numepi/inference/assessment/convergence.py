@@ -5,6 +5,8 @@ from scipy import stats
 
 __all__ = ["null_accepted", "null_p_values", "penalty_grows"]
 
+_ROUNDING = 1e-9  # of a constraint's natural scale: far above the rounding of a mean, far below any tolerance
+
 
 def null_p_values(means, is_bound=False):
     """Two-tailed non-parametric p-value of each constraint's null hypothesis R_i = 0; one-tailed, R_i <= 0, of bounds.
@@ -12,18 +14,19 @@ def null_p_values(means, is_bound=False):
     Parameters
     ----------
     means : ndarray (M, m)
-        M independent means of the constraint violations over N_test samples each.
+        M independent means of the constraint violations, in natural scales, over N_test samples each.
     is_bound : ndarray (m,), bool
         Which targets are upper bounds.
 
     Returns
     -------
     ndarray (m,)
-        2 min(fraction > 0, fraction < 0), at most 1; of a bound the fraction <= 0.
+        2 min(fraction >= 0, fraction <= 0), at most 1; of a bound the fraction <= 0.  What is zero but for rounding (a
+        constant statistic, exactly at its target) is zero.
     """
-    above = np.mean(means > 0, axis=0)
-    below = np.mean(means < 0, axis=0)
-    return np.where(is_bound, 1 - above, np.minimum(1.0, 2 * np.minimum(above, below)))
+    above = np.mean(means > -_ROUNDING, axis=0)
+    below = np.mean(means < _ROUNDING, axis=0)
+    return np.where(is_bound, below, np.minimum(1.0, 2 * np.minimum(above, below)))
 
 
 def null_accepted(p_values, significance=0.05):

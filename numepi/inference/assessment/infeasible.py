@@ -9,7 +9,7 @@ import numpy as np
 from numepi.inference.noise import least_noise, least_noise_rows
 from numepi.inference.problem import Stream
 
-__all__ = ["CHECK_ROWS", "WORTH_A_LOOK", "noise_exceeds_target"]
+__all__ = ["CHECK_ROWS", "LOOK_ROWS", "WORTH_A_LOOK", "noise_exceeds_target", "noise_in_doubt"]
 
 _SIZE = 1000  # parameters, half from the fit and half from where it started
 _FIRST_LOOK = 100  # of them, simulated twice: most misses have other reasons
@@ -18,7 +18,8 @@ _SIGMAS = 3.0
 _QUIET = (
     0.5  # share of a target variance; at a parameter with more noise than the target 64 simulations hardly show less
 )
-CHECK_ROWS = 2 * _FIRST_LOOK + least_noise_rows(_SIZE)  # that the check of one statistic takes
+LOOK_ROWS = 2 * _FIRST_LOOK
+CHECK_ROWS = LOOK_ROWS + least_noise_rows(_SIZE)  # that the check of one statistic takes
 
 
 def noise_exceeds_target(problem, flow, theta, theta_start, score):
@@ -52,6 +53,28 @@ def noise_exceeds_target(problem, flow, theta, theta_start, score):
         f"the property is infeasible: the noise of {name!r} alone has the variance {variance:.4g} +- {stderr:.2g}"
         f", at the {len(least)} of {_SIZE:,} parameters where it is least; the target variance is {targets[i]:.4g}: "
         "ask for more variance, or average the statistic over more trials"
+    )
+
+
+def noise_in_doubt(problem, flow, theta, score):
+    """What is said where noise exceeds a target variance at the answer, and too few rows are left to look elsewhere.
+
+    None where it does not, where the rows do not suffice for the first look (``LOOK_ROWS``), or suffice for the whole.
+    """
+    targets = np.array([np.inf if v is None else v for v in problem.constraints.prop.largest_variance])
+    left = np.inf if problem.limit is None else problem.left(problem.limit)
+    if not np.any(score.variance > targets) or not LOOK_ROWS <= left < CHECK_ROWS:
+        return None
+    z, _ = flow.sample(theta, problem.normals(Stream.NOISE_CHECK, 2, _FIRST_LOOK))
+    noise = _noise(problem, z)
+    i = int(np.argmax(noise / targets))
+    # two standard errors of the mean square of normal noise
+    if not noise[i] * (1 - 2 * np.sqrt(2 / _FIRST_LOOK)) > WORTH_A_LOOK * targets[i]:
+        return None
+    return (
+        f"the noise of {problem.circuit.statistic_names[i]!r} alone has the variance {noise[i]:.2g} at the answer, of "
+        f"a target of {targets[i]:.4g}: the property may be infeasible; a larger max_simulations tells whether there are "
+        "quieter parameters"
     )
 
 

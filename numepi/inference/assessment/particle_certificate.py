@@ -77,7 +77,8 @@ class _Run:
 def _run(problem, flow, theta, target, settings, number):
     """Follow particles from the flow at ``theta``, to multipliers ``target`` (m,) first unless that is None."""
     constraints, region = problem.constraints, problem.constraints.region
-    density = TemperedDensity(problem, flow, theta, None if region is None else region.contains)
+    inside = None if region is None else region.contains
+    density = TemperedDensity(problem, flow, theta, inside, Stream.CERTIFICATE_PARTICLES)
     generator = np.random.default_rng(problem.seed(Stream.PARTICLES, 2 + number))
     if target is None:
         path = anneal(density, constraints.is_mean, settings, generator)

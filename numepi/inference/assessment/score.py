@@ -131,7 +131,7 @@ def score(problem, flow, theta, n=20_000, replicates=1):
         constraint_spread=spread,
         least=T.min(axis=0),
         greatest=T.max(axis=0),
-        p_values=null_p_values(groups.mean(axis=1), problem.constraints.is_bound),
+        p_values=null_p_values(groups.mean(axis=1) / problem.constraints.scale, problem.constraints.is_bound),
         n=int(inside.sum()) - outside,
         n_failed=int(inside.sum()) - outside - int(valid.sum()),
         round_trip=passes_apart(log_q, log_inverted),

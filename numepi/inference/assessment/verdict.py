@@ -83,7 +83,7 @@ def not_reached(constraints, achieved):
 
 
 def verdict(
-    met, outcome, account, score, certificate, precision, infeasible=None, unseen=None, outside=None
+    met, outcome, account, score, certificate, precision, infeasible=None, unseen=None, remark=None
 ):  # fmt: skip
     """The result's ``success``, ``status`` and ``message``.
 
@@ -103,8 +103,8 @@ def verdict(
         Why no distribution has the property.
     unseen : str, optional
         Why none over what was simulated has it (`beyond_what_was_seen`).
-    outside : str, optional
-        What is far from the targets, where it matters (`numepi.inference.assessment.outside`).
+    remark : str, optional
+        What else is to be known: what is far from the targets, where it matters, or noise that may exceed one.
     """
     failure = outcome.detail if outcome.status == "failed" else None
     if failure is not None and unseen is not None and failure.startswith(_NOT_REACHED):
@@ -128,16 +128,16 @@ def verdict(
         if unseen is not None:
             remedy = unseen if outcome.status == "finished" else f"{unseen}; a longer run may see more"
         text = "; ".join(part for part in (outcome.detail, remedy) if part)
-    if outside is not None:
-        text += f"; {outside}"
+    if remark is not None:
+        text += f"; {remark}"
     return success, status, text + _counts(account, outcome, score)
 
 
 def _not_invertible(certificate, precision):
     return (
         f"the flow is no longer invertible in {precision}: its two passes give its own draws log densities "
-        f"{certificate.round_trip:.2g} nats apart on average, so that its entropy is unknown; lower learning_rate, or "
-        "use another seed"
+        f"{certificate.round_trip:.2g} nats apart on average, so that its entropy is unknown; lower the "
+        "learning rate (learning_rate; replay_rate where no surrogate leads), or use another seed"
     )
 
 

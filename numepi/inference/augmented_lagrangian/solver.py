@@ -224,7 +224,9 @@ class AugmentedLagrangian:
         grad_z[valid] = problem.constraints.pullback(batch.f, batch.jacobian, weights / self.scale)
         grad_z[valid] -= problem.log_prior_gradient(z[valid]) / n
         gradient = pullback(grad_z, valid / n)
-        if not np.isfinite(gradient).all():
+        with np.errstate(over="ignore"):
+            length = gradient @ gradient  # the optimiser squares it
+        if not np.isfinite(length):
             self.failure = "the gradient is not finite: lower learning_rate or penalty, or use precision='float64'"
             return
         progress = self.iteration / settings.iterations_per_epoch

@@ -32,13 +32,19 @@ def noise_share(request, constraints):
 
 
 def noise_in_targets(request, constraints):
-    """Largest share of a target variance that noise given z makes up at the flow's repeated rows; 0 without any."""
+    """Largest share of a target variance that noise given z may make up at the flow's repeated rows; 0 without any.
+
+    It is two standard errors above the estimate, those of normal noise: few pairs tell a share badly, and one that is
+    missed costs more than a look in vain.
+    """
     targets = np.array([np.inf if v is None else v for v in constraints.prop.largest_variance])
     if request.n_repeat == 0:
         return 0.0
     half = request.f[request.n_start : request.n_start + request.n_repeat] - request.f[-request.n_repeat :]
     half = half[np.isfinite(half).all(axis=1)]
-    return float(np.max(np.mean(half**2, axis=0) / 2 / targets)) if len(half) else 0.0
+    if not len(half):
+        return 0.0
+    return float(np.max(np.mean(half**2, axis=0) / 2 / targets) * (1 + 2 * np.sqrt(2 / len(half))))
 
 
 def explained(state, problem):
@@ -117,6 +123,7 @@ def assess(state, done, problem, flow, settings):
         weights,
         NOISY_REPLICATES if state.noisy else 1,
         round_trip,
+        state.loud,
     )
     return Answer(state.theta, score_rows(problem, rows, draws, round_trip), certificate)
 

@@ -245,9 +245,9 @@ def check(state, problem, flow, settings):
     done = state.request
     share, share_stderr = explained(state, problem)
     loud = noise_in_targets(done, problem.constraints) > WORTH_A_LOOK
-    state = kept(state, problem, flow)
+    state = replace(kept(state, problem, flow), loud=loud)
     answer = assess(state, done, problem, flow, settings)
-    state = replace(state, answer=answer, loud=loud)
+    state = replace(state, answer=answer)
     score, certificate = answer.score, answer.certificate
     violation = (score.constraint - problem.constraints.target) / problem.constraints.scale
     state = recorded(

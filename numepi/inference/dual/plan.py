@@ -1,6 +1,6 @@
 """How many rows to ask the circuit for next, of those that the run may still spend."""
 
-from numepi.inference.assessment.infeasible import CHECK_ROWS
+from numepi.inference.assessment.infeasible import CHECK_ROWS, LOOK_ROWS
 from numepi.inference.assessment.reserve import reserve
 
 __all__ = ["LEAST_ROUND", "kept_back", "last_phase", "replay_round_size", "round_size", "survey_size"]
@@ -27,8 +27,9 @@ def kept_back(state, problem):
     And for score and certificate, where there is a region that the run's own rows do not know of.
     """
     confined = 0 if problem.constraints.region is None else reserve(problem.limit)
-    affordable = problem.limit is not None and _NOISE_CHECK_SHARE * problem.limit >= CHECK_ROWS
-    return confined + (CHECK_ROWS if state.loud and affordable else 0)
+    if problem.limit is None or not state.loud:
+        return confined
+    return confined + next((n for n in (CHECK_ROWS, LOOK_ROWS) if n <= _NOISE_CHECK_SHARE * problem.limit), 0)
 
 
 def round_size(settings, problem, state):

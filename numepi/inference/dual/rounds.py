@@ -28,7 +28,7 @@ __all__ = [
 
 CLIP_NORM = 5.0  # of a gradient
 CLOSE = 0.2  # effective share of the flow's samples under the target, from where the flow follows it
-NOT_FINITE = "the gradient is not finite: lower learning_rate, or use precision='float64'"
+NOT_FINITE = "the gradient is not finite: lower replay_rate, or use precision='float64'"
 _HELD_OUT = 5  # every fifth row of the replay tells whether a fit goes too far
 _TOLERATED_LOSS = 0.05  # nats of held-out likelihood that a fit may lose
 _MINIMUM_GAIN = 0.005  # nats that a few more steps of a fit should gain

@@ -94,10 +94,13 @@ class TemperedDensity:
         The flow's parameters, those of the identity for the base space of the support map.
     region : callable, optional
         ``region(f)`` (P,) bool: which statistics (P, k) lie in the property's region.
+    stream : int
+        Of the noise, and what the simulations are counted as (`numepi.inference.problem.Stream`).
     """
 
-    def __init__(self, problem, flow, theta, region=None):
+    def __init__(self, problem, flow, theta, region=None, stream=Stream.PARTICLES):
         self.problem, self.flow, self.theta, self.region = problem, flow, theta, region
+        self.stream = stream
         self.scale = problem.constraints.scale
         self.with_gradient = problem.with_gradient
 
@@ -108,7 +111,7 @@ class TemperedDensity:
             z, log_q, pullback = self.flow.sample_with_full_pullback(self.theta, u)
         else:
             z, log_q = self.flow.sample(self.theta, u)
-        batch = problem.simulate(z, Stream.PARTICLES, 0, with_jacobian=self.with_gradient)
+        batch = problem.simulate(z, self.stream, 0, with_jacobian=self.with_gradient)
         violation = np.full((len(u), len(constraints)), np.nan)
         violation[batch.valid] = (batch.T - constraints.target) / self.scale
         inside = batch.valid.copy()
@@ -130,7 +133,7 @@ class TemperedDensity:
         problem, constraints = self.problem, self.problem.constraints
         total, count = np.zeros(len(constraints)), 0
         for r in range(draws):
-            batch = problem.simulate(particles.z, Stream.PARTICLES, 1, first_index=r * len(particles))
+            batch = problem.simulate(particles.z, self.stream, 1, first_index=r * len(particles))
             fresh = (batch.T - constraints.target) / self.scale
             total += (fresh - particles.violation[batch.valid]).sum(axis=0)
             count += len(fresh)

@@ -21,7 +21,9 @@ def test_p_value_is_twice_the_smaller_tail():
     means = np.linspace(-1, 3, 200)[:, None] + np.zeros((1, 2))
     means[:, 1] *= -1
     np.testing.assert_allclose(null_p_values(means), 2 * np.mean(means[:, 0] < 0) * np.ones(2))
-    assert null_p_values(np.zeros((200, 1))) == 0  # a constant zero is on neither side
+    assert null_p_values(np.zeros((200, 1))) == 1  # a constant statistic at its target
+    assert null_p_values(np.full((200, 1), 1e-16)) == 1 and null_p_values(np.full((200, 1), 1e-6)) == 0
+    assert null_p_values(np.full((200, 1), 1e-16), True) == 1
     assert null_p_values(np.array([[-1.0], [1.0]])) == 1
 
 

@@ -70,5 +70,16 @@ def test_a_budget_too_small_for_the_look_is_kept_and_nothing_claimed():
     assert "infeasible" in sentence(lambda z: np.full(len(z), 2.0), limit=CHECK_ROWS + 2000)  # the score takes 2,000
 
 
+def test_a_run_with_rows_for_the_first_look_only_says_what_it_saw():
+    circuit = ne.circuits.FunctionCircuit(
+        lambda z, rng: z[:, :1] + rng.standard_normal((len(z), 1)), BOX, statistic_names=("f",), differentiable=False
+    )
+    prop = ne.EmergentProperty(mean=[0.0], variance=[0.5])
+    result = ne.infer(circuit, prop, max_simulations=4000, progress=False, **QUICK)
+    assert result.n_simulations <= 4000 and not result.success
+    assert "the noise of 'f' alone has the variance" in result.message and "of a target of 0.5" in result.message
+    assert "the property is infeasible" not in result.message
+
+
 def test_without_a_target_variance_there_is_nothing_to_exceed():
     assert sentence(lambda z: np.full(len(z), 2.0), variance=None) is None

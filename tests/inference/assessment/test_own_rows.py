@@ -132,3 +132,17 @@ def test_next_to_no_rows_certify_nothing(rng):
     rows, draws, start_draws, share = parts(rng, 1.0, n=8)
     certificate = certify_rows(problem(), ETA, rows, draws, start_draws, share, np.array([1.0]), 1)
     assert np.isnan(certificate.kl) and not certificate.reliable
+
+
+def test_noise_that_makes_up_nearly_all_of_a_variance_is_a_doubt(rng):
+    """The doubt is the noise's own second order: it goes with the square of the noise."""
+    doubts = []
+    for noise in (0.25, 0.5):
+        rows, draws, start_draws, share = parts(rng, 1.0, noise, n=4000)
+        quiet, loud = (
+            certify_rows(problem(), ETA, rows, draws, start_draws, share, np.full(1000, 1e-3), 4, loud=loud)
+            for loud in (False, True)
+        )
+        assert quiet.noise_bias < loud.noise_bias and quiet.kl == loud.kl
+        doubts.append(loud.noise_bias)
+    assert doubts[1] == pytest.approx(4 * doubts[0], rel=0.4)

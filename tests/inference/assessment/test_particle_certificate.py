@@ -37,7 +37,8 @@ def certified(circuit, prop, prior=None, multipliers=None, settings=QUICK, seed=
 @pytest.mark.parametrize("dim", [2, 100])
 def test_a_gaussian_of_known_distance(dim):
     prop = ne.EmergentProperty(mean=MEAN, variance=VARIANCE)
-    _, _, found = certified(projections(dim), prop, Normal(dim))
+    problem, _, found = certified(projections(dim), prop, Normal(dim))
+    assert problem.counts["fit"] == 0 and problem.counts["certificate"] > 1000
     # q is the standard normal, p* another one along two directions
     exact_kl = 0.5 * float(np.sum((1 + MEAN**2) / VARIANCE - 1 + np.log(VARIANCE)))
     assert found.method == "particles" and found.reliable, found.doubts

@@ -75,7 +75,7 @@ def test_a_flow_that_is_not_invertible_is_a_failure_by_name():
     collapsed = Certificate(**(vars(CERTIFICATE) | {"round_trip": 2e6}))
     success, status, message = said(certificate=collapsed)
     assert (success, status) == (False, "failed")
-    assert "no longer invertible in float32" in message and "lower learning_rate" in message
+    assert "no longer invertible in float32" in message and "learning_rate" in message and "replay_rate" in message
 
 
 def test_a_certificate_that_contradicts_itself_is_not_near_the_optimum():

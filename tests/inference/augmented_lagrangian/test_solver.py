@@ -204,6 +204,24 @@ def test_too_many_failures_stop_the_run_with_the_remedy():
     assert "simulations failed" in result.message and "narrow the support" in result.message
 
 
+def test_a_constant_statistic_at_its_target_is_no_obstacle():
+    circuit = ne.circuits.FunctionCircuit(
+        lambda z: np.stack([z[:, 0], np.full(len(z), 0.1)], axis=1), ne.Support([-1.0, -1.0], [1.0, 1.0]),
+        jacobian=lambda z: np.broadcast_to([[1.0, 0.0], [0.0, 0.0]], (len(z), 2, 2)),
+    )  # fmt: skip
+    solver = algorithm_one(circuit, ne.EmergentProperty(mean=[0.0, 0.1]))
+    for _ in range(QUICK["iterations_per_epoch"] + 1):
+        solver.step()
+    assert solver.epochs["p_values"][0][1] == 1
+
+
+def test_a_gradient_whose_square_overflows_ends_the_run_by_name():
+    solver = algorithm_one(prop=ne.EmergentProperty(mean=[1e-50, None], variance=[1e-74, None]))
+    solver.eta = np.full(2, 1e160)
+    solver.step()
+    assert "gradient is not finite" in solver.failure and np.isfinite(solver.theta).all()
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
