@@ -73,8 +73,8 @@ def noise_in_doubt(problem, flow, theta, score):
         return None
     return (
         f"the noise of {problem.circuit.statistic_names[i]!r} alone has the variance {noise[i]:.2g} at the answer, of "
-        f"a target of {targets[i]:.4g}: the property may be infeasible; a larger max_simulations tells whether there are "
-        "quieter parameters"
+        f"a target of {targets[i]:.4g}: the property may be infeasible; a larger max_simulations tells whether there "
+        "are quieter parameters"
     )
 
 
