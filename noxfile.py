@@ -5,6 +5,7 @@
 """Checks of one's own change, and of all versions: see CONTRIBUTING.md.
 
 ``nox`` runs `check` in the environment that it is started from: lint, types, and the tests of what changed.
+``nox -s site`` builds the site in ``site/``.
 ``nox -s suite`` runs the whole suite on each Python, ``nox -s oldest`` with the oldest packages that are allowed.
 """
 
@@ -30,6 +31,13 @@ def check(session):
     tests = sorted(set().union(*map(tests_of, changed(session.posargs[0] if session.posargs else "main"))))
     if tests:
         session.run("python", "-m", "pytest", "-q", "-m", "not slow", *tests, success_codes=[0, 5])
+
+
+@nox.session(default=False)
+def site(session):
+    """The site, in site/: warnings and links that lead nowhere are errors."""
+    session.install("-e", ".[docs]")
+    session.run("python", "-m", "docs.site", *session.posargs)
 
 
 @nox.session(python=PYTHONS, default=False)
@@ -63,7 +71,8 @@ def changed(since):
 def tests_of(path):
     """The tests of a file: its mirror in tests/, else those of its room; those of the documentation for a page."""
     if path.suffix == ".md" or path.parts[0] == "docs":
-        return {"tests/test_docs.py", "tests/test_references.py"} & {str(p) for p in Path("tests").glob("test_*.py")}
+        pages = {"tests/test_docs.py", "tests/test_references.py", "tests/test_site.py"}
+        return pages & {str(p) for p in Path("tests").glob("test_*.py")}
     if path.parts[0] == "tests":
         return {str(path)} if path.name.startswith("test_") and path.exists() else set()
     if path.parts[0] != "numepi" or path.suffix != ".py":

@@ -9,6 +9,7 @@ or ``<!-- output, numbers vary -->`` (all but the numbers, which in a fit depend
 import argparse
 import contextlib
 import io
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +115,26 @@ def with_output(page, ran):
         if block.span is not None:
             text = text[: block.span[0]] + printed.strip("\n") + "\n" + text[block.span[1] :]
     return text
+
+
+def notebook(page):
+    """A page as a notebook (Jupyter's format 4.5, as text): its text and its Python blocks, in order.
+
+    Blocks that the tests do not run become text, and so does what the page shows of their output.
+    """
+    text, cells, done = page.read_text(), [], 0
+    for fence in _FENCES.finditer(text):
+        if fence[2] == "python" and not (fence[1] or "").startswith("not run"):
+            cells += [("markdown", text[done : fence.start()]), ("code", fence[3])]
+            done = fence.end()
+    cells.append(("markdown", text[done:]))
+    made = []
+    for kind, content in cells:
+        if content := content.strip("\n"):
+            cell = {"cell_type": kind, "id": f"cell-{len(made)}", "metadata": {}, "source": content}
+            made.append(cell | ({"execution_count": None, "outputs": []} if kind == "code" else {}))
+    python = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    return json.dumps({"cells": made, "metadata": python, "nbformat": 4, "nbformat_minor": 5}, indent=1) + "\n"
 
 
 def main():

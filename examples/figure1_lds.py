@@ -1,8 +1,13 @@
-"""Figure 1 of the paper, supplements 1-3: two-dimensional linear systems that oscillate near 1 Hz.
+"""
+Figure 1: linear systems that oscillate
+=======================================
+
+Figure 1 of the paper, supplements 1-3: two-dimensional linear systems that oscillate near 1 Hz.
 
 The dual solver's answer against the analytic contours, sampled trajectories, and an animation of the fit.
 """
 
+# sphinx_gallery_thumbnail_path = "docs/findings/figure1-lds-contours.png"
 import matplotlib as mpl
 import numpy as np
 from paper import Findings, exact, read_options

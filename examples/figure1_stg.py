@@ -1,4 +1,8 @@
-"""Figure 1E-F of the paper: conductances of the stomatogastric subcircuit with an intermediate hub frequency.
+"""
+Figure 1E-F: a stomatogastric subcircuit
+========================================
+
+Figure 1E-F of the paper: conductances of the stomatogastric subcircuit with an intermediate hub frequency.
 
 The paper's own flow by two solvers: the dual one, and Algorithm 1 with the paper's settings from the samples of a
 rejection search (8 epochs; the paper's converged after 5).  The density is a ridge along a level line of the frequency,
@@ -6,6 +10,7 @@ and its mode a ripple of the fit: the Hessian is read at the densest tenth of th
 Beside them: the simulator's own metric, which needs no fit.
 """
 
+# sphinx_gallery_thumbnail_path = "docs/findings/figure1-stg.png"
 import matplotlib as mpl
 import numpy as np
 from paper import Findings, algorithm_one, exact, read_options

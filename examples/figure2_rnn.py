@@ -1,10 +1,15 @@
-"""Figure 2C-D of the paper: rank-2 networks with stable amplification, their eigenvalues and the size of activity.
+"""
+Figure 2: rank-2 networks that amplify
+======================================
+
+Figure 2C-D of the paper: rank-2 networks with stable amplification, their eigenvalues and the size of activity.
 
 The dual solver's answers, networks being drawn from the exact solution (``corrected``) where the certificate allows it.
 Beside them uniform draws: the paper's race (Figure 2A-B) ends when the mean is within 0.5 of the target, and at N = 5
 uniform draws are there before anybody starts.
 """
 
+# sphinx_gallery_thumbnail_path = "docs/findings/figure2-rnn.png"
 import matplotlib as mpl
 import numpy as np
 from paper import Findings, exact, read_options

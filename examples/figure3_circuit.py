@@ -1,10 +1,15 @@
-"""Figure 3A-C and supplement 4 of the paper: the primary visual cortex circuit itself. No fit enters.
+"""
+Figure 3A-C: the circuit of primary visual cortex
+=================================================
+
+Figure 3A-C and supplement 4 of the paper: the primary visual cortex circuit itself. No fit enters.
 
 The connectivity, rates under noise of the mean amplitudes of X(5 Hz), the fluctuations of E whose standard deviation is
 the emergent property's statistic, and the responses to a step of input to one population, of which P's alone is
 paradoxical.
 """
 
+# sphinx_gallery_thumbnail_path = "docs/findings/figure3-circuit.png"
 import matplotlib as mpl
 import numpy as np
 from paper import Findings, read_options

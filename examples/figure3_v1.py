@@ -1,9 +1,14 @@
-"""Figure 3 of the paper and its supplements: input noise and excitatory variability in primary visual cortex.
+"""
+Figure 3: noise in primary visual cortex
+========================================
+
+Figure 3 of the paper and its supplements: input noise and excitatory variability in primary visual cortex.
 
 Modes along sigma_P and their sensitivity are those of the paper's own flow, fitted by its Algorithm 1 (8 epochs of 800
 iterations instead of 2,000, one seed).
 """
 
+# sphinx_gallery_thumbnail_path = "docs/findings/figure3-v1.png"
 import matplotlib as mpl
 import numpy as np
 from paper import Findings, algorithm_one, read_options

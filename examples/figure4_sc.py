@@ -1,10 +1,15 @@
-"""Figure 4 of the paper and its supplements: two regimes of rapid task switching in the superior colliculus.
+"""
+Figure 4: task switching in the superior colliculus
+===================================================
+
+Figure 4 of the paper and its supplements: two regimes of rapid task switching in the superior colliculus.
 
 Two fits: the paper's own flow by its Algorithm 1 (8 epochs, one seed), which ends in a corner of the solution, and the
 dual solver's.  Modes and Hessians are those of the second.  Beside them the two regimes are sought, without modes, in
 circuits of the exact solution along the simulator's own most sensitive direction.
 """
 
+# sphinx_gallery_thumbnail_path = "docs/findings/figure4-sc.png"
 import matplotlib as mpl
 import numpy as np
 from paper import Findings, read_options

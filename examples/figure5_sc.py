@@ -1,9 +1,14 @@
-"""Figure 5 of the paper and its supplements: optogenetic silencing of the superior colliculus, by mode group.
+"""
+Figure 5: silencing the superior colliculus
+===========================================
+
+Figure 5 of the paper and its supplements: optogenetic silencing of the superior colliculus, by mode group.
 
 The fit is that of figure4_sc.py (``--reuse`` loads it).  Which circuits lose Anti accuracy is asked of mode groups, as
 in the paper, and of circuits of the exact solution, where no mode enters.
 """
 
+# sphinx_gallery_thumbnail_path = "docs/findings/figure5-sc.png"
 import itertools
 import time
 

@@ -1,4 +1,8 @@
-"""Figures 4C-D and 5B, D of the paper and their supplements on the exact solution itself: no fit, so no ripple of one.
+"""
+Figures 4 and 5 without a fit
+=============================
+
+Figures 4C-D and 5B, D of the paper and their supplements on the exact solution itself: no fit, so no ripple of one.
 
 The exact maximum-entropy density is flat along the circuits whose accuracies have the target means: its ridge.  The
 paper follows a mode of its flow from sW = 1 to -1 with the other weights free; here the same path is followed on the
@@ -6,6 +10,7 @@ ridge, by the least movement.  Silencing is asked of 188 circuits of the exact s
 force is 162 of 440,000 uniform draws there.
 """
 
+# sphinx_gallery_thumbnail_path = "docs/findings/sc-without-fit.png"
 import dataclasses
 from pathlib import Path
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what `__getattr__` below loads, for those who read types
-    from numepi import analysis, circuits, flow, inference, initial, observe, plotting, priors, storage
+    from numepi import analysis, circuits, flow, inference, initial, observe, plotting, priors, settings, storage
     from numepi.circuits import Circuit, FunctionCircuit, Trajectories
     from numepi.circuits.check import JacobianCheck, check_jacobian
     from numepi.circuits.dynamics.circuit import Dynamics
@@ -68,13 +68,24 @@ _NAMES = {
     "Simulations": "simulations",
     "Table": "circuits.dynamics.time_expressions",
 }
-_MODULES = ("analysis", "circuits", "flow", "inference", "initial", "observe", "plotting", "priors", "storage")
+_MODULES = (
+    "analysis",
+    "circuits",
+    "flow",
+    "inference",
+    "initial",
+    "observe",
+    "plotting",
+    "priors",
+    "settings",
+    "storage",
+)
 __all__ = [
     "Certificate", "Circuit", "DirectionalFlow", "Dynamics", "ElementwiseFlow", "EmergentProperty", "Event",
     "FlowDistribution", "FunctionCircuit", "GramFlow", "JacobianCheck", "Moment", "RealNVP", "Result", "RunState",
     "Simulations", "SplineFlow", "Support", "SweepIndex", "SymmetricFlow", "Table", "Task", "Trajectories", "analysis",
     "check_jacobian", "circuits", "flow", "infer", "inference", "initial", "load", "load_sweep", "observe",
-    "plotting", "priors", "storage", "sweep", "to_datatree",
+    "plotting", "priors", "settings", "storage", "sweep", "to_datatree",
 ]  # fmt: skip
 
 

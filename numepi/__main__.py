@@ -152,7 +152,7 @@ def _figures(circuit, prop, result, stem):
     shown = circuit.parameter_names[:6]
     figures = {
         "pairs": ne.plotting.pairs(
-            z, log_density, circuit.parameter_names, circuit.support, modes=densest, parameters=shown
+            z, log_density, circuit.parameter_names, circuit.support, points=densest, parameters=shown
         ),
         "traces": ne.plotting.traces(result),
     }

@@ -18,7 +18,7 @@ def close_figures():
 def test_pairs_draws_every_pair_with_labels_limits_and_modes(rng):
     support = ne.Support([-1.0, -2.0, 0.0], [1.0, 2.0, np.inf])
     z = np.abs(rng.uniform(0, 0.9, (50, 3)))
-    figure, axes = ne.plotting.pairs(z, rng.normal(size=50), ("a", "b", "c"), support, modes=z[:2])
+    figure, axes = ne.plotting.pairs(z, rng.normal(size=50), ("a", "b", "c"), support, points=z[:2])
     assert axes[0, 1] is None and axes[2, 0].get_xlabel() == "a" and axes[2, 0].get_ylabel() == "c"
     assert axes[1, 0].get_xlim()[0] < -1 < -0.9 and axes[1, 0].get_ylim()[1] > 2
     points, stars = axes[1, 0].collections
@@ -182,7 +182,7 @@ def test_a_fit_is_recorded_and_animated_without_external_programs(tmp_path):
 @pytest.mark.parametrize("dim", [1, 3])
 def test_few_samples_and_few_columns_are_drawn(n, dim):
     z = np.ones((n, dim))
-    _, axes = ne.plotting.pairs(z, np.zeros(n), modes=z[0])
+    _, axes = ne.plotting.pairs(z, np.zeros(n), points=z[0])
     assert axes.shape == (dim, dim)
     mpl.pyplot.gcf().canvas.draw()
 
@@ -228,3 +228,139 @@ def test_predictive_check_shows_targets_and_data(rng):
     assert not axes[1].lines and axes[1].get_xlabel() == "period"  # a free statistic has no target
     with pytest.raises(ValueError, match="data has shape"):
         ne.plotting.predictive_check(f, prop, ("rate", "period"), data[:, :1])
+
+
+NAMES = ("a", "b", "c")
+
+
+def shown_names(figure):
+    (legend,) = figure.legends
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def test_several_answers_stand_in_one_figure_with_colours_markers_and_lines_of_their_own(rng):
+    answers = {"first": rng.normal(size=(50, 3)), "second": rng.normal(3, 1, size=(40, 3))}
+    figure, axes = ne.plotting.pairs(answers, names=NAMES, prior=rng.uniform(-5, 5, (60, 3)))
+    assert shown_names(figure) == ["prior", "first", "second"]
+    grey, first, second = axes[2, 1].collections
+    assert [len(c.get_offsets()) for c in (grey, first, second)] == [60, 50, 40]
+    np.testing.assert_array_equal(second.get_offsets(), answers["second"][:, [1, 2]])
+    assert not np.array_equal(first.get_facecolor(), second.get_facecolor())
+    assert len(first.get_paths()[0].vertices) != len(second.get_paths()[0].vertices)  # markers
+    lines = [patch for patch in axes[0, 0].patches if not patch.get_fill()]
+    assert len({patch.get_linestyle() for patch in lines}) == 2
+    assert axes[2, 1].get_xlim()[0] < -4 and axes[2, 1].get_xlim()[1] > 4  # the prior is within the limits
+    with pytest.raises(ValueError, match="log_density is given beside several answers"):
+        ne.plotting.pairs(answers, np.zeros(50))
+    with pytest.raises(ValueError, match=r"z\['second'\] has shape \(40, 2\): expected \(n, 3\)"):
+        ne.plotting.pairs(answers | {"second": answers["second"][:, :2]})
+    with pytest.raises(ValueError, match="z has 0 answers"):
+        ne.plotting.marginals({})
+
+
+def test_points_of_interest_are_named_and_told_apart(rng):
+    figure, axes = ne.plotting.pairs(rng.normal(size=(50, 3)), points={"mine": [0, 1, 2], "yours": [1, 1, 1]})
+    assert shown_names(figure) == ["mine", "yours"]
+    _, mine, yours = axes[2, 0].collections
+    np.testing.assert_array_equal(mine.get_offsets(), [[0, 2]])
+    assert len(mine.get_paths()[0].vertices) != len(yours.get_paths()[0].vertices)
+    with pytest.raises(ValueError, match=r"points\['mine'\] has shape"):
+        ne.plotting.pairs(rng.normal(size=(50, 3)), points={"mine": [0, 1]})
+
+
+def test_units_limits_and_logarithms_go_by_name(rng):
+    z = np.exp(rng.normal(size=(200, 2)))
+    how = {"units": {"g": "nS"}, "limits": {"tau": (0.0, 9.0)}, "log": ["g"]}
+    _, axes = ne.plotting.pairs(z, names=("g", "tau"), **how)
+    low = axes[1, 0]
+    assert (low.get_xlabel(), low.get_ylabel()) == ("g (nS)", "tau")
+    assert (low.get_xscale(), low.get_yscale(), low.get_ylim()) == ("log", "linear", (0.0, 9.0))
+    assert 0 < low.get_xlim()[0] <= z[:, 0].min() and low.get_xlim()[1] >= z[:, 0].max()
+    _, (g, tau) = ne.plotting.marginals(z, names=("g", "tau"), **how)
+    assert (g.get_xlabel(), g.get_xscale(), tau.get_xlim()) == ("g (nS)", "log", (0.0, 9.0))
+    edges = g.patches[0].get_xy()[:, 0]
+    steps = np.unique(np.log(edges[edges > 0]).round(9))
+    np.testing.assert_allclose(np.diff(steps), np.diff(steps)[0], rtol=1e-6)  # bins are equally wide on the axis
+    prop = ne.EmergentProperty(mean=[1.0, None])
+    _, (g, tau) = ne.plotting.predictive_check(z, prop, ("g", "tau"), **how)
+    assert (g.get_xlabel(), g.get_xscale(), tau.get_xlim()) == ("g (nS)", "log", (0.0, 9.0))
+
+
+@pytest.mark.parametrize(
+    ("how", "error", "message"),
+    [
+        ({"log": ["b"]}, ValueError, "log has 'b', of which z or prior has -1: a logarithmic axis"),
+        ({"log": ["x"]}, ValueError, "log.* = 'x' is unknown: choose from a, b"),
+        ({"units": {"x": "nS"}}, ValueError, "units = 'x' is unknown"),
+        ({"units": "nS"}, TypeError, "units = 'nS': give a dict"),
+        ({"limits": {"a": (2, 1)}}, ValueError, r"limits\['a'\] = \(2, 1\): give the lower one first"),
+        ({"limits": {"a": (0, 1)}, "log": ["a"]}, ValueError, "above zero for a logarithmic axis"),
+    ],
+)
+def test_axes_that_cannot_be_drawn_are_refused(how, error, message):
+    for draw in (ne.plotting.pairs, ne.plotting.marginals, ne.plotting.strongest_pairs):
+        with pytest.raises(error, match=message):
+            draw(np.array([[1.0, -1.0], [2.0, 3.0]]), names=("a", "b"), **how)
+
+
+def test_of_many_parameters_the_strongest_pairs_are_drawn(rng):
+    z = rng.normal(size=(400, 40))
+    z[:, 7] = -z[:, 30] + 0.1 * rng.normal(size=400)
+    z[:, 3] = z[:, 4] + 0.5 * rng.normal(size=400)
+    figure, axes = ne.plotting.strongest_pairs(z, rng.normal(size=400), n=4, points=z[:2])
+    assert len(axes) == 4 and figure.axes[-1].get_ylabel() == "log density (nats)"
+    assert [(ax.get_xlabel(), ax.get_ylabel()) for ax in axes[:2]] == [("z8", "z31"), ("z4", "z5")]
+    assert float(axes[0].get_title()) < -0.98 and float(axes[1].get_title()) > 0.8
+    assert len(ne.plotting.strongest_pairs(z[:, :2])[1]) == 1
+    with pytest.raises(ValueError, match="there are no pairs"):
+        ne.plotting.strongest_pairs(z[:, :1])
+
+
+def test_a_panel_is_made_where_none_is_given(rng):
+    points = ne.plotting.plane(None, rng.normal(size=(9, 2)))
+    assert points.axes.figure is mpl.pyplot.gcf()
+    with pytest.raises(TypeError, match="ax is a int: give matplotlib Axes, or None"):
+        ne.plotting.plane(3, rng.normal(size=(9, 2)))
+
+
+def test_a_style_is_for_its_block(rng):
+    before = dict(mpl.rcParams)
+    with ne.plotting.style("dark"):
+        figure, axes = ne.plotting.pairs(rng.normal(size=(9, 2)), names=("a", "b"), points={"here": [0, 0]})
+        paper = mpl.colors.to_rgb(figure.get_facecolor())
+        words = [axes[1, 0].xaxis.label, figure.legends[0].get_texts()[0], axes[1, 0].get_xticklabels()[0]]
+        assert max(paper) < 0.2 and all(min(mpl.colors.to_rgb(word.get_color())) > 0.8 for word in words)
+        assert mpl.colors.to_hex(axes[1, 0].collections[-1].get_edgecolor()[0]) == mpl.rcParams["text.color"]
+    with ne.plotting.style("print"):
+        assert (mpl.rcParams["savefig.dpi"], mpl.rcParams["svg.fonttype"]) == (300, "none")
+    assert dict(mpl.rcParams) == before
+    with pytest.raises(ValueError, match="style = 'sepia': choose from 'screen', 'dark', 'print'"):
+        ne.plotting.style("sepia")
+
+
+# Viénot, Brettel & Mollon (1999): linear RGB as it looks to who lacks long- or middle-wave cones.
+_BLINDNESS = {
+    "none": np.eye(3),
+    "protanopia": [[0.1121, 0.8853, -0.0005], [0.1127, 0.8897, -0.0001], [0.0045, 0.0, 1.0019]],
+    "deuteranopia": [[0.2920, 0.7054, -0.0003], [0.2934, 0.7089, 0.0], [-0.0210, 0.0256, 1.0019]],
+}
+
+
+def lab(colours):
+    """CIE L*a*b* of linear RGB (n, 3)."""
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    t = np.clip(colours @ to_xyz.T / to_xyz.sum(axis=1), 0, None)
+    f = np.where(t > 0.008856, np.cbrt(t), 7.787 * t + 16 / 116)
+    return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=1)
+
+
+@pytest.mark.parametrize("eyes", _BLINDNESS)
+def test_colours_are_told_apart_by_all_eyes_on_any_paper(eyes):
+    rgb = np.array([mpl.colors.to_rgb(colour) for colour in ne.plotting.COLOURS])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    seen = lab(np.clip(linear @ np.array(_BLINDNESS[eyes]).T, 0, 1))
+    apart = np.linalg.norm(seen[:, None] - seen, axis=2)[np.triu_indices(len(rgb), 1)]
+    assert apart.min() > 10  # a difference of 2.3 is just noticed (Mahy et al. 1994)
+    luminance = linear @ [0.2126, 0.7152, 0.0722]
+    white, dark = 1.05 / (luminance + 0.05), (luminance + 0.05) / (0.0095 + 0.05)
+    assert white.min() > 2 and dark.min() > 3

@@ -32,7 +32,7 @@ PROPERTY = ne.EmergentProperty(mean=[0.0, 0.0], variance=[1.0, 1.0])
 DRAWINGS = {
     "pairs": ((5, 2), lambda a: plotting.pairs(a)[0]),
     "pairs-density": ((50,), lambda a: plotting.pairs(Z[:, :2], log_density=a)[0]),
-    "pairs-modes": ((3, 2), lambda a: plotting.pairs(Z[:, :2], modes=a)[0]),
+    "pairs-points": ((3, 2), lambda a: plotting.pairs(Z[:, :2], points=a)[0]),
     "plane": ((50, 4), lambda a: plotting.plane(axes(), a)),
     "plane-density": ((50,), lambda a: plotting.plane(axes(), Z, log_density=a)),
     "lds_contours": ((50, 4), lambda a: plotting.lds_contours(a)[0]),

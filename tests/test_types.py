@@ -2,30 +2,26 @@
 
 import ast
 import inspect
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import numepi
-from docs.generate_api import GROUPS
+from docs import names
 
 
 def public():
     """Every public function and method, with its qualified name."""
     found = {}
-    for _, module_name, names in GROUPS:
-        module = import_module(module_name)
-        for name in names or module.__all__:
-            value = getattr(module, name)
-            if inspect.isfunction(value):
-                found[f"{module_name}.{name}"] = value
-            elif inspect.isclass(value) and value.__module__.startswith("numepi."):
-                for member, function in vars(value).items():
-                    function = getattr(function, "fget", None) or getattr(function, "__func__", function)
-                    own = inspect.isfunction(function) and function.__module__ == value.__module__
-                    if own and not member.startswith("_"):
-                        found[f"{module_name}.{name}.{member}"] = function
+    for module_name, name, value in names.public():
+        if inspect.isfunction(value):
+            found[f"{module_name}.{name}"] = value
+        elif inspect.isclass(value) and value.__module__.startswith("numepi."):
+            for member, function in vars(value).items():
+                function = getattr(function, "fget", None) or getattr(function, "__func__", function)
+                own = inspect.isfunction(function) and function.__module__ == value.__module__
+                if own and not member.startswith("_"):
+                    found[f"{module_name}.{name}.{member}"] = function
     return found
 
 

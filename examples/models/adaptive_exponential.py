@@ -1,5 +1,11 @@
-"""Adaptive exponential integrate-and-fire: spikes that slow down (Brette and Gerstner 2005; pF, nS, mV, pA, ms)."""
+"""
+Adaptive exponential
+====================
 
+Adaptive exponential integrate-and-fire: spikes that slow down (Brette and Gerstner 2005; pF, nS, mV, pA, ms).
+"""
+
+# sphinx_gallery_thumbnail_path = "docs/figures/models/adaptive_exponential.png"
 import numpy as np
 from gallery import run
 

@@ -1,5 +1,11 @@
-"""FitzHugh-Nagumo: the period of an excitable membrane's oscillation (FitzHugh 1961; Nagumo et al. 1962)."""
+"""
+FitzHugh-Nagumo
+===============
 
+The period of an excitable membrane's oscillation (FitzHugh 1961; Nagumo et al. 1962).
+"""
+
+# sphinx_gallery_thumbnail_path = "docs/figures/models/fitzhugh_nagumo.png"
 from gallery import run
 
 import numepi as ne

@@ -1,5 +1,11 @@
-"""A toggle switch of two genes that repress each other: which of two states it keeps (Gardner et al. 2000)."""
+"""
+Gene switch
+===========
 
+A toggle switch of two genes that repress each other: which of two states it keeps (Gardner et al. 2000).
+"""
+
+# sphinx_gallery_thumbnail_path = "docs/figures/models/gene_switch.png"
 import numpy as np
 from gallery import run
 

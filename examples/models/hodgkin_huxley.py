@@ -1,8 +1,13 @@
-"""Hodgkin-Huxley: rate and latency of the squid axon (Hodgkin and Huxley 1952, 6.3 degrees; mV from rest at -65, ms).
+"""
+Hodgkin-Huxley
+==============
+
+Rate and latency of the squid axon (Hodgkin and Huxley 1952, 6.3 degrees; mV from rest at -65, ms).
 
 The published model fires at about 68 Hz at 10 uA/cm2.
 """
 
+# sphinx_gallery_thumbnail_path = "docs/figures/models/hodgkin_huxley.png"
 import numpy as np
 from gallery import run
 

@@ -1,5 +1,11 @@
-"""Leaky integrate-and-fire with noise: rate and irregularity (Lapicque 1907; Stein 1967; ms, threshold units)."""
+"""
+Integrate-and-fire
+==================
 
+Leaky integrate-and-fire with noise: rate and irregularity (Lapicque 1907; Stein 1967; ms, threshold units).
+"""
+
+# sphinx_gallery_thumbnail_path = "docs/figures/models/integrate_and_fire.png"
 from gallery import run
 
 import numepi as ne

@@ -1,8 +1,13 @@
-"""Lotka-Volterra: period and swing of predators and prey (Lotka 1925; Volterra 1926).
+"""
+Lotka-Volterra
+==============
+
+Period and swing of predators and prey (Lotka 1925; Volterra 1926).
 
 Near the fixed point the period is 2 pi / sqrt(alpha gamma).
 """
 
+# sphinx_gallery_thumbnail_path = "docs/figures/models/lotka_volterra.png"
 from gallery import run
 
 import numepi as ne

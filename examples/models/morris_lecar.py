@@ -1,7 +1,12 @@
-"""Morris-Lecar: a barnacle muscle fibre that fires at 10 Hz (Morris and Lecar 1981; the Hopf case of Rinzel and
+"""
+Morris-Lecar
+============
+
+A barnacle muscle fibre that fires at 10 Hz (Morris and Lecar 1981; the Hopf case of Rinzel and
 Ermentrout 1998: mV, ms, uA/cm2, mS/cm2).
 """
 
+# sphinx_gallery_thumbnail_path = "docs/figures/models/morris_lecar.png"
 import numpy as np
 from gallery import run
 

@@ -1,5 +1,11 @@
-"""A ring of 16 units whose bump of activity outlasts its cue (Ben-Yishai et al. 1995): vector states."""
+"""
+Ring attractor
+==============
 
+A ring of 16 units whose bump of activity outlasts its cue (Ben-Yishai et al. 1995): vector states.
+"""
+
+# sphinx_gallery_thumbnail_path = "docs/figures/models/ring_attractor.png"
 import numpy as np
 from gallery import run
 

@@ -1,8 +1,13 @@
-"""SIR: when an epidemic peaks and how high (Kermack and McKendrick 1927; time in days).
+"""
+SIR
+===
+
+When an epidemic peaks and how high (Kermack and McKendrick 1927; time in days).
 
 The greatest share of infected is 1 - (1 + log R0) / R0 where nearly all are susceptible at first, R0 = beta / gamma.
 """
 
+# sphinx_gallery_thumbnail_path = "docs/figures/models/sir.png"
 from gallery import run
 
 import numepi as ne

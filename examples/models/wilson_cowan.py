@@ -1,5 +1,11 @@
-"""Wilson-Cowan: oscillation of an excitatory and an inhibitory population with noise (Wilson and Cowan 1972)."""
+"""
+Wilson-Cowan
+============
 
+Oscillation of an excitatory and an inhibitory population with noise (Wilson and Cowan 1972).
+"""
+
+# sphinx_gallery_thumbnail_path = "docs/figures/models/wilson_cowan.png"
 import numpy as np
 from gallery import run
 

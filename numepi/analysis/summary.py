@@ -18,7 +18,7 @@ from numepi.arguments import check_count
 if TYPE_CHECKING:
     from numepi.flow.families.distribution import FlowDistribution
 
-__all__ = ["Summary", "summarise"]
+__all__ = ["Summary", "strongest", "summarise"]
 
 
 @dataclass(frozen=True)
@@ -95,19 +95,25 @@ def summarise(
     width = q.support.width
     with np.errstate(divide="ignore", invalid="ignore"):
         shrinkage = np.where(np.isfinite(width), spread / (width / np.sqrt(12)), np.nan)
-    ranks = np.argsort(np.argsort(z, axis=0), axis=0)
-    correlation = np.atleast_2d(np.corrcoef(ranks, rowvar=False))
-    first, second = np.triu_indices(q.dim, 1)
-    order = np.argsort(-np.abs(correlation[first, second]))[:n_pairs]
-    couplings = [(int(first[p]), int(second[p]), float(correlation[first[p], second[p]])) for p in order]
+    couplings = strongest(z, n_pairs)
     return Summary(
         eigenvalues=singular[:n_directions] ** 2,
         directions=directions[:n_directions],
         shrinkage=shrinkage,
         couplings=couplings,
-        noise=_chance(len(first), n_samples),
+        noise=_chance(q.dim * (q.dim - 1) // 2, n_samples),
         parameter_names=tuple(q.parameter_names),
     )
+
+
+def strongest(z: np.ndarray, n: int) -> list[tuple[int, int, float]]:
+    """The pairs of columns of ``z`` (m, D) of greatest |Spearman rank correlation| r, as (i, j, r), strongest first."""
+    ranks = np.argsort(np.argsort(z, axis=0), axis=0)
+    with np.errstate(invalid="ignore"):
+        correlation = np.nan_to_num(np.atleast_2d(np.corrcoef(ranks, rowvar=False)))
+    first, second = np.triu_indices(z.shape[1], 1)
+    order = np.argsort(-np.abs(correlation[first, second]))[:n]
+    return [(int(first[p]), int(second[p]), float(correlation[first[p], second[p]])) for p in order]
 
 
 def _chance(pairs, n):

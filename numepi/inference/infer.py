@@ -8,7 +8,6 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import fields, replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,10 +19,7 @@ from numepi.circuits.rows_alone import rows_that_mix
 from numepi.flow import Flow
 from numepi.identity import circuit_class, described, identity
 from numepi.inference.assembly import assemble
-from numepi.inference.augmented_lagrangian.solver import AugmentedLagrangian
-from numepi.inference.dual.solver import Dual
 from numepi.inference.earlier import checked_earlier
-from numepi.inference.particles.solver import ParticleSolver
 from numepi.inference.prior_check import checked_prior
 from numepi.inference.problem import COUNTED, Problem
 from numepi.inference.protocols import Prior
@@ -31,6 +27,7 @@ from numepi.inference.running.checkpoint import Checkpoint
 from numepi.inference.running.progress import Progress
 from numepi.inference.running.run import Budget, run
 from numepi.inference.running.shards import check_sendable
+from numepi.inference.solvers import SOLVERS, chosen
 from numepi.property.emergent_property import EmergentProperty
 from numepi.random_streams import seed_sequence
 from numepi.simulations import Simulations
@@ -39,18 +36,16 @@ from numepi.worker_threads import check_executor, one_blas_thread
 if TYPE_CHECKING:
     from numepi.inference.running.run import RunState
     from numepi.result import Result
+    from numepi.settings import AugmentedLagrangian, Dual, Particles
 
 __all__ = ["infer"]
-
-_NAMED = 8  # settings that a message lists, the likeliest first
-SOLVERS: dict[str, Any] = {"dual": Dual, "particles": ParticleSolver, "augmented-lagrangian": AugmentedLagrangian}
 
 
 def infer(
     circuit: Circuit,
     prop: EmergentProperty,
     rng: Seed = 0,
-    solver: str = "dual",
+    solver: str | Dual | Particles | AugmentedLagrangian = "dual",
     flow: Flow | None = None,
     gradient: str = "auto",
     prior: Prior | None = None,
@@ -80,11 +75,12 @@ def infer(
         Targets for the circuit's statistics.
     rng : int, SeedSequence or Generator
         Names every random number of the run: the same value gives the same bits.
-    solver : str
+    solver : str, or settings
         ``"dual"`` anneals the multipliers of the convex dual and fits the flow by weighted maximum likelihood;
         ``"particles"`` solves the dual by sequential Monte Carlo, and the flow learns from the particles: for a hundred
         dimensions and more (`numepi.inference.particles.solver`);
-        ``"augmented-lagrangian"`` is the paper's Algorithm 1.
+        ``"augmented-lagrangian"`` is the paper's Algorithm 1.  An object of `numepi.settings` names the solver and
+        holds its settings: ``ne.settings.Dual(kl=0.02)``.
     flow : numepi.flow.Flow, optional
         The variational family; by default, for the dual solver, a ``numepi.SplineFlow``, or a
         ``numepi.DirectionalFlow`` where the circuit's parameters are vectors (``circuit.parameter_vectors``); for the
@@ -134,8 +130,8 @@ def infer(
         traceback in the result's ``failure_reports``; a batch is divided until such rows are known, and an error that
         comes with any parameters is raised before work.  "raise" ends the run with the error.
     **solver_settings
-        See `numepi.inference.dual.settings.Settings`, `numepi.inference.particles.solver.Settings` and
-        `numepi.inference.augmented_lagrangian.solver.Settings`.
+        Of the solver, where it is given by name: see `numepi.settings.Dual`, `numepi.settings.Particles` and
+        `numepi.settings.AugmentedLagrangian`.
 
     Returns
     -------
@@ -158,7 +154,8 @@ def infer(
     check_executor("executor", executor)
     if callback is not None:
         check_callable("callback", callback, "a function of a state, or None")
-    flow, settings = _check(circuit, prop, solver, flow, prior, precision, solver_settings)
+    solver, settings = chosen(solver, solver_settings)
+    flow = _check(circuit, prop, solver, flow, prior, precision)
     check_sendable(circuit, executor)
     prior = checked_prior(prior, circuit.support)
     with_gradient = _use_gradient(circuit, prop, solver, gradient)
@@ -263,8 +260,7 @@ def _use_gradient(circuit, prop, solver, gradient):
     return use
 
 
-def _check(circuit, prop, solver, flow, prior, precision, solver_settings):
-    check_choice("solver", solver, tuple(SOLVERS))
+def _check(circuit, prop, solver, flow, prior, precision):
     if not isinstance(prop, EmergentProperty):
         raise TypeError(f"prop is a {type(prop).__name__}: expected a numepi.EmergentProperty")
     if isinstance(circuit, type):
@@ -288,16 +284,7 @@ def _check(circuit, prop, solver, flow, prior, precision, solver_settings):
     constraints = prop.constraints(circuit.statistic_names)
     if constraints.is_bound.any() and not SOLVERS[solver].takes_bounds:
         raise ValueError(f"variance_at_most is given, but solver {solver!r} knows equalities only: use solver='dual'")
-    settings_type = SOLVERS[solver].settings_type
-    known = [f.name for f in fields(settings_type)]
-    unknown = sorted(set(solver_settings) - set(known))
-    if unknown:
-        near = get_close_matches(unknown[0], known, n=_NAMED) + known
-        named = ", ".join(list(dict.fromkeys(near))[:_NAMED])
-        raise TypeError(
-            f"unknown settings {unknown} for solver {solver!r}: choose from {named}, ... (see its Settings)"
-        )
-    return flow, settings_type(**solver_settings)
+    return flow
 
 
 def _lacking(value, protocol):

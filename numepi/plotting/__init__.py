@@ -1,6 +1,8 @@
 """Figures of results: samples in pairs, traces of the optimisation, sensitivity, perturbation, circuits' own figures.
 
-Every function draws with matplotlib, takes the axes (or figure) to draw on, and returns what it drew.
+Every function draws with matplotlib.  Those of one panel take the axes to draw on, ``ax``, or None for new ones, and
+return what a legend or a colour bar needs (its ``axes`` are the panel); those of several panels take a ``figure``, or
+None for a new one, and return it with its axes.  `style` sets matplotlib for print and for dark screens.
 """
 
 from numepi.plotting.activity import activity
@@ -15,15 +17,15 @@ from numepi.plotting.curves import (
 )
 from numepi.plotting.lds import lds_contours
 from numepi.plotting.marginals import marginals
-from numepi.plotting.pairs import pairs
+from numepi.plotting.pairs import pairs, strongest_pairs
 from numepi.plotting.planes import arrows, frequency_contours, mode_points, plane
 from numepi.plotting.predictive import predictive_check
-from numepi.plotting.style import COLOURS, tidy
+from numepi.plotting.style import COLOURS, style, tidy
 from numepi.plotting.traces import traces
 
 __all__ = [
     "COLOURS", "FitRecorder", "activity", "animate_fit", "arrows", "contrast_curves", "coupling_bars",
     "frequency_contours", "histograms", "lds_contours", "marginals", "mode_points", "norm_curves", "pairs",
-    "perturbation_curves", "plane", "predictive_check", "silencing_curves", "statistic_clouds", "task_flip_points",
-    "tidy", "traces", "trend_matrix",
+    "perturbation_curves", "plane", "predictive_check", "silencing_curves", "statistic_clouds", "strongest_pairs",
+    "style", "task_flip_points", "tidy", "traces", "trend_matrix",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 from numepi.arguments import check_instance, check_text, real_array
 from numepi.circuits.base import Trajectories
 from numepi.plotting.checks import check_size, figure_of
-from numepi.plotting.style import COLOURS, tidy
+from numepi.plotting.style import COLOURS, ink, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,7 +69,7 @@ def activity(trajectories: Trajectories, titles: Sequence[str] | None = None, fi
                 handles[0].set_label(trajectories.names[v])
             for event, times in _events(trajectories, row, task, tasks).items():
                 low, high = ax.get_ylim()
-                ax.plot(times, np.full(len(times), high), "|", color="0.3", markersize=6, label=event, clip_on=False)
+                ax.plot(times, np.full(len(times), high), "|", color=ink(), markersize=6, label=event, clip_on=False)
                 ax.set_ylim(low, high)
             if titles is not None and task == 0:
                 ax.set_title(titles[row], fontsize=8)

@@ -119,7 +119,7 @@ def animate_fit(
     steps = np.array(recorder.steps)
     (entropy_line,) = entropy.plot([], [], color=COLOURS[0])
     if target is not None:
-        entropy.axhline(target, color="0.4", linewidth=0.8, linestyle="--", label="exact")
+        entropy.axhline(target, color="0.5", linewidth=0.8, linestyle="--", label="exact")
         entropy.legend(fontsize=8, frameon=False)
     spread = np.ptp(np.append(recorder.entropy, recorder.entropy[0] if target is None else target)) or 1.0
     low = min(recorder.entropy) if target is None else min(*recorder.entropy, target)

@@ -1,10 +1,15 @@
 """What figures are given: axes to draw on, and samples of which the finite rows are drawn."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from numepi.arguments import check_array, check_indices, check_instance, real_array
+from numepi.arguments import check_array, check_indices, check_instance, check_points, check_text, real_array
+from numepi.plotting.style import COLOURS
 
-__all__ = ["axes_of", "check_size", "colour_limits", "drawable", "figure_of", "pair_of", "range_of"]
+__all__ = [
+    "answers_of", "axes_of", "check_size", "colour_limits", "drawable", "figure_of", "marked_of", "pair_of", "range_of",
+]  # fmt: skip
 
 _LARGEST = 1e300  # that an axis holds: matplotlib multiplies its limits when it places ticks
 _SMALLEST = 1e-290  # width of an axis that it can still divide by
@@ -12,10 +17,13 @@ _PARTS = 160  # distinct numbers that a range has at least: 40 bins with some be
 
 
 def axes_of(ax, name="ax"):
-    """Return ``ax``, matplotlib Axes."""
+    """Return ``ax``, matplotlib Axes; for None those of a new figure."""
+    import matplotlib.pyplot as plt
     from matplotlib.axes import Axes
 
-    return check_instance(name, ax, Axes, "give matplotlib Axes, such as plt.figure().add_subplot()")
+    if ax is None:
+        return plt.figure(layout="constrained").add_subplot()
+    return check_instance(name, ax, Axes, "give matplotlib Axes, or None for new ones")
 
 
 def figure_of(figure, **settings):
@@ -48,6 +56,38 @@ def drawable(name, z, log_density=None, columns="D"):
     if not kept.any():
         raise ValueError(f"{name} has no finite row among its {len(z)}: there is nothing to draw")
     return z[kept], None if log_density is None else log_density[kept]
+
+
+def answers_of(z, log_density=None, prior=None):
+    """Samples of one answer or of several by name, as a list of (name or None, array), and the log density of one.
+
+    One answer beside a prior is called "inferred".
+    """
+    if not isinstance(z, Mapping):
+        values, log_density = drawable("z", z, log_density)
+        return [(None if prior is None else "inferred", values)], log_density
+    if log_density is not None:
+        raise ValueError("log_density is given beside several answers: their colours tell them apart")
+    if not 1 <= len(z) <= len(COLOURS):
+        raise ValueError(f"z has {len(z)} answers: give 1 to {len(COLOURS)}")
+    found = []
+    for name, values in z.items():
+        columns = found[0][1].shape[1] if found else "D"
+        found.append((check_text("a name in z", name), drawable(f"z[{name!r}]", values, columns=columns)[0]))
+    return found, None
+
+
+def marked_of(points, dim):
+    """Points of interest as a list of (name or None, array (j, dim))."""
+    if points is None:
+        return []
+    named = points.items() if isinstance(points, Mapping) else [(None, points)]
+    found = []
+    for name, values in named:
+        where = "points" if name is None else f"points[{check_text('a name in points', name)!r}]"
+        found.append((name, check_points(where, values, dim)[0]))
+        check_size(where, found[-1][1])
+    return found
 
 
 def check_size(name, values):

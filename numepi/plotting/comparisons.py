@@ -10,7 +10,7 @@ from numepi.analysis.summary import Summary
 from numepi.analysis.trends import LinearTrends
 from numepi.arguments import check_array, check_count, check_instance, check_mapping, check_names, check_text
 from numepi.plotting.checks import axes_of, check_size, drawable, range_of
-from numepi.plotting.style import COLOURS, tidy
+from numepi.plotting.style import BAND, COLOURS, GREY, tidy
 from numepi.property.emergent_property import EmergentProperty
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ __all__ = ["coupling_bars", "histograms", "statistic_clouds", "trend_matrix"]
 _SIGNIFICANT = 0.05
 
 
-def histograms(ax: Axes, samples: Any, label: str, bins: int = 40) -> Any:
+def histograms(ax: Axes | None, samples: Any, label: str, bins: int = 40) -> Any:
     """Overlaid histograms of named samples on common bins.
 
     Parameters
     ----------
-    ax : Axes
+    ax : Axes, or None for new ones
     samples : dict of str to array (n,)
     label : str
         Of the horizontal axis, with units.
@@ -46,7 +46,7 @@ def histograms(ax: Axes, samples: Any, label: str, bins: int = 40) -> Any:
     if not 1 <= len(samples) <= len(COLOURS):
         raise ValueError(f"samples has {len(samples)} entries: give 1 to {len(COLOURS)} arrays")
     samples = {name: _finite(f"samples[{name!r}]", values) for name, values in samples.items()}
-    tidy(axes_of(ax))
+    ax = tidy(axes_of(ax))
     pooled = np.concatenate(list(samples.values()))
     low, high = range_of(pooled.min(), pooled.max())
     edges = np.linspace(low, high, bins + 1)
@@ -67,12 +67,12 @@ def _finite(name, values):
     return values[np.isfinite(values)]
 
 
-def statistic_clouds(ax: Axes, f: Any, prop: EmergentProperty, names: Any) -> Any:
+def statistic_clouds(ax: Axes | None, f: Any, prop: EmergentProperty, names: Any) -> Any:
     """Two statistics of samples, with the property's targets at one and two standard deviations as ellipses.
 
     Parameters
     ----------
-    ax : Axes
+    ax : Axes, or None for new ones
     f : array (n, 2)
     prop : EmergentProperty
         With a mean and a variance for both.
@@ -90,8 +90,8 @@ def statistic_clouds(ax: Axes, f: Any, prop: EmergentProperty, names: Any) -> An
     if len(prop.mean) != 2 or None in (*prop.mean, *(prop.variance or ())):
         raise ValueError(f"prop has the means {prop.mean} and variances {prop.variance}: give both for two statistics")
     check_size("prop", np.array([prop.mean, prop.variance], float))
-    tidy(axes_of(ax))
-    points = ax.scatter(f[:, 0], f[:, 1], s=4, linewidths=0, color="0.6", rasterized=True)
+    ax = tidy(axes_of(ax))
+    points = ax.scatter(f[:, 0], f[:, 1], s=4, linewidths=0, color=GREY, rasterized=True)
     centre, spread = np.array(prop.mean, float), np.sqrt(np.array(prop.variance, float))
     for k in (1, 2):
         ellipse = Ellipse(tuple(centre), *(2 * k * spread), fill=False, edgecolor=COLOURS[1], linewidth=1.6 / k)
@@ -102,12 +102,12 @@ def statistic_clouds(ax: Axes, f: Any, prop: EmergentProperty, names: Any) -> An
     return points
 
 
-def trend_matrix(ax: Axes, trends: LinearTrends) -> Any:
+def trend_matrix(ax: Axes | None, trends: LinearTrends) -> Any:
     """Correlations of `linear_trends` as a coloured matrix with numbers; insignificant ones (p > 0.05) in brackets.
 
     Parameters
     ----------
-    ax : Axes
+    ax : Axes, or None for new ones
     trends : LinearTrends
 
     Returns
@@ -115,7 +115,8 @@ def trend_matrix(ax: Axes, trends: LinearTrends) -> Any:
     AxesImage
     """
     check_instance("trends", trends, LinearTrends, "give what linear_trends() returns")
-    image = axes_of(ax).imshow(trends.r, cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
+    ax = axes_of(ax)
+    image = ax.imshow(trends.r, cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
     for i, j in np.ndindex(trends.r.shape):
         text = f"{trends.r[i, j]:.2f}" if trends.p[i, j] <= _SIGNIFICANT else f"({trends.r[i, j]:.2f})"
         dark = abs(trends.r[i, j]) > 0.6
@@ -126,12 +127,12 @@ def trend_matrix(ax: Axes, trends: LinearTrends) -> Any:
     return image
 
 
-def coupling_bars(ax: Axes, summary: Summary) -> Any:
+def coupling_bars(ax: Axes | None, summary: Summary) -> Any:
     """The strongest pairs of a `Summary` as bars, with the level that chance reaches.
 
     Parameters
     ----------
-    ax : Axes
+    ax : Axes, or None for new ones
     summary : Summary
 
     Returns
@@ -139,11 +140,11 @@ def coupling_bars(ax: Axes, summary: Summary) -> Any:
     BarContainer
     """
     check_instance("summary", summary, Summary, "give what summarise() returns")
-    tidy(axes_of(ax))
+    ax = tidy(axes_of(ax))
     names = summary.parameter_names
     labels = [f"{names[i]}, {names[j]}" for i, j, _ in summary.couplings][::-1]
     values = [r for *_, r in summary.couplings][::-1]
-    ax.axvspan(-summary.noise, summary.noise, color="0.85", zorder=0, label="chance (95 %)")
+    ax.axvspan(-summary.noise, summary.noise, color=BAND, zorder=0, label="chance (95 %)")
     bars = ax.barh(labels, values, color=[COLOURS[0] if v > 0 else COLOURS[1] for v in values])
     ax.set(xlabel="rank correlation")
     ax.legend(fontsize=8, frameon=False)

@@ -12,7 +12,7 @@ from numepi.analysis.perturbation import Perturbation
 from numepi.analysis.sc import Silencing
 from numepi.arguments import check_array, check_counts, check_indices, check_instance, check_names, check_number
 from numepi.plotting.checks import axes_of, check_size
-from numepi.plotting.style import BAND, COLOURS, tidy
+from numepi.plotting.style import BAND, COLOURS, ink, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +26,7 @@ _MAX_LINES = 40
 
 
 def perturbation_curves(
-    ax: Axes,
+    ax: Axes | None,
     perturbation: Perturbation,
     direction: str,
     statistic: int = 0,
@@ -37,7 +37,7 @@ def perturbation_curves(
 
     Parameters
     ----------
-    ax : Axes
+    ax : Axes, or None for new ones
     perturbation : Perturbation
     direction : str
     statistic : int
@@ -56,7 +56,7 @@ def perturbation_curves(
     values = values[..., statistic]
     check_size("perturbation", values)
     check_size("perturbation", perturbation.deltas)
-    tidy(axes_of(ax))
+    ax = tidy(axes_of(ax))
     colours = [COLOURS[i % len(COLOURS)] for i in range(len(values))] if colours is None else colours
     lines = []
     for i, row in enumerate(values):
@@ -67,12 +67,12 @@ def perturbation_curves(
     return lines
 
 
-def silencing_curves(ax: Axes, silencing: Silencing, level: float = 0.07) -> Any:
+def silencing_curves(ax: Axes | None, silencing: Silencing, level: float = 0.07) -> Any:
     """Mean error rise of both tasks against the strength of silencing, with the spread over circuits.
 
     Parameters
     ----------
-    ax : Axes
+    ax : Axes, or None for new ones
     silencing : numepi.analysis.sc.Silencing
     level : float
         Rise of the Anti error to mark: the experiment's 7 %.
@@ -86,7 +86,7 @@ def silencing_curves(ax: Axes, silencing: Silencing, level: float = 0.07) -> Any
     check_size("level", check_number("level", level))
     check_size("silencing", silencing.rise)
     check_size("silencing", 100 * silencing.rise)
-    tidy(axes_of(ax))
+    ax = tidy(axes_of(ax))
     lines = []
     for task, name in enumerate(("Pro", "Anti")):
         rise = 100 * silencing.rise[..., task]
@@ -97,7 +97,7 @@ def silencing_curves(ax: Axes, silencing: Silencing, level: float = 0.07) -> Any
         )
     gamma = silencing.gamma_at(level)
     if np.isfinite(gamma):
-        ax.plot(gamma, 100 * level, "o", color="black", markersize=5)
+        ax.plot(gamma, 100 * level, "o", color=ink(), markersize=5)
         ax.annotate(
             f"{level:.0%} at γ = {gamma:.2f}", (gamma, 100 * level), xytext=(-8, 6), textcoords="offset points",
             ha="right", fontsize=8,
@@ -109,13 +109,13 @@ def silencing_curves(ax: Axes, silencing: Silencing, level: float = 0.07) -> Any
 
 
 def task_flip_points(
-    ax: Axes, pro: ArrayLike, anti_silenced: ArrayLike, colour: str | None = None, size: float = 5
+    ax: Axes | None, pro: ArrayLike, anti_silenced: ArrayLike, colour: str | None = None, size: float = 5
 ) -> Any:
     """Anti accuracy under silencing against Pro accuracy without, and the line p_A = 1 - p_P of a flipped task.
 
     Parameters
     ----------
-    ax : Axes
+    ax : Axes, or None for new ones
     pro, anti_silenced : array (n,)
     colour : array (n,), optional
     size : float
@@ -133,11 +133,11 @@ def task_flip_points(
             check_size(name, values)
     if not np.isfinite(pro + anti_silenced).any():
         raise ValueError(f"pro and anti_silenced have no finite pair among their {len(pro)}: there is nothing to draw")
-    tidy(axes_of(ax))
+    ax = tidy(axes_of(ax))
     style: dict[str, Any] = {"color": COLOURS[0]} if colour is None else {"c": colour, "cmap": "plasma"}
     points = ax.scatter(pro, anti_silenced, s=size, linewidths=0, rasterized=True, **style)
     line = np.array([0.5, 1.0])
-    ax.plot(line, 1 - line, color="black", linewidth=1.2, label="1 − Pro accuracy")
+    ax.plot(line, 1 - line, color=ink(), linewidth=1.2, label="1 − Pro accuracy")
     ax.axhline(0.5, color="0.5", linewidth=1, linestyle=":", label="guessing")
     ax.set(xlabel="Pro accuracy", ylabel="Anti accuracy, silenced", xlim=(0.5, 1.0), ylim=(0.0, 0.8))
     ax.legend(fontsize=8, frameon=False, loc="upper right")
@@ -151,7 +151,7 @@ def contrast_curves(
 
     Parameters
     ----------
-    ax : Axes
+    ax : Axes, or None for new ones
     contrasts : array (m,)
     rates : array (m, v)
         Hz.
@@ -168,7 +168,7 @@ def contrast_curves(
     check_size("rates", rates)
     if len(contrasts) == 0 or len(names) > len(COLOURS):
         raise ValueError(f"rates has shape {rates.shape}: give one contrast or more, and up to {len(COLOURS)} names")
-    tidy(axes_of(ax))
+    ax = tidy(axes_of(ax))
     lines = [ax.plot(contrasts, rates[:, i], color=COLOURS[i], label=name)[0] for i, name in enumerate(names)]
     ax.set(xlabel="contrast", ylabel="steady rate (Hz)")
     ax.legend(fontsize=8, frameon=False)
@@ -176,7 +176,7 @@ def contrast_curves(
 
 
 def norm_curves(
-    ax: Axes,
+    ax: Axes | None,
     time: ArrayLike,
     norms: np.ndarray,
     classes: ArrayLike | None = None,
@@ -186,7 +186,7 @@ def norm_curves(
 
     Parameters
     ----------
-    ax : Axes
+    ax : Axes, or None for new ones
     time : array (T,)
         Seconds.
     norms : array (n, T)
@@ -209,7 +209,7 @@ def norm_curves(
         class_names = check_names("class_names", class_names)
         if max(classes) >= len(class_names):
             raise ValueError(f"class_names has {len(class_names)} entries: classes has a {max(classes)}")
-    tidy(axes_of(ax))
+    ax = tidy(axes_of(ax))
     ax.axhline(1, color=BAND, linewidth=1, zorder=0)
     lines, seen = [], set()
     for row, kind in list(zip(norms, classes))[:_MAX_LINES]:

@@ -1,16 +1,16 @@
-"""Marginals of an answer beside those of its prior: what the property has narrowed."""
+"""Marginals of answers beside those of their prior: what the property has narrowed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from numepi.arguments import check_names
-from numepi.plotting.checks import drawable, figure_of
-from numepi.plotting.style import COLOURS, tidy
+from numepi.plotting.checks import answers_of, drawable, figure_of
+from numepi.plotting.scales import scales_of
+from numepi.plotting.style import COLOURS, GREY, LINES, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,45 +19,61 @@ __all__ = ["grid", "marginals"]
 
 _MAX_PANELS = 12
 _COLUMNS = 3
-_BINS = 40
 
 
 def marginals(
-    z: ArrayLike,
+    z: ArrayLike | Mapping[str, ArrayLike],
     prior: ArrayLike | None = None,
     names: Sequence[str] | None = None,
+    units: Mapping[str, str] | None = None,
+    limits: Mapping[str, Sequence[float]] | None = None,
+    log: Sequence[str | int] = (),
     figure: Figure | None = None,
 ) -> Any:
     """Draw the distribution of each parameter, one panel each, at most twelve.
 
     Parameters
     ----------
-    z : array (n, D)
-        Samples of the answer.
+    z : array (n, D), or dict of str to array
+        Samples of the answer; of several answers by their names.
     prior : array (n', D), optional
         Samples of the prior, drawn in grey behind.
     names : sequence of str (D,), optional
+    units : dict of str to str, optional
+        By name of a parameter: written beside it.
+    limits : dict of str to (float, float), optional
+        By name of a parameter.
+    log : sequence of str or int
+        Parameters on logarithmic axes.
     figure : matplotlib.figure.Figure, optional
 
     Returns
     -------
     figure, axes : Figure, list of Axes
     """
-    z, _ = drawable("z", z)
-    dim = z.shape[1]
+    answers, _ = answers_of(z, prior=prior)
+    dim = answers[0][1].shape[1]
     names = tuple(f"z{i + 1}" for i in range(dim)) if names is None else check_names("names", names, dim)
     before = None if prior is None else drawable("prior", prior, columns=dim)[0]
+    scales = scales_of(names, units, limits, log)
+    everything = [values for _, values in answers] + ([] if before is None else [before])
+    for values in everything:
+        scales.check("z or prior", values)
     figure, axes = grid(min(dim, _MAX_PANELS), figure)
     for i, ax in enumerate(axes):
-        values = [z[:, i]] if before is None else [before[:, i], z[:, i]]
-        together = np.concatenate(values)
-        edges = np.linspace(together.min(), together.max(), _BINS + 1) if np.ptp(together) > 0 else _BINS
+        edges = scales.edges(i, *(values[:, i] for values in everything))
         if before is not None:
-            ax.hist(before[:, i], bins=edges, density=True, color="0.6", alpha=0.6, label="prior")
-        ax.hist(z[:, i], bins=edges, density=True, histtype="step", color=COLOURS[0], linewidth=1.4, label="inferred")
-        ax.set_xlabel(names[i])
+            ax.hist(before[:, i], bins=edges, density=True, color=GREY, alpha=0.6, label="prior")
+        for k, (name, values) in enumerate(answers):
+            ax.hist(
+                values[:, i], bins=edges, density=True, histtype="step", color=COLOURS[k], linestyle=LINES[k],
+                linewidth=1.4, label=name,
+            )  # fmt: skip
+        scales.apply(ax, "x", i)
+        ax.set_xlabel(scales.label(i))
         ax.set_yticks([])
-    axes[0].legend(fontsize=7, frameon=False)
+    if axes[0].get_legend_handles_labels()[1]:
+        axes[0].legend(fontsize=7, frameon=False)
     return figure, axes
 
 

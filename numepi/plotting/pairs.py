@@ -1,16 +1,19 @@
-"""Pair plot: every two parameters of samples, coloured by log-density, with the marginals on the diagonal."""
+"""Pair plots: samples of one answer, coloured by log density, or of several, with the marginals on the diagonal."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from numepi.arguments import check_indices, check_instance, check_names, check_points
-from numepi.plotting.checks import check_size, colour_limits, drawable, figure_of, range_of
-from numepi.plotting.style import COLOURS, DENSITY_MAP, tidy
+from numepi.analysis.summary import strongest
+from numepi.arguments import check_count, check_indices, check_instance, check_names
+from numepi.plotting.checks import answers_of, check_size, colour_limits, drawable, figure_of, marked_of, range_of
+from numepi.plotting.marginals import grid
+from numepi.plotting.scales import scales_of
+from numepi.plotting.style import COLOURS, DENSITY_MAP, GREY, LINES, MARKERS, ink, tidy
 from numepi.support import Support
 
 if TYPE_CHECKING:
@@ -18,35 +21,48 @@ if TYPE_CHECKING:
 
     from numepi.support import Support
 
-__all__ = ["pairs"]
+__all__ = ["pairs", "strongest_pairs"]
 
 _MAX_PANELS = 12
+_MARKS = ("*", "P", "X", "d", "h", "8", "p")  # of points of interest
 
 
 def pairs(
-    z: ArrayLike,
+    z: ArrayLike | Mapping[str, ArrayLike],
     log_density: ArrayLike | None = None,
     names: Sequence[str] | None = None,
     support: Support | None = None,
-    modes: ArrayLike | None = None,
+    points: ArrayLike | Mapping[str, ArrayLike] | None = None,
     parameters: Sequence[str | int] | None = None,
+    prior: ArrayLike | None = None,
+    units: Mapping[str, str] | None = None,
+    limits: Mapping[str, Sequence[float]] | None = None,
+    log: Sequence[str | int] = (),
     figure: Figure | None = None,
 ) -> Any:
     """Draw samples in pairs of parameters (the paper's Figures 1D, 4B and 5C).
 
     Parameters
     ----------
-    z : array (n, D)
-        Samples.
+    z : array (n, D), or dict of str to array
+        Samples; of several answers by their names, each in its own colour, marker and line.
     log_density : array (n,), optional
-        Colours the points; the densest are drawn last, on top.
+        Of one answer: colours the points; the densest are drawn last, on top.
     names : sequence of str (D,), optional
     support : numepi.Support, optional
         Sets the limits of the panels where it is bounded.
-    modes : array (j, D), optional
-        Points to mark with a star.
+    points : array (j, D), or dict of str to array (D,), optional
+        Points of interest, marked with a star; with names they have a marker each, and stand in the legend.
     parameters : sequence of int or str, optional
         Which parameters to show; all of them by default, at most 12.
+    prior : array (n', D), optional
+        Samples of the prior, in grey behind.
+    units : dict of str to str, optional
+        By name of a parameter: written beside it.
+    limits : dict of str to (float, float), optional
+        By name of a parameter: instead of those of ``support`` and samples.
+    log : sequence of str or int
+        Parameters on logarithmic axes.
     figure : matplotlib.figure.Figure, optional
 
     Returns
@@ -54,55 +70,167 @@ def pairs(
     figure, axes : Figure, ndarray (d, d) of Axes
         Panels above the diagonal are None.
     """
-    z, log_density = drawable("z", z, log_density)
-    dim = z.shape[1]
+    answers, log_density = answers_of(z, log_density, prior)
+    before = None if prior is None else drawable("prior", prior, columns=answers[0][1].shape[1])[0]
+    dim = answers[0][1].shape[1]
     names = tuple(f"z{i + 1}" for i in range(dim)) if names is None else check_names("names", names, dim)
     shown = check_indices("parameters", range(dim) if parameters is None else parameters, names)
     shown = (shown,) if isinstance(shown, int) else shown
     if support is not None and check_instance("support", support, Support, "give a numepi.Support").dim != dim:
         raise ValueError(f"support has {support.dim} dimensions: z has {dim} columns")
     if len(shown) > _MAX_PANELS:
-        raise ValueError(f"{len(shown)} parameters make an unreadable figure: choose at most {_MAX_PANELS}")
-    modes = np.empty((0, dim)) if modes is None else check_points("modes", modes, dim)[0]
-    check_size("modes", modes)
-    order = np.arange(len(z)) if log_density is None else np.argsort(log_density)
-    colour = {"color": COLOURS[0]}
-    if log_density is not None:
-        values = log_density[order]
-        low, high = colour_limits(values)
-        colour = {"c": values, "cmap": DENSITY_MAP, "vmin": low, "vmax": high}
-    limits = [_limits(z[:, i], support, i) for i in shown]
+        raise ValueError(
+            f"{len(shown)} parameters make an unreadable figure: choose at most {_MAX_PANELS}, or draw "
+            "the pairs that hang together most, strongest_pairs(z)"
+        )
+    marked = marked_of(points, dim)
+    scales = scales_of(names, units, limits, log)
+    everything = [values for _, values in answers] + ([] if before is None else [before])
+    for values in everything:
+        scales.check("z or prior", values)
+    spans = {i: _limits(np.concatenate([values[:, i] for values in everything]), support, i, scales) for i in shown}
     d = len(shown)
     figure = figure_of(figure, figsize=(1.6 * d + 1.2, 1.6 * d), layout="constrained")
-    axes = np.full((d, d), None)
-    points = None
+    axes, last = np.full((d, d), None), None
     for row, i in enumerate(shown):
         for column, j in enumerate(shown[: row + 1]):
             ax = axes[row, column] = tidy(figure.add_subplot(d, d, row * d + column + 1))
+            scales.apply(ax, "x", j, spans[j])
             if row == column:
-                ax.hist(z[:, i], bins=40, range=limits[row], color="0.6", density=True)
-                ax.set_yticks([])
+                _histograms(ax, [values[:, i] for values in everything], before is not None, scales, i)
             else:
-                points = ax.scatter(z[order, j], z[order, i], s=4, linewidths=0, rasterized=True, **colour)
-                ax.scatter(modes[:, j], modes[:, i], marker="*", s=90, color=COLOURS[1], edgecolor="white", zorder=3)
-                ax.set_ylim(limits[row])
-            ax.set_xlim(limits[column])
-            _label(ax, row, column, d, names[i], names[j])
-    if points is not None and log_density is not None:
-        bar = figure.colorbar(points, ax=[a for a in axes.ravel() if a is not None], shrink=0.5, pad=0.02, extend="min")
+                last = _cloud(ax, answers, log_density, before, (j, i))
+                _mark(ax, marked, (j, i))
+                scales.apply(ax, "y", i, spans[i])
+            _label(ax, row, column, d, scales.label(i), scales.label(j))
+    if last is not None and log_density is not None:
+        bar = figure.colorbar(last, ax=[a for a in axes.ravel() if a is not None], shrink=0.5, pad=0.02, extend="min")
         bar.set_label("log density (nats)")
+    _legend(figure, axes)
     return figure, axes
 
 
-def _limits(values, support, index):
+def strongest_pairs(
+    z: ArrayLike | Mapping[str, ArrayLike],
+    log_density: ArrayLike | None = None,
+    names: Sequence[str] | None = None,
+    n: int = 9,
+    points: ArrayLike | Mapping[str, ArrayLike] | None = None,
+    prior: ArrayLike | None = None,
+    units: Mapping[str, str] | None = None,
+    limits: Mapping[str, Sequence[float]] | None = None,
+    log: Sequence[str | int] = (),
+    figure: Figure | None = None,
+) -> Any:
+    """Draw the pairs of parameters that hang together most, of any number of parameters.
+
+    Parameters
+    ----------
+    z, log_density, names, points, prior, units, limits, log
+        As for `pairs`.  Of several answers the first decides which pairs are shown.
+    n : int
+        How many pairs: those of greatest |Spearman rank correlation|, which stands above each panel.
+    figure : matplotlib.figure.Figure, optional
+
+    Returns
+    -------
+    figure, axes : Figure, list of Axes
+    """
+    answers, log_density = answers_of(z, log_density, prior)
+    check_count("n", n)
+    dim = answers[0][1].shape[1]
+    if dim == 1:
+        raise ValueError("z has one column: there are no pairs; draw marginals(z)")
+    before = None if prior is None else drawable("prior", prior, columns=dim)[0]
+    names = tuple(f"z{i + 1}" for i in range(dim)) if names is None else check_names("names", names, dim)
+    marked = marked_of(points, dim)
+    scales = scales_of(names, units, limits, log)
+    for values in [values for _, values in answers] + ([] if before is None else [before]):
+        scales.check("z or prior", values)
+    chosen = strongest(answers[0][1], n)
+    figure, axes = grid(len(chosen), figure)
+    last = None
+    for ax, (i, j, r) in zip(axes, chosen):
+        last = _cloud(ax, answers, log_density, before, (i, j))
+        _mark(ax, marked, (i, j))
+        scales.apply(ax, "x", i)
+        scales.apply(ax, "y", j)
+        ax.set(xlabel=scales.label(i), ylabel=scales.label(j))
+        ax.set_title(f"{r:+.2f}", fontsize=8)
+    if log_density is not None:
+        figure.colorbar(last, ax=axes, shrink=0.6, extend="min").set_label("log density (nats)")
+    _legend(figure, axes)
+    return figure, axes
+
+
+def _cloud(ax, answers, log_density, before, pair):
+    """Samples in one panel; returns what a colour bar needs."""
+    x, y = pair
+    if before is not None:
+        ax.scatter(before[:, x], before[:, y], s=3, linewidths=0, color=GREY, alpha=0.4, label="prior", rasterized=True)
+    for k, (name, values) in enumerate(answers):
+        how = {"color": COLOURS[k]}
+        if log_density is not None:
+            order = np.argsort(log_density)
+            values, colour = values[order], log_density[order]
+            low, high = colour_limits(colour)
+            how = {"c": colour, "cmap": DENSITY_MAP, "vmin": low, "vmax": high}
+        drawn = ax.scatter(
+            values[:, x], values[:, y], s=4, linewidths=0, marker=MARKERS[k], label=name, rasterized=True, **how
+        )
+    return drawn
+
+
+def _mark(ax, marked, pair):
+    """Points of interest over the samples."""
+    for k, (name, values) in enumerate(marked):
+        ax.scatter(
+            values[:, pair[0]], values[:, pair[1]], marker=_MARKS[k % len(_MARKS)], s=90, color=COLOURS[1],
+            edgecolor=ink(), linewidth=0.6, zorder=3, label=name,
+        )  # fmt: skip
+
+
+def _histograms(ax, columns, with_prior, scales, index):
+    """Marginals on the diagonal: grey of the prior, else of a single answer; lines of several."""
+    edges = scales.edges(index, *columns)
+    answers = columns[:-1] if with_prior else columns
+    if with_prior:
+        ax.hist(columns[-1], bins=edges, color=GREY, alpha=0.6, density=True)
+    if len(answers) == 1 and not with_prior:
+        ax.hist(answers[0], bins=edges, color=GREY, density=True)
+    else:
+        for k, values in enumerate(answers):
+            ax.hist(values, bins=edges, histtype="step", color=COLOURS[k], linestyle=LINES[k], density=True)
+    ax.set_yticks([])
+
+
+def _limits(values, support, index, scales):
+    """From the least to the greatest, or the bounds of the support, with a margin of 2 %."""
     low, high = values.min(), values.max()
+    logarithmic = index in scales.logarithmic
     if support is not None:
         bounds = np.array([support.lower[index], support.upper[index]])
         check_size("support", bounds)
-        low, high = np.where(np.isfinite(bounds), bounds, [low, high])
+        usable = np.isfinite(bounds) & ((bounds > 0) | (not logarithmic))
+        low, high = np.where(usable, bounds, [low, high])
+    if logarithmic:
+        low, high = np.log(low), np.log(high)
     low, high = range_of(low, high)
     margin = 0.02 * (high - low)
-    return low - margin, high + margin
+    limits = low - margin, high + margin
+    return tuple(np.exp(limits)) if logarithmic else limits
+
+
+def _legend(figure, axes):
+    """Names of answers, prior and points, once, where there are any."""
+    found = {}
+    for ax in np.ravel(np.asarray(axes, object)):
+        if ax is not None:
+            found |= dict(zip(*reversed(ax.get_legend_handles_labels())))
+    if found:
+        legend = figure.legend(found.values(), found.keys(), loc="outside upper right", frameon=False, fontsize=8)
+        for handle in legend.legend_handles:
+            handle.set_sizes([30])
 
 
 def _label(ax, row, column, d, y_name, x_name):

@@ -14,7 +14,7 @@ from numepi.analysis.sensitivity import Sensitivity
 from numepi.analysis.stg import FrequencyMap
 from numepi.arguments import check_counts, check_instance, check_names, check_number
 from numepi.plotting.checks import axes_of, check_size, colour_limits, drawable, pair_of
-from numepi.plotting.style import COLOURS, DENSITY_MAP, tidy
+from numepi.plotting.style import COLOURS, DENSITY_MAP, GREY, ink, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,19 +27,19 @@ __all__ = ["arrows", "frequency_contours", "mode_points", "plane"]
 
 
 def plane(
-    ax: Axes,
+    ax: Axes | None,
     z: ArrayLike,
     log_density: ArrayLike | None = None,
     parameters: Sequence[int] = (0, 1),
     names: Sequence[str] | None = None,
     size: float = 4,
-    colour: str = "0.6",
+    colour: str = GREY,
 ) -> Any:
     """Scatter two parameters of samples, coloured by log-density, the densest on top.
 
     Parameters
     ----------
-    ax : Axes
+    ax : Axes, or None for new ones
     z : array (n, D)
     log_density : array (n,), optional
     parameters : pair of int or str
@@ -58,7 +58,7 @@ def plane(
     dim = z.shape[1]
     names = None if names is None else check_names("names", names, dim)
     i, j = pair_of(parameters, names or tuple(f"z{k + 1}" for k in range(dim)))
-    tidy(axes_of(ax))
+    ax = tidy(axes_of(ax))
     if log_density is None:
         points = ax.scatter(z[:, i], z[:, j], s=size, linewidths=0, color=colour, rasterized=True)
     else:
@@ -74,19 +74,19 @@ def plane(
 
 
 def arrows(
-    ax: Axes,
+    ax: Axes | None,
     sensitivity: Sensitivity,
     parameters: Sequence[int] = (0, 1),
     directions: Sequence[int] = (0,),
     scale: float = 1.0,
-    colour: str = "black",
+    colour: str | None = None,
     labels: Sequence[str] | None = None,
 ) -> Any:
     """Draw sensitivity directions from their points, each 1/sqrt|eigenvalue| times ``scale`` long.
 
     Parameters
     ----------
-    ax : Axes
+    ax : Axes, or None for new ones
         In equal aspect arrows keep their angles.
     sensitivity : Sensitivity or SimulatorMetric
     parameters : (int, int)
@@ -94,7 +94,8 @@ def arrows(
         Which of the ordered eigenvectors: 0 is v1.
     scale : float
         Set 0 to draw all arrows in the length of a tenth of the axes' width.
-    colour : str
+    colour : str, optional
+        That of text by default.
     labels : sequence of str, optional
         One for each direction, written at the tip.
 
@@ -103,7 +104,7 @@ def arrows(
     list of Annotation
     """
     check_instance("sensitivity", sensitivity, (Sensitivity, SimulatorMetric), "give a Sensitivity or SimulatorMetric")
-    axes_of(ax)
+    ax = axes_of(ax)
     check_number("scale", scale, least=0)
     parameters = pair_of(parameters, sensitivity.parameter_names)
     directions = check_counts("directions", directions, least=0, most=np.shape(sensitivity.vectors)[-2] - 1)
@@ -120,19 +121,24 @@ def arrows(
                 continue  # a direction that changes nothing has no length
             extent = 0.1 * np.abs(np.diff(ax.get_xlim())[0]) if scale == 0 else scale * length
             tip = point + extent * vector
-            style = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.4, "linestyle": "-" if number == 0 else "--"}
+            style = {
+                "arrowstyle": "-|>",
+                "color": ink() if colour is None else colour,
+                "linewidth": 1.4,
+                "linestyle": "-" if number == 0 else "--",
+            }
             drawn.append(ax.annotate("", tip, point, arrowprops=style | {"shrinkA": 0, "shrinkB": 0}, zorder=4))
             if labels is not None:
                 ax.annotate(labels[number], tip, xytext=(4, 4), textcoords="offset points", fontsize=9, zorder=5)
     return drawn
 
 
-def mode_points(ax: Axes, path: ModePath, parameters: Sequence[int] = (0, 1), colour_map: str = "plasma") -> Any:
+def mode_points(ax: Axes | None, path: ModePath, parameters: Sequence[int] = (0, 1), colour_map: str = "plasma") -> Any:
     """Mark the modes of a path, coloured by the path's parameter, and join them.
 
     Parameters
     ----------
-    ax : Axes
+    ax : Axes, or None for new ones
     path : ModePath
     parameters : (int, int)
     colour_map : str
@@ -145,19 +151,19 @@ def mode_points(ax: Axes, path: ModePath, parameters: Sequence[int] = (0, 1), co
     i, j = pair_of(parameters, tuple(f"z{k + 1}" for k in range(path.z.shape[1])))
     for values in (path.z, path.values):
         check_size("path", values)
-    axes_of(ax)
-    ax.plot(path.z[:, i], path.z[:, j], color="black", linewidth=0.8, zorder=3)
+    ax = axes_of(ax)
+    ax.plot(path.z[:, i], path.z[:, j], color=ink(), linewidth=0.8, zorder=3)
     return ax.scatter(
         path.z[:, i], path.z[:, j], c=path.values, cmap=colour_map, s=36, edgecolor="white", linewidth=0.7, zorder=4
     )
 
 
-def frequency_contours(ax: Axes, plane_map: FrequencyMap, target: float = 0.55, deviation: float = 0.025) -> Any:
+def frequency_contours(ax: Axes | None, plane_map: FrequencyMap, target: float = 0.55, deviation: float = 0.025) -> Any:
     """Contours of the hub's frequency at its target and one and two standard deviations from it.
 
     Parameters
     ----------
-    ax : Axes
+    ax : Axes, or None for new ones
     plane_map : numepi.analysis.stg.FrequencyMap
     target, deviation : float
         Hz.
@@ -173,7 +179,7 @@ def frequency_contours(ax: Axes, plane_map: FrequencyMap, target: float = 0.55, 
         raise ValueError("plane_map has no finite frequency: there is nothing to draw")
     for values in (plane_map.g_el, plane_map.g_synA, plane_map.frequency, target, deviation):
         check_size("plane_map, target or deviation", np.asarray(values))
-    tidy(axes_of(ax))
+    ax = tidy(axes_of(ax))
     levels = target + deviation * np.arange(-2, 3)
     lines = ax.contour(
         plane_map.g_el, plane_map.g_synA, plane_map.frequency, levels, colors=COLOURS[1], linewidths=[0.7, 1, 2, 1, 0.7]

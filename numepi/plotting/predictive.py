@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 from numepi.arguments import check_instance, check_names
 from numepi.plotting.checks import drawable
 from numepi.plotting.marginals import grid
-from numepi.plotting.style import COLOURS
+from numepi.plotting.scales import scales_of
+from numepi.plotting.style import COLOURS, GREY
 from numepi.property import EmergentProperty
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["predictive_check"]
 
 _MAX_PANELS = 12
-_BINS = 40
 
 
 def predictive_check(
@@ -28,6 +28,9 @@ def predictive_check(
     prop: EmergentProperty,
     names: Sequence[str],
     data: ArrayLike | None = None,
+    units: Mapping[str, str] | None = None,
+    limits: Mapping[str, Sequence[float]] | None = None,
+    log: Sequence[str | int] = (),
     figure: Figure | None = None,
 ) -> Any:
     """Draw the distribution of each statistic, with target means as lines and target standard deviations as bands.
@@ -42,6 +45,12 @@ def predictive_check(
         The statistics.
     data : array (n', k), optional
         Measurements, drawn behind.
+    units : dict of str to str, optional
+        By name of a statistic: written beside it.
+    limits : dict of str to (float, float), optional
+        By name of a statistic.
+    log : sequence of str or int
+        Statistics on logarithmic axes.
     figure : matplotlib.figure.Figure, optional
 
     Returns
@@ -54,20 +63,24 @@ def predictive_check(
     names = check_names("names", names, k)
     prop = check_instance("prop", prop, EmergentProperty, "give a numepi.EmergentProperty").aligned(names)
     measured = None if data is None else drawable("data", data, columns=k)[0]
+    scales = scales_of(names, units, limits, log)
+    scales.check("f", f)
+    if measured is not None:
+        scales.check("data", measured)
     figure, axes = grid(min(k, _MAX_PANELS), figure)
     for i, ax in enumerate(axes):
-        shown = f[:, i] if measured is None else np.concatenate([f[:, i], measured[:, i]])
-        edges = np.linspace(shown.min(), shown.max(), _BINS + 1) if np.ptp(shown) > 0 else _BINS
+        edges = scales.edges(i, f[:, i], *([] if measured is None else [measured[:, i]]))
         mean, variance = prop.mean[i], prop.largest_variance[i]
         if mean is not None and variance is not None:
             width = np.sqrt(variance)
             ax.axvspan(mean - width, mean + width, color=COLOURS[5], alpha=0.25, linewidth=0, label="target s.d.")
         if measured is not None:
-            ax.hist(measured[:, i], bins=edges, density=True, color="0.6", alpha=0.6, label="data")
+            ax.hist(measured[:, i], bins=edges, density=True, color=GREY, alpha=0.6, label="data")
         ax.hist(f[:, i], bins=edges, density=True, histtype="step", color=COLOURS[0], linewidth=1.4, label="simulated")
         if mean is not None:
             ax.axvline(mean, color=COLOURS[1], linewidth=1.4, label="target mean")
-        ax.set_xlabel(names[i])
+        scales.apply(ax, "x", i)
+        ax.set_xlabel(scales.label(i))
         ax.set_yticks([])
     axes[0].legend(fontsize=7, frameon=False)
     return figure, axes

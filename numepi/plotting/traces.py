@@ -8,7 +8,7 @@ import numpy as np
 
 from numepi.arguments import check_instance
 from numepi.plotting.checks import figure_of
-from numepi.plotting.style import BAND, COLOURS, tidy
+from numepi.plotting.style import BAND, COLOURS, ink, tidy
 from numepi.result import Result
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def traces(result: Result, figure: Figure | None = None) -> Any:
             ax.axhspan(-0.1, 0.1, color=BAND, zorder=0, label="±0.1 of the natural scale")
             for i, name in enumerate(result.constraint_names):
                 ax.plot(*_smooth(values[:, i] / scale[i]), color=COLOURS[i % len(COLOURS)], label=name)
-            ax.axhline(0, color="0.4", linewidth=0.8)
+            ax.axhline(0, color="0.5", linewidth=0.8)
             ax.set_ylabel("(E[T] - target) / scale")
             ax.set_yscale("symlog", linthresh=0.1)
             ax.legend(fontsize=7, ncols=3, frameon=False, loc="upper right")
@@ -71,7 +71,7 @@ def traces(result: Result, figure: Figure | None = None) -> Any:
                 )
             ax.set_ylabel("multiplier × scale")
         else:
-            ax.semilogy(np.arange(1, len(values) + 1), values, "o-", color="0.3")
+            ax.semilogy(np.arange(1, len(values) + 1), values, "o-", color=ink())
             ax.set_ylabel("penalty")
         ax.set_xlabel("epoch" if panel.startswith("epoch_") else "iteration")
     return figure, axes

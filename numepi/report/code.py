@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from numepi.archive import plain
 from numepi.circuits import BUILT_IN
-from numepi.inference.infer import SOLVERS
+from numepi.inference.solvers import SOLVERS
 
 if TYPE_CHECKING:
     from numepi.result import Result

@@ -28,7 +28,7 @@ def pairs(result, z):
     where = ", ".join(f"{name} = {value:.3g}" for name, value in zip(shown, best[0]))
 
     def draw(figure):
-        draw_pairs(z, log_density, names, support, modes=best, parameters=shown, figure=figure)
+        draw_pairs(z, log_density, names, support, points=best, parameters=shown, figure=figure)
 
     of_all = "" if d == len(names) else f" (the first {d} of {len(names)} parameters)"
     alt = f"{len(z):,} draws of {', '.join(shown)} in pairs, coloured by log density; the densest is at {where}"

@@ -37,6 +37,8 @@ class Event:
     refractory : float
         Time after an event during which the states that ``reset`` names are held, and no event of that kind happens; 0
         or at least one step.
+    above : float, optional
+        Of maxima, which `Event.peak` makes: those below do not count.
 
     Notes
     -----

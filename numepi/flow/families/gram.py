@@ -63,6 +63,7 @@ class GramFlow:
     stages, hidden, bins
         Of the inner flow, a `SplineFlow`; of a single norm an `ElementwiseFlow` with these bins.
     box_map : "gaussian-cdf" or "sigmoid"
+    precision : "float64" or "float32"
 
     Attributes
     ----------

@@ -87,7 +87,7 @@ class Settings:
         check_number("max_failed_fraction", self.max_failed_fraction, least=0, below=1)
 
     @property
-    def sampler(self):
+    def sampler(self) -> ParticleSettings:
         """Those of the annealing."""
         return ParticleSettings(
             particles=self.particles, moves=self.moves, most_moves=self.most_moves, leapfrogs=self.leapfrogs,
