@@ -4,16 +4,16 @@ Figure 4: task switching in the superior colliculus
 
 Figure 4 of the paper and its supplements: two regimes of rapid task switching in the superior colliculus.
 
-Two fits: the paper's own flow by its Algorithm 1 (8 epochs, one seed), which ends in a corner of the solution, and the
-dual solver's.  Modes and Hessians are those of the second.  Beside them the two regimes are sought, without modes, in
-circuits of the exact solution along the simulator's own most sensitive direction.
+The fit is the dual solver's; what the paper's Algorithm 1 ends with is in optimisation_traces.py.  Modes are followed
+as in the paper, by continuation from sW = 1 with all other weights free.  Beside them the two regimes are sought,
+without modes, in circuits of the exact solution along the simulator's own most sensitive direction.
 """
 
 # sphinx_gallery_thumbnail_path = "docs/findings/figure4-sc.png"
 import matplotlib as mpl
 import numpy as np
-from paper import Findings, read_options
-from paper.sc import circuits, fit, fit_by_algorithm_one, mode_path, responses
+from paper import Findings, read_options, sc_panels
+from paper.sc import circuits, fit, mode_path, responses
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -26,12 +26,6 @@ from numepi.circuits.sc.connectivity import eigenvalues
 _NAMES = ("sW", "vW", "hW", "dW")
 _SPREAD = np.array([0.88, 0.91, 0.50, 0.88])
 _MEAN = np.array([-0.54, -3.73, -1.53, -1.79])
-_RIDGES = (
-    "at sW = -1 the density has two ridges, dW near -2.4 and near -1.2, whose tops differ by 0.04 nats: which one "
-    "holds the greatest density of the slice is a matter of the fit, not of the circuit. By continuation, as the paper "
-    "comes there, it is the first, and the row holds (sc_without_fit.md). On the first Anti accuracy rises with Pro "
-    "accuracy, on the second, where this fit has it, it falls. Most circuits are of the first kind (rows without modes)"
-)
 
 
 def main():
@@ -45,18 +39,18 @@ def main():
     f = circuit.statistics(z, rng=1)
 
     _distribution(result, z, f, table)
-    if not options.quick:
-        _algorithm_one(fit_by_algorithm_one(circuit, options), table)
-    path, found, free = mode_path(q, options.quick)
-    _path(path, found, free, circuit, table)
+    path, found, densest = mode_path(q)
+    _path(path, found, densest, circuit, table)
     _metric(circuit, path, found, table)
     moved = _perturbations(circuit, path, found, table, options)
     _regimes(circuit, circuits(result, options.quick), table)
-    _figure(z, log_q, f, path, found, moved, circuit, options)
+    _figures(z, log_q, f, path, found, moved, circuit, options)
+    table.note()
+    table.note("![4C: samples in all pairs of weights with modes by continuation and v1](figure4-c.png)")
     table.note()
     table.note(
-        "![Samples in sW-hW with modes and v1, in vW-dW, accuracies, linear correlations; accuracies under "
-        "perturbation along v1, task, diag and side](figure4-sc.png)"
+        "![4C: modes and v1, accuracies; 4-S1: linear correlations; 4D: accuracies along v1, task, diag and side]"
+        "(figure4-sc.png)"
     )
     table.close()
 
@@ -89,46 +83,38 @@ def _distribution(result, z, f, table):
     )  # fmt: skip
 
 
-def _algorithm_one(result, table):
-    """What Algorithm 1 ends with."""
-    z = result.sample(3000, rng=1)
-    low, high = np.quantile(z[:, 0], [0.02, 0.98])
-    table.add(
-        "Algorithm 1 covers sW from -1 to 1", "yes (best of five seeds)",
-        f"sW in [{low:.2f}, {high:.2f}], entropy {result.entropy:.2f}", low < -0.9 and high > 0.9,
-        because="its penalty pulls all mass into one corner of the solution and the entropy does not bring it back "
-        "within these epochs: the constraints are met, nats below maximum entropy",
-    )  # fmt: skip
-
-
-def _path(path, found, free, circuit, table):
-    """Modes over sW and the sensitivity dimension along them."""
+def _path(path, found, densest, circuit, table):
+    """Modes by continuation over sW, the sensitivity dimension along them, and the densest points of the slices."""
     accuracy = ne.circuits.SC(**{**circuit.settings, "trials": 2000}).statistics(path.z, rng=4)
     table.note()
-    table.note("| sW | mode z* (sW, vW, hW, dW) | v1 (hW < 0) | eigenvalue | p_pro | p_anti | maximum |")
+    table.note("| sW | mode z* (sW, vW, hW, dW) | v1 (hW < 0) | eigenvalue | p_pro | p_anti | nats below the densest |")
     table.note("|---|---|---|---|---|---|---|")
     for i, value in enumerate(path.values):
         row = (f"{value:.2f}", _row(path.z[i]), _row(found.v1[i]), f"{found.eigenvalues[i, 0]:.0f}")
-        table.note("| " + " | ".join((*row, *(f"{p:.2f}" for p in accuracy[i]), str(path.is_maximum[i]))) + " |")
+        cells = (*row, *(f"{p:.2f}" for p in accuracy[i]), f"{path.below_best[i]:.2f}")
+        table.note("| " + " | ".join(cells) + " |")
     table.add(
-        "modes z*(sW) for sW = 1 to -1, vW at its conditional mean: maxima of their slices", "9 of 9",
-        f"{path.is_maximum.sum()} of {len(path.values)}", path.is_maximum.all(),
+        "4C: modes z*(sW) by continuation from sW = 1 to -1, all other weights free: ends (sW, vW, hW, dW)", "drawn",
+        f"{_row(path.z[0])} to {_row(path.z[-1])}",
     )  # fmt: skip
+    middle = np.argmin(np.abs(path.values))
     table.add(
-        "with vW free: modes within 0.05 of the bound vW = -5", "none",
-        f"{np.sum(free.z[:, 1] < -4.95)} of {len(free.values)}, {path.below_best.mean():.1f} nats denser",
-        np.all(free.z[:, 1] > -4.95),
-        because="the exact density is nearly flat along vW, so a free mode of a near-exact flow says where the flow "
-        "ripples or meets a bound; the modes below hold vW at its mean given sW",
-    )  # fmt: skip
-    middle = accuracy[np.argmin(np.abs(path.values))]
-    table.add(
-        "accuracy at the modes (sW = 1, 0, -1)", "near 0.75",
-        "; ".join(_row(p) for p in (accuracy[0], middle, accuracy[-1])),
+        "4C: accuracies at the modes (sW = 1, 0, -1)", "near 0.75",
+        "; ".join(_row(accuracy[i]) for i in (0, middle, -1)),
         np.all(np.abs(accuracy - 0.75) < 0.12),
     )  # fmt: skip
     turn = np.degrees(np.arccos(np.clip(np.sum(found.v1[0] * found.v1[-1]), -1, 1)))
-    table.add("v1 turns between sW = 1 and sW = -1", "distinctly", f"by {turn:.0f} degrees", turn > 30)
+    table.add("4C: v1 turns between sW = 1 and sW = -1", "distinctly", f"by {turn:.0f} degrees", turn > 30)
+    table.add(
+        "the densest point of each slice by itself: dW for sW = 1 to -1; of them within 0.05 of the bound vW = -5", "-",
+        f"{_row(densest[:, 3])}; {np.sum(densest[:, 1] < -4.95)} of {len(densest)}; the path above is up to "
+        f"{path.below_best.max():.1f} nats less dense",
+    )  # fmt: skip
+    table.note()
+    table.note(
+        "The densest point of a slice by itself hops between ridges that differ by tenths of a nat, as much as the fit "
+        "ripples: which one it takes is a matter of the fit. Continuation stays on one."
+    )
 
 
 def _metric(circuit, path, found, table):
@@ -167,7 +153,7 @@ def _perturbations(circuit, path, found, table, options):
     )  # fmt: skip
     table.add(
         "Anti accuracy rises along v1 with Pro accuracy in regime 2", "yes", f"{up2:+.2f}, {down2:+.2f}",
-        up2 > 0.05 and down2 < -0.05, because=_RIDGES,
+        up2 > 0.05 and down2 < -0.05,
     )  # fmt: skip
     task = [change("task", regime, 1)[1] for regime in range(2)]
     table.add(
@@ -177,8 +163,6 @@ def _perturbations(circuit, path, found, table, options):
     table.add(
         "more lambda_diag changes Anti accuracy in opposite ways in the two regimes", "opposite",
         f"{diag[0][0]:+.2f}, {diag[1][0]:+.2f}", diag[0][0] < -0.03 and diag[1][0] > 0.03,
-        because="the same ridges: by continuation it holds (sc_without_fit.md); the two kinds of circuits do answer in "
-        "opposite ways (last row)",
     )  # fmt: skip
     spread = eigenvalues(ends[0] + deltas[-1] * directions["task"]) - eigenvalues(ends[0])
     table.add(
@@ -212,30 +196,46 @@ def _kinds(kind):
     return ", ".join(f"{name} {share:.0%}" for name, share in zip(sc.RESPONSES, counts))
 
 
-def _figure(z, log_q, f, path, found, moved, circuit, options):
+def _figures(z, log_q, f, path, found, moved, circuit, options):
+    """4C: all pairs of weights, and accuracies; 4-S1; 4D."""
+    title = "4C: samples of the fit, and its modes\nby continuation from sW = 1"
+    pairs = sc_panels.path_in_pairs(z, path.z, 0.6 * found.v1, title, log_q)
+    pairs.savefig(options.out / "figure4-c.png", dpi=80)
     figure, axes = plt.subplots(2, 4, figsize=(15, 7.2), layout="constrained")
     points = ne.plotting.plane(axes[0, 0], z, log_q, (0, 2), _NAMES)
     ne.plotting.mode_points(axes[0, 0], path, (0, 2))
     ne.plotting.arrows(axes[0, 0], found, (0, 2), scale=0)
     figure.colorbar(points, ax=axes[0, 0], label="log density (nats)", extend="min")
-    ne.plotting.plane(axes[0, 1], z, log_q, (1, 3), _NAMES)
-    ne.plotting.mode_points(axes[0, 1], path, (1, 3))
+    axes[0, 0].set_title("4C: modes (yellow: sW = 1) and v1 there", fontsize=9)
+    _accuracies_of_modes(axes[0, 1], path, circuit)
     ne.plotting.statistic_clouds(axes[0, 2], f, circuit.emergent_property(), ("Pro accuracy", "Anti accuracy"))
-    # a few of the samples lie far out
-    axes[0, 0].set(xlim=(-3, 2), ylim=(-3.5, -0.2))
-    axes[0, 1].set(xlim=(-5, -0.5), ylim=(-5, 0))
-    axes[0, 2].set(xlim=(0.4, 1), ylim=(0.4, 1.1))
+    axes[0, 0].set(xlim=(-3, 2), ylim=(-3.5, -0.2))  # a few of the samples lie far out
+    axes[0, 2].set(xlim=(0.4, 1), ylim=(0.4, 1.1), title="4C: accuracies")
     trends = analysis.linear_trends(z, f, _NAMES, ("p_pro", "p_anti"))
     ne.plotting.trend_matrix(axes[0, 3], trends)
-    axes[0, 3].set_title("linear correlation", fontsize=10)
+    axes[0, 3].set_title("4-S1: linear correlation", fontsize=10)
     for ax, direction in zip(axes[1], ("v1", "task", "diag", "side")):
-        lines = ne.plotting.perturbation_curves(ax, moved, direction, 0, ("Pro, sW = 1", "Pro, sW = −1"))
-        lines += ne.plotting.perturbation_curves(ax, moved, direction, 1, ("Anti, sW = 1", "Anti, sW = −1"))
-        for line in lines[2:]:
-            line.set_linestyle("--")
-        ax.set(ylabel="accuracy", ylim=(0, 1))
+        for statistic, task, style in ((0, "Pro", "-"), (1, "Anti", "--")):
+            labels = [f"{task}, sW = {value}" for value in ("1", "−1")]
+            for line in ne.plotting.perturbation_curves(ax, moved, direction, statistic, labels):
+                line.set_linestyle(style)
+        ax.set(ylabel="accuracy (s.e. below 0.016)", ylim=(0, 1))
+        ax.set_title(f"4D: along {direction}, from modes at sW = ±1", fontsize=9)
     axes[1, 0].legend(fontsize=8, frameon=False, loc="lower right")
-    figure.savefig(options.out / "figure4-sc.png", dpi=100)
+    figure.savefig(options.out / "figure4-sc.png", dpi=80)
+
+
+def _accuracies_of_modes(ax, path, circuit):
+    """Accuracies at the modes, with their standard errors."""
+    trials = circuit.settings["trials"]
+    accuracy = circuit.statistics(path.z, rng=4)
+    error = np.sqrt(accuracy * (1 - accuracy) / trials)  # at the most
+    for task, name in enumerate(("Pro", "Anti")):
+        style = {"fmt": "o-", "capsize": 3, "color": ne.plotting.COLOURS[task], "label": name}
+        ne.plotting.tidy(ax).errorbar(path.values, accuracy[:, task], error[:, task], **style)
+    ax.axhline(0.75, color="0.7", linewidth=0.8)
+    ax.set(xlabel="sW of the mode", ylabel="accuracy (s.e.)", ylim=(0.4, 1), title="4C: accuracies at the modes")
+    ax.legend(fontsize=8, frameon=False)
 
 
 def _row(values):

@@ -4,7 +4,7 @@ Figure 5: silencing the superior colliculus
 
 Figure 5 of the paper and its supplements: optogenetic silencing of the superior colliculus, by mode group.
 
-The fit is that of figure4_sc.py (``--reuse`` loads it).  Which circuits lose Anti accuracy is asked of mode groups, as
+The fit is that of figure4_sc.py.  Which circuits lose Anti accuracy is asked of mode groups, as
 in the paper, and of circuits of the exact solution, where no mode enters.
 """
 
@@ -38,7 +38,7 @@ def main():
     circuit = ne.circuits.SC(trials=40 if options.quick else 200)
     result = fit(circuit, options)
     q = result.distribution
-    path, _, _ = mode_path(q, options.quick)
+    path, _, _ = mode_path(q)
     per_mode = 20 if options.quick else 500
     groups = _timing(circuit, q, path, per_mode, table, options)
 
@@ -56,12 +56,15 @@ def main():
     for window, style in (("choice", "--"), ("total", ":")):
         for task in range(2):
             axes[0, 0].plot(gammas, 100 * curves[window].mean_rise[:, task], style, color=ne.plotting.COLOURS[task])
-    axes[0, 0].set_title("solid: delay, dashed: choice, dotted: total", fontsize=9)
+    axes[0, 0].set_title("5B: solid: delay, dashed: choice, dotted: total", fontsize=9)
     ne.plotting.task_flip_points(axes[0, 1], *flip, size=8)
-    axes[0, 1].set_title("delay silenced, γ = 0.95", fontsize=9)
-    boxes = ne.plotting.tidy(axes[1, 0])
-    boxes.boxplot(list(100 * rises), positions=path.values, widths=0.12, sym="", manage_ticks=False)
-    boxes.set(xlabel="sW of the group's mode", ylabel="rise in Anti error (%)")
+    axes[0, 1].set_title("5D right: delay silenced, γ = 0.95", fontsize=9)
+    error = rises.std(axis=1, ddof=1) / np.sqrt(rises.shape[1])
+    left = ne.plotting.tidy(axes[1, 0])
+    left.errorbar(path.values, 100 * rises.mean(axis=1), 100 * error, fmt="o-", capsize=3, color=ne.plotting.COLOURS[1])
+    left.axhline(0, color="0.7", linewidth=0.8)
+    left.set(xlabel="sW of the group's mode", ylabel="rise in Anti error (%)")
+    left.set_title("5C left: mean and standard error of each group", fontsize=9)
     _correlations(axes[1, 1], groups, rises, path)
     figure.savefig(options.out / "figure5-sc.png", dpi=100)
     table.note()
@@ -247,6 +250,7 @@ def _correlations(ax, groups, rises, path):
         ax.plot(path.values, r[:, i], "o-", color=ne.plotting.COLOURS[i], label=f"λ {name}")
     ax.axhline(0, color="0.7", linewidth=0.8)
     ax.set(xlabel="sW of the group's mode", ylabel="correlation with rise in Anti error", ylim=(-1, 1))
+    ax.set_title("5C right, 5-S1: all four eigenvalues", fontsize=9)
     ax.legend(fontsize=8, frameon=False, ncols=2)
 
 

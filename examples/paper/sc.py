@@ -1,12 +1,12 @@
-"""The two fits of the superior colliculus that Figures 4 and 5 read, and the mode path over sW."""
+"""The fit of the superior colliculus that Figures 4 and 5 read, and the mode path over sW."""
 
 import numpy as np
 
 import numepi as ne
 from numepi import analysis
-from paper.fits import algorithm_one, exact
+from paper.fits import exact
 
-__all__ = ["VALUES", "LongerDelay", "circuits", "fit", "fit_by_algorithm_one", "mode_path", "responses"]
+__all__ = ["VALUES", "LongerDelay", "circuits", "fit", "mode_path", "responses"]
 
 VALUES = np.arange(1.0, -1.01, -0.25)  # of sW
 
@@ -51,26 +51,12 @@ def responses(circuit, z):
     return analysis.sc.anti_response(moved, "v1"), diag[:, 2] - diag[:, 1]
 
 
-def fit_by_algorithm_one(circuit, options):
-    """The paper's flow fitted by its Algorithm 1: 8 epochs, one seed (the paper: the best of five)."""
-    return algorithm_one("sc", circuit, circuit.emergent_property(), options, epochs=8)
+def mode_path(q):
+    """Modes z*(sW) as the paper finds them, their Hessians' eigenpairs with hW < 0 in v1, and what it did not ask for.
 
-
-def mode_path(q, quick):
-    """Modes z*(sW) with vW at its conditional mean given sW, and their Hessians' eigenpairs with hW < 0 in v1.
-
-    The density is nearly flat along vW: a free mode slides to the bound vW = -5, which says nothing of the circuit.
+    The paper follows a mode from sW = 1 to -1 with all other weights free.  The third value are the densest points of
+    each slice (9, 4) by themselves: the density is nearly flat there, and they hop between ridges.
     """
-    values = VALUES[::4] if quick else VALUES
-    centre = analysis.conditional_mean(q.sample(4000, rng=1), "sW", values, q.parameter_names)
-    modes = [analysis.mode(q, {"sW": v, "vW": m[1]}, n_starts=6) for v, m in zip(values, centre.mean)]
-    free = analysis.mode_path(q, "sW", values)
-    path = analysis.ModePath(
-        parameter="sW",
-        values=values,
-        z=np.array([m.z for m in modes]),
-        log_prob=np.array([m.log_prob for m in modes]),
-        is_maximum=np.array([m.is_maximum for m in modes]),
-        below_best=free.log_prob - np.array([m.log_prob for m in modes]),
-    )
-    return path, analysis.sensitivity(q, path.z, sign={"hW": -1}), free
+    path = analysis.mode_path(q, "sW", VALUES, method="ascent")
+    densest = np.array([analysis.mode(q, {"sW": value}, n_starts=6).z for value in VALUES])
+    return path, analysis.sensitivity(q, path.z, sign={"hW": -1}), densest

@@ -7,6 +7,7 @@ from scipy.special import expit
 import numepi as ne
 from numepi.circuits.sc.connectivity import EIGENMODE_NAMES, EIGENMODES
 from numepi.plotting import COLOURS, tidy
+from numepi.plotting.style import DENSITY_MAP
 
 __all__ = ["beside_brute_force", "eigenmodes", "path_in_pairs", "regime_responses", "silenced_responses"]
 
@@ -18,8 +19,13 @@ _WINDOWS = {"delay": (0.8, 1.2), "choice": (1.2, 1.8)}  # s
 _REGIMES = ("regime 1, sW = 1", "regime 2, sW = −1")
 
 
-def path_in_pairs(z, path_z, v1, alt):
-    """4C: circuits in all pairs of weights, the path from sW = 1 (red) to -1 (purple) and v1 at its points."""
+def path_in_pairs(z, path_z, v1, title, log_density=None):
+    """4C: circuits in all pairs of weights, the path from sW = 1 (red) to -1 (purple) and v1 at its ends."""
+    order, colour = slice(None), {"color": "0.65"}
+    if log_density is not None:  # the densest on top
+        order = np.argsort(log_density)
+        low, high = np.quantile(log_density, [0.02, 1.0])
+        colour = {"c": log_density[order], "cmap": DENSITY_MAP, "vmin": low, "vmax": high}
     figure, axes = plt.subplots(4, 4, figsize=(9.5, 9), layout="constrained")
     colours = plt.cm.plasma(np.linspace(0.55, 0.1, len(path_z)))
     for (i, j), ax in np.ndenumerate(axes):
@@ -32,7 +38,7 @@ def path_in_pairs(z, path_z, v1, alt):
             ax.hist(z[:, i], bins=30, range=_LIMITS[i], color="0.6", density=True)
             ax.set_yticks([])
         else:
-            ax.scatter(z[:, j], z[:, i], s=7, linewidths=0, color="0.65", rasterized=True)
+            points = ax.scatter(z[order, j], z[order, i], s=7, linewidths=0, rasterized=True, **colour)
             ax.plot(path_z[:, j], path_z[:, i], color="black", linewidth=0.8, zorder=2)
             ax.scatter(path_z[:, j], path_z[:, i], c=colours, s=22, edgecolor="white", linewidth=0.5, zorder=3)
             for k in (0, len(path_z) - 1):
@@ -44,10 +50,13 @@ def path_in_pairs(z, path_z, v1, alt):
             ax.set_xlabel(_NAMES[j])
         if j == 0 and i > 0:
             ax.set_ylabel(_NAMES[i])
-    figure.text(0.56, 0.93, alt, fontsize=11, va="top")
+    figure.text(0.56, 0.93, title, fontsize=11, va="top")
     key = [plt.Line2D([], [], marker="o", color=colours[k]) for k in (0, len(path_z) - 1)]
     labels = ("sW = 1; arrow: v1 there (hW < 0)", "sW = −1, likewise")
     figure.legend(key, labels, fontsize=10, frameon=False, loc="upper left", bbox_to_anchor=(0.55, 0.87))
+    if log_density is not None:
+        place = figure.add_axes((0.6, 0.75, 0.3, 0.012))
+        figure.colorbar(points, cax=place, label="log density (nats)", orientation="horizontal", extend="min")
     return figure
 
 
