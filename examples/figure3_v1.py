@@ -129,7 +129,7 @@ def _modes(fits, table, axes, options):
         ne.plotting.arrows(ax, found, (1, 0), scale=0)
         title = f"3E: X({level:g} Hz), modes along σ_P, and v1"
         ax.set(xlabel="σ_P (input units)", ylabel="σ_E (input units)", title=title, aspect="equal")
-        pairs, _ = ne.plotting.pairs(z, log_q, result.parameter_names, result.circuit.support, modes=points_z)
+        pairs, _ = ne.plotting.pairs(z, log_q, result.parameter_names, result.circuit.support, points=points_z)
         panel = "3D" if level == min(fits) else "3-S1"
         pairs.suptitle(f"{panel}: X({level:g} Hz); stars: modes along σ_P", x=0.6)
         pairs.savefig(options.out / f"figure3-x{level:g}.png", dpi=80)
