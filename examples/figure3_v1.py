@@ -125,13 +125,15 @@ def _modes(fits, table, axes, options):
             np.median(cosine) > 0.85,
         )  # fmt: skip
         points = ne.plotting.plane(ax, z, log_q, (1, 0))
+        ax.set(xlim=(0, 0.5), ylim=(0, 0.25))  # the same for both, and before arrows, which go by them
         ne.plotting.mode_points(ax, path, (1, 0))
         ne.plotting.arrows(ax, found, (1, 0), scale=0)
         title = f"3E: X({level:g} Hz), modes along σ_P, and v1"
         ax.set(xlabel="σ_P (input units)", ylabel="σ_E (input units)", title=title, aspect="equal")
         pairs, _ = ne.plotting.pairs(z, log_q, result.parameter_names, result.circuit.support, points=points_z)
         panel = "3D" if level == min(fits) else "3-S1"
-        pairs.suptitle(f"{panel}: X({level:g} Hz); stars: modes along σ_P", x=0.6)
+        key = "stars: modes along σ_P,\nσ_S and σ_V at their means"
+        pairs.suptitle(f"{panel}: X({level:g} Hz); {key}", x=0.6, fontsize=10)
         pairs.savefig(options.out / f"figure3-x{level:g}.png", dpi=80)
         ax.figure.colorbar(points, ax=ax, label="log density (nats)", extend="min", shrink=0.6)
     histogram = {f"X({m:g} Hz)": v1.sums_of_squares(r.sample(500, rng=1))[:, 1] for m, r in fits.items()}
@@ -175,12 +177,14 @@ def _sums(fits, table, options, ax):
         f"d = {mean:+.3f}, 95 % of 100 draws in [{interval[0]:+.2f}, {interval[1]:+.2f}], p < 0.05 in "
         f"{np.mean(many.p[:, 1] < 0.05):.0%}",
         abs(mean) < 0.3 and ("small" if is_real else True),
-        because="there is a real effect, too small for one pair of samples of 500: most show p > 0.05, but the mean of "
-        "100 pairs is far from zero",
+        because="the two fits differ by more than chance, but too little for one pair of samples of 500: most show "
+        "p > 0.05, and the mean of 100 pairs is far from zero. It is the fits', not the circuit's: an earlier pair of "
+        "fits had d = +0.09",
     )  # fmt: skip
     histogram = {f"X({m:g} Hz)": v1.sums_of_squares(r.sample(500, rng=1))[:, 0] for m, r in fits.items()}
     ne.plotting.histograms(ax, histogram, "σ_E² + σ_P²", bins=25)
     ax.set_title("3F: 500 samples each")
+    ax.locator_params(axis="x", nbins=5)
 
 
 if __name__ == "__main__":
