@@ -41,14 +41,16 @@ class Run:
 
 
 class EarlyEnds:
-    """320 uniform draws of the box, with and without giving up after three seconds."""
+    """320 uniform draws of the box, without and with giving up after three seconds; the period asks for AB alone."""
 
     timeout = 600
 
     def setup_cache(self):
         z, found = box(320), {}
-        for name, give_up in (("patient", 11.0), ("default", 3.0)):
-            circuit = ne.circuits.Pyloric(features=FEATURES, give_up=give_up)
+        for name, features, give_up in (
+            ("patient", FEATURES, 11.0), ("default", FEATURES, 3.0), ("period", ("period",), 3.0),
+        ):  # fmt: skip
+            circuit = ne.circuits.Pyloric(features=features, give_up=give_up)
             circuit.statistics(z[:16])
             found[name] = processor_time(lambda circuit=circuit: circuit.statistics(z))
         return found
@@ -60,8 +62,15 @@ class EarlyEnds:
         return np.isfinite(found["patient"][0]).all(axis=1).mean()
 
     def track_share_whose_period_is_lost(self, found):
-        patient, default = (np.isfinite(found[name][0][:, 0]) for name in ("patient", "default"))
+        patient, default = (np.isfinite(found[name][0][:, 0]) for name in ("patient", "period"))
         return (patient & ~default).sum() / patient.sum()
+
+    def track_valid_that_are_lost(self, found):
+        patient, default = (np.isfinite(found[name][0]).all(axis=1) for name in ("patient", "default"))
+        return (patient & ~default).sum()
 
     def track_processor_time_over_patient(self, found):
         return found["default"][1] / found["patient"][1]
+
+    def track_processor_time_for_the_period_over_patient(self, found):
+        return found["period"][1] / found["patient"][1]

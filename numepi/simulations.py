@@ -19,7 +19,7 @@ class Simulations:
     z : array (n, D)
         Parameters.
     statistics : array (n, k)
-        Of one simulation of each, NaN in rows that failed.
+        Of one simulation of each, NaN where there is none: a row without all of them has failed.
     log_density : array (n,)
         Log of the density, over z, that the rows were drawn from: all of them count, those that failed too.  A grid or
         a design has the density of its points.

@@ -132,9 +132,12 @@ class Problem:
         return Batch(valid, f[valid], T[valid], jacobian[valid] if with_jacobian else None)
 
     def simulate_rows(self, z, purpose, iteration, first_index=0):
-        """Statistics f (n, k) and T (n, m) at all rows of ``z``; NaN where they failed or have no prior density."""
+        """Statistics f (n, k) and T (n, m) at all rows of ``z``; T is NaN where they failed or have no prior density.
+
+        Of a failed row f holds the statistics that exist.
+        """
         f, T, _, valid = self._simulate(z, purpose, iteration, first_index, False)
-        f[~valid], T[~valid] = np.nan, np.nan
+        T[~valid] = np.nan
         return f, T
 
     def _simulate(self, z, purpose, iteration, first_index, with_jacobian):
@@ -165,11 +168,11 @@ class Problem:
         return *every, jacobian, valid
 
     def known_rows(self, z, f):
-        """f (n, k) and T (n, m) of rows simulated elsewhere; NaN where they failed or have no prior density."""
+        """f (n, k) and T (n, m) of rows simulated elsewhere; T is NaN where they failed or have no prior density."""
         inside = self.inside(z)
         f = np.where(inside[:, None], f, np.nan)
         T, good = self._sufficient(f)
-        f[~good], T[~good] = np.nan, np.nan
+        T[~good] = np.nan
         return f, T
 
     def _sufficient(self, f):

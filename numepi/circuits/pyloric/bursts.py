@@ -9,9 +9,10 @@ for each cell the samples of now and before, spikes, the burst that goes on, and
 import numpy as np
 
 from numepi.circuits.dynamics.code import named
+from numepi.circuits.pyloric.constants import CELLS
 from numepi.kernels.compile import block_function, kernel
 
-__all__ = ["EXTRA_FEATURES", "FEATURES", "features", "is_hopeless", "record_rows", "spikes_function"]
+__all__ = ["EXTRA_FEATURES", "FEATURES", "cells_of", "features", "is_hopeless", "record_rows", "spikes_function"]
 
 FEATURES = (
     "period", "duration_AB", "duration_LP", "duration_PY", "gap_AB_LP", "gap_LP_PY", "delay_AB_LP", "delay_AB_PY",
@@ -75,10 +76,22 @@ def spikes_function(lanes, at_v, room, name):
     return block_function(named(spikes, name))
 
 
-def is_hopeless(records, time):
-    """Whether AB has been silent, or has fired without a pause, until a time in ms: (n,) of records (rows, n)."""
-    silent = records[_SPIKES] == 0
-    return silent | ((records[_PAUSED] == 0) & (time - records[_LAST] < _GAP))
+def cells_of(names):
+    """Cells, as numbers 0 to 2, without whose bursts one of the named features does not exist."""
+    if any(name.startswith(("gap", "delay", "phase")) for name in names):
+        return (0, 1, 2)
+    return tuple(k for k, cell in enumerate(CELLS) if k == 0 or {f"duration_{cell}", f"duty_{cell}"} & set(names))
+
+
+def is_hopeless(records, time, cells):
+    """Whether one of ``cells`` has been silent, or has fired without a pause, until a time in ms: (n,).
+
+    ``records`` (rows, n).
+    """
+    cells = np.array(cells)
+    silent = records[_SPIKES + cells] == 0
+    tonic = (records[_PAUSED + cells] == 0) & (time - records[_LAST + cells] < _GAP)
+    return (silent | tonic).any(axis=0)
 
 
 @block_function

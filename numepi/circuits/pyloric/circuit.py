@@ -11,7 +11,7 @@ from numepi.annotations import Seed
 from numepi.arguments import check_number
 from numepi.circuits.base import Circuit, Trajectories
 from numepi.circuits.pyloric import runs
-from numepi.circuits.pyloric.bursts import EXTRA_FEATURES, FEATURES, features
+from numepi.circuits.pyloric.bursts import EXTRA_FEATURES, FEATURES, cells_of, features
 from numepi.circuits.pyloric.constants import CELLS, CURRENTS, LOWER, SYNAPSES, TARGETS, UPPER, PyloricPhysiology
 from numepi.circuits.pyloric.equations import model
 from numepi.property.emergent_property import EmergentProperty
@@ -49,9 +49,10 @@ class Pyloric(Circuit):
     dt : float
         Milliseconds a step.
     give_up : float
-        Seconds after which a run ends where AB has since the first second been silent, or fired without a pause of
-        150 ms: all its features are NaN.  Before ``duration``, this saves most of what hopeless runs cost; a rhythm
-        whose AB pauses for less than ``give_up`` - 1 seconds is never given up.
+        Seconds after which a run ends where a cell that the features need (AB; LP or PY where theirs are asked for; all
+        three for gaps, delays and phases) has since the first second been silent, or fired without a pause of 150 ms:
+        all its features are NaN.  Before ``duration``, this saves most of what hopeless runs cost; a rhythm whose cells
+        pause for less than ``give_up`` - 1 seconds is never given up.
     physiology : PyloricPhysiology, optional
         Capacitance, reversal potentials, calcium and synapses; by default those of the papers.
 
@@ -123,8 +124,9 @@ class Pyloric(Circuit):
         given = None if noise is None else noise["noise"] / self.noise
         observe_from, give_up = round(_TRANSIENT / self.dt), min(self.steps, round(self.give_up * 1000 / self.dt))
         records, room, whole = runs.run(
-            self._network, self.duration * 1000, z, key, first_index, given, observe_from, give_up
-        )
+            self._network, self.duration * 1000, z, key, first_index, given, observe_from, give_up,
+            cells_of(self.statistic_names),
+        )  # fmt: skip
         f = np.empty((len(z), len(FEATURES) + len(EXTRA_FEATURES)))
         features(records, room, f)
         f[~whole | ~np.isfinite(records[:, :3]).all(axis=1)] = np.nan

@@ -61,7 +61,7 @@ def _stretch(program, place, rows, room):
     return kernel(stretch, name=f"pyloric_{program.name}_{room}")
 
 
-def run(network, duration, z, key, first_index, noise, observe_from, give_up):
+def run(network, duration, z, key, first_index, noise, observe_from, give_up, cells):
     """Records of all runs: (n, rows), the room for bursts in them, and which runs are whole.
 
     Parameters
@@ -76,6 +76,8 @@ def run(network, duration, z, key, first_index, noise, observe_from, give_up):
         Standard normals.
     observe_from, give_up : int
         Steps: from where spikes count, and after how many hopeless runs end.
+    cells : tuple of int
+        Those without whose bursts a run is hopeless.
     """
     _, _, _, _, rows, room = _machine(network, duration)
     records, whole = np.empty((len(z), rows)), np.empty(len(z), bool)
@@ -83,11 +85,11 @@ def run(network, duration, z, key, first_index, noise, observe_from, give_up):
         part = slice(low, low + _TOGETHER)
         numbers = Run(*key, first_index + low, 1, observe_from)
         given = None if noise is None else noise[part]
-        records[part], whole[part] = _together(network, duration, z[part], numbers, given, give_up)
+        records[part], whole[part] = _together(network, duration, z[part], numbers, given, give_up, cells)
     return records, room, whole
 
 
-def _together(network, duration, z, numbers, noise, give_up):
+def _together(network, duration, z, numbers, noise, give_up, cells):
     stretch, program, drive, constants, rows, _ = _machine(network, duration)
     steps, lanes, dt = network.model.steps, program.lanes, network.model.dt
     records, whole = np.empty((len(z), rows)), np.ones(len(z), bool)
@@ -101,7 +103,7 @@ def _together(network, duration, z, numbers, noise, give_up):
         records[alive] = columns.T
         if span[1] == steps:
             break
-        hopeless = is_hopeless(columns, span[1] * dt)
+        hopeless = is_hopeless(columns, span[1] * dt, cells)
         whole[alive[hopeless]] = False
         keep = np.flatnonzero(~hopeless)
         alive = alive[keep]

@@ -18,7 +18,10 @@ _BLOCK = 8192  # draws evaluated at once
 
 
 def noise_share(request, constraints):
-    """Largest share of noise in the variance of a component of T, from repeated rows; 0 without any."""
+    """Largest share of noise in the variance of a component of T, from repeated rows; 0 without any.
+
+    None where of no pair both worked.
+    """
     r = request.n_repeat
     if r == 0:
         return 0.0
@@ -26,7 +29,7 @@ def noise_share(request, constraints):
     half = (request.T[first : first + r] - request.T[-r:]) / constraints.scale
     both = np.isfinite(half).all(axis=1)
     if not both.any():
-        return 0.0
+        return None
     spread = np.var(request.T[np.isfinite(request.T).all(axis=1)] / constraints.scale, axis=0)
     return float(np.max(np.mean(half[both] ** 2, axis=0) / 2 / (spread + np.finfo(float).tiny)))
 

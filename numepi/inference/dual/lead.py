@@ -1,6 +1,7 @@
 """The default way: a surrogate leads.  Survey, then rounds of learning, fitting to the surrogate, and checking.
 
-A survey of the start (the prior on a box) begins.  Each round then
+A survey of the start (the prior on a box) begins; where next to none of it works, rows that do are sought
+(`numepi.inference.dual.seek`).  Each round then
 
 - *learns* the statistics from all rows so far, and moves the multipliers by Newton on the dual over the real rows, with
   weights from the surrogate and moments from the simulations, as far as enough of them keep weight;
@@ -24,6 +25,7 @@ from numepi.inference.dual.draws import with_density
 from numepi.inference.dual.multipliers import Sample, confined, dual_start, move, unbounded_after, weights_of
 from numepi.inference.dual.pool import divergence, draw_pool, fit_steps, in_single_precision
 from numepi.inference.dual.rounds import CLIP_NORM, proper, record_draws
+from numepi.inference.dual.seek import next_stage
 from numepi.inference.dual.state import Fit, kept, recorded, request
 from numepi.inference.dual.surrogate import learn
 from numepi.inference.dual_problem import (
@@ -57,7 +59,8 @@ _LEAST_FLOOR_SHARE = 0.3  # of the rows that must keep weight at the most
 def survey(state, problem, flow, settings):
     """Ask for rows from the start, the first of them twice, to see how noisy they are."""
     n = plan.survey_size(settings, problem, state.replay.n_simulated)
-    if state.replay.n_simulated == 0 and state.replay.valid.sum() >= settings.least_valid:
+    enough = settings.least_valid
+    if state.replay.n_simulated == 0 and (state.replay.valid.sum() >= enough or next_stage(state.replay, enough)):
         n = min(n, 2 * settings.repeats)  # rows from elsewhere take its place, but cannot tell how noisy they are
     n_repeat = min(settings.repeats, n // 10)
     (z,) = with_density(problem, flow, [(state.theta_start, n - n_repeat)], state.rounds.number)
@@ -65,18 +68,18 @@ def survey(state, problem, flow, settings):
 
 
 def take_survey(state, problem, flow, settings):
-    """Take the survey into the replay; ask for more where too few rows work to learn from."""
+    """Take the survey into the replay; where too few rows work to learn from, seek them or ask for more."""
     done = state.request
-    state = replace(
-        kept(state, problem, flow), noisy=state.noisy or noise_share(done, problem.constraints) > _NEGLIGIBLE_NOISE
-    )
-    if np.isfinite(done.T).all(axis=1).any():
-        state = _recorded_start(state, done, problem, flow)
+    state = replace(kept(state, problem, flow), noisy=_noisy(state, problem))
+    if np.isfinite(done.T[done.n_start % len(done.z) :]).all(axis=1).any():
+        state = _recorded_survey(state, done, problem, flow)
     n, n_valid = state.replay.n_simulated, int(state.replay.valid.sum())
     failure = problem.too_many_failures(state.replay.valid, state.replay.z, settings.max_failed_fraction)
     if failure is None and n_valid < settings.least_valid:
-        if plan.survey_size(settings, problem, n) >= settings.least_valid:
-            return replace(state, phase="survey")
+        further = proper(problem) and next_stage(state.replay, settings.least_valid) is not None
+        size = plan.seek_size if further else plan.survey_size
+        if size(settings, problem, n) >= settings.least_valid:
+            return replace(state, phase="seek" if further else "survey")
         failure = problem.too_many_failures(state.replay.valid, state.replay.z, 0.0)
     if failure is None and not proper(problem):
         # Without a distribution to start from the way leads far out, where a surrogate would be believed blindly.
@@ -84,18 +87,32 @@ def take_survey(state, problem, flow, settings):
     return replace(state, phase="learn", failure=failure)
 
 
-def _recorded_start(state, done, problem, flow):
-    """The state with the survey in its traces: what the start is, before anything is learned."""
-    valid = np.isfinite(done.T).all(axis=1)
-    log_q = flow.log_prob(state.theta_start, done.z[valid])
-    return record_draws(state, log_q, problem.log_prior(done.z[valid]), _violation(problem.constraints, done.T[valid]))
+def _noisy(state, problem):
+    """Whether T is random given z, as far as the request's repeated rows tell."""
+    share = noise_share(state.request, problem.constraints)
+    return state.noisy if share is None else bool(state.noisy or share > _NEGLIGIBLE_NOISE)
+
+
+def _recorded_survey(state, done, problem, flow):
+    """The state with rows in its traces: the start's before anything is learned, then those of the flow."""
+    own = slice(done.n_start % len(done.z), None)
+    z, T = done.z[own], done.T[own]
+    valid = np.isfinite(T).all(axis=1)
+    log_q = flow.log_prob(state.theta, z[valid])
+    return record_draws(state, log_q, problem.log_prior(z[valid]), _violation(problem.constraints, T[valid]))
 
 
 def learn_rows(state, problem, flow, settings):
     """Learn the statistics from all rows, and move the multipliers as far as enough of them keep weight."""
     constraints, replay = problem.constraints, state.replay
     surrogate = learn(
-        state.surrogate, replay, state.dual.eta / constraints.scale, problem, state.noisy, settings, state.rounds.number
+        state.surrogate,
+        replay,
+        state.dual.eta / constraints.scale,
+        problem,
+        bool(state.noisy),
+        settings,
+        state.rounds.number,
     )
     state = replace(state, surrogate=surrogate)
     sample, violation = real_sample(state, problem), _violation(constraints, replay.T[replay.valid])
@@ -144,7 +161,7 @@ def target(state, problem, flow):
         log_prior = problem.log_prior(z)
         T, log_success = surrogate.evaluate(constraints, z)
         value = log_prior + _violation(constraints, T) @ dual.eta + log_success
-        if dual.exponent < 1:
+        if dual.exponent is not None and dual.exponent < 1:
             value += (1 - dual.exponent) * (flow.log_prob(state.theta_start, z) - log_prior)
         return np.where(constraints.inside(T), value, -np.inf) if within else value
 
@@ -229,15 +246,23 @@ def _with_many_draws(state, problem, pool, settings):
 
 def draw(state, problem, flow, settings):
     """Ask for a round of fresh rows, most from the flow, a few from the start; end where the rows are spent."""
-    n = plan.round_size(settings, problem, state)
+    seeking = state.surrogate.mean is None
+    n = (
+        plan.seek_size(settings, problem, state.replay.n_simulated)
+        if seeking
+        else plan.round_size(settings, problem, state)
+    )
     if n == 0:
         return _spent(state, problem)
     n_start = int(settings.defensive * n)
-    n_repeat = int(settings.repeat_share * (n - n_start)) if state.noisy else 0
+    n_repeat = int(settings.repeat_share * (n - n_start)) if state.noisy is not False else 0
     parts = [(state.theta_start, n_start), (state.theta, n - n_repeat - n_start)]
     start, own = with_density(problem, flow, parts, state.rounds.number)
+    z = np.concatenate([start, own, own[:n_repeat]])
+    if seeking:
+        return request(state, "take survey", problem, z, len(start), n_repeat)
     state = replace(state, rounds=replace(state.rounds, size=n))
-    return request(state, "check", problem, np.concatenate([start, own, own[:n_repeat]]), len(start), n_repeat)
+    return request(state, "check", problem, z, len(start), n_repeat)
 
 
 def check(state, problem, flow, settings):
@@ -245,7 +270,7 @@ def check(state, problem, flow, settings):
     done = state.request
     share, share_stderr = explained(state, problem)
     loud = noise_in_targets(done, problem.constraints) > WORTH_A_LOOK
-    state = replace(kept(state, problem, flow), loud=loud)
+    state = replace(kept(state, problem, flow), noisy=_noisy(state, problem), loud=loud)
     answer = assess(state, done, problem, flow, settings)
     state = replace(state, answer=answer)
     score, certificate = answer.score, answer.certificate

@@ -3,7 +3,7 @@
 from numepi.inference.assessment.infeasible import CHECK_ROWS, LOOK_ROWS
 from numepi.inference.assessment.reserve import reserve
 
-__all__ = ["LEAST_ROUND", "kept_back", "last_phase", "replay_round_size", "round_size", "survey_size"]
+__all__ = ["LEAST_ROUND", "kept_back", "last_phase", "replay_round_size", "round_size", "seek_size", "survey_size"]
 
 LEAST_ROUND = 20  # rows that a score can be made from
 _ROUNDS_SHARE = 0.5  # of the rows left when the surrogate is dropped, for rounds
@@ -15,10 +15,23 @@ _NOISE_CHECK_SHARE = 0.4  # of the budget, that a look for quiet parameters may 
 
 def survey_size(settings, problem, done):
     """Rows of a survey after ``done`` rows of surveys: a quarter of the budget at the most, half where they fail."""
-    limit = settings.most_rows if problem.limit is None else problem.limit
     if done == 0:
-        return int(min(settings.survey_rows, settings.survey_share * limit))
-    return int(min(done, problem.left(limit), 2 * settings.survey_share * limit - done))
+        return int(min(settings.survey_rows, settings.survey_share * _limit(settings, problem)))
+    return min(done, _left_for_surveys(settings, problem, done))
+
+
+def seek_size(settings, problem, done):
+    """Rows of a search for rows that work after ``done`` rows of surveys: it may take as much as they may in all."""
+    return min(settings.survey_rows, _left_for_surveys(settings, problem, done))
+
+
+def _left_for_surveys(settings, problem, done):
+    limit = _limit(settings, problem)
+    return int(min(problem.left(limit), 2 * settings.survey_share * limit - done))
+
+
+def _limit(settings, problem):
+    return settings.most_rows if problem.limit is None else problem.limit
 
 
 def kept_back(state, problem):
@@ -34,7 +47,7 @@ def kept_back(state, problem):
 
 def round_size(settings, problem, state):
     """Rows of the next round; 0 when none are left.  A remainder too small for a round of its own is taken along."""
-    limit = settings.most_rows if problem.limit is None else problem.limit
+    limit = _limit(settings, problem)
     left = problem.left(limit) - kept_back(state, problem)
     first = int(min(settings.round_size, settings.round_share * limit))
     growth = settings.growth if state.dual.optimal else settings.slow_growth

@@ -23,6 +23,7 @@ from numepi.inference.dual.descent import descend
 from numepi.inference.dual.lead import check, draw, fit, go_on, learn_rows, survey, take_survey
 from numepi.inference.dual.refinement import refine
 from numepi.inference.dual.rounds import anneal, ask, refit
+from numepi.inference.dual.seek import seek
 from numepi.inference.dual.settings import Settings
 from numepi.inference.dual.state import State, initial_state
 from numepi.inference.running.records import from_arrays, to_arrays
@@ -33,6 +34,7 @@ __all__ = ["PHASES", "Dual"]
 PHASES = {
     "survey": survey,
     "take survey": take_survey,
+    "seek": seek,
     "learn": learn_rows,
     "fit": fit,
     "draw": draw,

@@ -152,8 +152,8 @@ class State:
         Every row simulated.
     rounds : Rounds
     trace : Trace
-    noisy : bool
-        Whether T is random given z.
+    noisy : bool, optional
+        Whether T is random given z; None while no parameters have worked twice.
     loud : bool
         Whether the noise at the flow's rows may exceed a target variance: then rows are kept back, to look for quiet
         parameters if the property is missed.
@@ -181,7 +181,7 @@ class State:
     replay: Replay
     rounds: Rounds
     trace: Trace
-    noisy: bool = False
+    noisy: bool | None = None
     loud: bool = False
     steps: int = 0
     request: Request | None = None

@@ -97,10 +97,17 @@ def test_hopeless_runs_end_early_and_leave_the_others_alone(golden):
     z = np.vstack([box, bursts])
     whole, f = patient.statistics(z, rng=1), circuit.statistics(z, rng=1)
     ended = np.isnan(f[:, 15])
-    assert 3 < ended.sum() < 18 and not ended[-1]
+    assert 3 < ended.sum() < 20 and not ended[-1]
     np.testing.assert_array_equal(f[~ended], whole[~ended])
     assert np.isnan(f[ended]).all()
-    assert np.all(whole[ended, 15] <= 2)  # silent or tonic until 2.2 s: no rhythm by 2.6 s
+    assert np.all((whole[ended, 15:18] <= 2).any(axis=1))  # a cell is silent or tonic until 2.2 s: no rhythm by 2.6 s
+    period, for_period = (
+        ne.circuits.Pyloric(duration=2.6, features=("period", "bursts_AB"), give_up=t).statistics(z, rng=1)
+        for t in (2.6, 2.2)
+    )
+    kept = ~np.isnan(for_period[:, 1])  # the period asks for AB alone: other cells end no run
+    np.testing.assert_array_equal(for_period[kept], period[kept])
+    assert np.all(kept[~ended]) and kept.sum() > (~ended).sum()
     # alone, from another first index, on two threads
     np.testing.assert_array_equal(circuit.statistics(z[-1:], rng=1, first_index=20), f[-1:])
     threads = numba.get_num_threads()

@@ -70,6 +70,23 @@ def test_where_simulations_fail_is_learned(rng):
     assert np.mean((chance > 0.5) == (z[:, 0] < 1.0), where=clear) > 0.98
 
 
+def test_the_chance_of_success_is_learned_where_it_is_a_chance(rng):
+    z = rng.uniform(-2, 2, (4000, 2))
+    chance = np.where(z[:, 0] < 0, 0.1, 0.4)
+    valid = rng.random(4000) < chance
+    f = np.where(valid | (z[:, 1] > 0), z[:, 1], np.nan)[:, None]  # exists in some that fail, too
+    constraints = PROP.constraints(("f",))
+    T = np.where(valid[:, None], constraints.sufficient_statistics(np.nan_to_num(f)), np.nan)
+    problem = SimpleNamespace(constraints=constraints, seed=lambda *_: np.random.SeedSequence(0))
+    replay = Rows(z=z, f=f, T=T, valid=valid, log_prior=np.zeros(4000))
+    surrogate = learn(None, replay, np.zeros(2), problem, False, SETTINGS, 0)
+    surrogate = learn(surrogate, replay, np.array([0.5, -0.5]), problem, False, SETTINGS, 1)
+    learned_chance = np.exp(surrogate.evaluate(constraints, z)[1])
+    for side, expected in ((z[:, 0] < 0, 0.1), (z[:, 0] >= 0, 0.4)):
+        # 2,000 rows a side: a binomial standard error of 0.007 and 0.011, and the network's own error
+        assert learned_chance[side].mean() == pytest.approx(expected, abs=0.05)
+
+
 def test_values_that_a_users_function_lacks_count_as_failures(rng):
     moment = ne.Moment("log f", lambda f: np.log(f[:, 0]), 0.0, jacobian=lambda f: 1 / f, scale=1.0)
     constraints, surrogate, z = learned(rng, functions=[moment])
