@@ -53,22 +53,24 @@ def main():
 
     log_density = result.distribution.log_prob(z)
     pairs, _ = ne.plotting.pairs(z, log_density, circuit.parameter_names, circuit.support)
+    pairs.suptitle("1-S1B: samples, coloured by density", x=0.65)
     contours, _ = ne.plotting.lds_contours(z, log_density, circuit, prop)
     paths, axes = plt.subplots(1, 2, figsize=(8, 3), sharey=True, layout="constrained")
     for ax, (sign, title) in zip(axes, ((1, "a12 > 0"), (-1, "a12 < 0"))):
         chosen = z[sign * z[:, 1] > 0][:15]
         simulated = circuit.simulate(chosen)
         ne.plotting.tidy(ax).plot(simulated.time, simulated.values[:, :, 0].T, color=ne.plotting.COLOURS[0], lw=0.8)
-        ax.set(xlabel="time (s)", title=title)
+        ax.set(xlabel="time (s)", title=f"1-S3: {title}")
     axes[0].set_ylabel("activity x₁")
     for name, figure in (("pairs", pairs), ("contours", contours), ("trajectories", paths)):
-        figure.savefig(options.out / f"figure1-lds-{name}.png", dpi=90)
+        figure.savefig(options.out / f"figure1-lds-{name}.png", dpi=80)
     if len(recorder.steps) > 1:  # a fit that was loaded leaves none
         gif = options.out / "figure1-lds-fit.gif"
         ne.plotting.animate_fit(recorder, gif, circuit, (1, 2), target=_ENTROPY, dpi=60)
     for alt, name in (
-        ("Samples over the contours of growth rate and frequency", "contours.png"),
-        ("Activity of systems of both modes over two seconds", "trajectories.png"),
+        ("1-S1B: samples in all pairs of parameters", "pairs.png"),
+        ("1-S2: samples over the contours of growth rate and frequency", "contours.png"),
+        ("1-S3: activity of systems of both modes over two seconds", "trajectories.png"),
         ("The fit as an animation: samples, entropy and worst constraint", "fit.gif"),
     ):
         table.note()
