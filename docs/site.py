@@ -37,8 +37,8 @@ _TUTORIALS = re.compile(r"## Tutorials\n(.*?)\n## ", flags=re.DOTALL)
 _SECONDS = 3  # to wait for another project's names
 
 
-def stage(to):
-    """Copy the pages to the folder ``to`` and complete them."""
+def stage(to, with_history=False):
+    """Copy the pages to the folder ``to`` and complete them, ``with_history`` of the benchmarks by a link to that."""
     for name in COPIED:
         source, target = ROOT / name, to / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -46,6 +46,10 @@ def stage(to):
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
+    if with_history:
+        page = to / "benchmarks/README.md"
+        link = f'<a href="../{_HISTORY}/index.html">Speed and quality over versions</a>'
+        page.write_text(page.read_text().replace("## Over versions\n", f"## Over versions\n\n<p>{link}</p>\n"))
     for path in to.rglob("*.md"):
         path.write_text(_to_files(path, path.read_text()))
     index = to / "docs/index.md"
@@ -177,15 +181,17 @@ def build(out):
         If Sphinx warns, or a link leads nowhere.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        source, html = Path(scratch) / "source", Path(scratch) / "html"
-        stage(source)
+        source, html, published = (Path(scratch) / name for name in ("source", "html", _HISTORY))
+        with_history = history(published)
+        stage(source, with_history)
         (source / "inventories.json").write_text(json.dumps(inventories(source)))
         command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "-c", str(ROOT / "docs")]
         if subprocess.run([*command, str(source), str(html)], check=False).returncode:
             sys.exit("the site was not built: see the warnings above")
         (html / "index.html").write_text('<meta http-equiv="refresh" content="0; url=docs/index.html">\n')
         (html / ".nojekyll").touch()
-        history(html / _HISTORY)
+        if with_history:
+            shutil.copytree(published, html / _HISTORY)
         if wrong := broken(html):
             sys.exit("links that lead nowhere:\n" + "\n".join(wrong))
         shutil.rmtree(out, ignore_errors=True)

@@ -42,6 +42,13 @@ def test_links_to_folders_lead_to_what_describes_them(staged):
     assert not list(staged.rglob("__pycache__"))
 
 
+def test_the_history_of_the_benchmarks_is_linked_where_there_is_one(staged, tmp_path):
+    site.stage(tmp_path, with_history=True)
+    link = '<a href="../history/index.html">'
+    assert link in (tmp_path / "benchmarks/README.md").read_text()
+    assert link not in (staged / "benchmarks/README.md").read_text()
+
+
 def test_own_model_is_a_click_away_from_the_front_page(staged):
     text = (staged / "docs/index.md").read_text()
     screen = text[: text.index("## Tutorials")]
