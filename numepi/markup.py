@@ -25,8 +25,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], caption: str) -
 
 
 def definitions(pairs: Iterable[tuple[str, object]]) -> str:
-    """A table of two columns without a head: what something is called, and what it is."""
-    rows = "".join(f'<tr><th scope="row">{escaped(name)}</th>{_cell(value)}</tr>' for name, value in pairs)
+    """A table of two columns without a head: what something is called, and what it is.
+
+    Long words break, a module's name on a phone say.
+    """
+    style = ' style="overflow-wrap:anywhere"'
+    rows = "".join(f'<tr><th scope="row">{escaped(name)}</th>{_cell(value, style)}</tr>' for name, value in pairs)
     return f'<div style="overflow-x:auto"><table><tbody>{rows}</tbody></table></div>'
 
 
@@ -39,5 +43,5 @@ class Markup(str):
     """Text that is HTML already."""
 
 
-def _cell(value):
-    return f"<td>{value if isinstance(value, Markup) else escaped(value)}</td>"
+def _cell(value, style=""):
+    return f"<td{style}>{value if isinstance(value, Markup) else escaped(value)}</td>"

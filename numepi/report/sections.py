@@ -114,7 +114,9 @@ def certificate(result):
         ("effective samples", f"{found.ess:,.0f} of {found.n:,}: how many count under the exact solution"),
         (
             "same KL from the scored draws",
-            f"{found.score_kl:.3f} ± {found.score_kl_stderr:.3f} nats: other draws, which must agree",
+            "not known: the run ended before draws were scored"
+            if np.isnan(found.score_kl)
+            else f"{found.score_kl:.3f} ± {found.score_kl_stderr:.3f} nats: other draws, which must agree",
         ),
         (
             "simulations of each sample",
