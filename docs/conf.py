@@ -49,15 +49,14 @@ autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = True
 numpydoc_xref_ignore = "all"  # but what is listed here
-numpydoc_xref_aliases = {
-    name: f"{module}.{name}" for module, name, value in names.public() if isinstance(value, type)
-} | {
+_types = {name: f"{module}.{name}" for module, name, value in names.public() if isinstance(value, type)} | {
     "ndarray": "numpy.ndarray",
     "SeedSequence": "numpy.random.SeedSequence",
     "Generator": "numpy.random.Generator",
     "Axes": "matplotlib.axes.Axes",
     "Figure": "matplotlib.figure.Figure",
 }
+numpydoc_xref_aliases = _types | {name: name for name in _types.values()}
 intersphinx_mapping = json.loads((_copy / "inventories.json").read_text())
 
 sphinx_gallery_conf = {
