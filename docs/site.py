@@ -52,6 +52,8 @@ def stage(to, with_history=False):
         page.write_text(page.read_text().replace("## Over versions\n", f"## Over versions\n\n<p>{link}</p>\n"))
     for path in to.rglob("*.md"):
         path.write_text(_to_files(path, path.read_text()))
+    for path in (to / "examples").rglob("*.py"):
+        path.write_text(with_heading(path.read_text()))
     index = to / "docs/index.md"
     text = index.read_text()
     for page in re.findall(r"\]\((\w+\.md)\)", _TUTORIALS.search(text)[1]):
@@ -87,14 +89,24 @@ def _to_files(page, text):
     return re.sub(r"\]\(((?:\.\./)*)examples/README\.md\)", r"](\1gallery/index.rst)", text)
 
 
+def with_heading(script):
+    """The text of a script, its docstring with the heading that the gallery wants: what is before its first colon."""
+    if not script.startswith('"""') or re.match(r'"""\n.+\n={3,}\n', script):
+        return script
+    title = re.match(r'"""([^:\n]*)', script)[1].rstrip(".")
+    return f'"""\n{title}\n{"=" * len(title)}\n\n{script[3:]}'
+
+
 def with_picture(text, page, source):
     """The text of an example's page with the picture that its script names for the gallery, under the heading."""
     script = source / "examples" / f"{page.removeprefix('gallery/')}.py"
     if not page.startswith("gallery/") or not script.exists():
         return text
-    picture = re.search(r'sphinx_gallery_thumbnail_path = "(.*)"', script.read_text())[1]
+    named = re.search(r'sphinx_gallery_thumbnail_path = "(.*)"', script.read_text())
+    if named is None:
+        return text
     heading = re.search(r"^(.+)\n={3,}\n", text, flags=re.MULTILINE)
-    return f"{text[: heading.end()]}\n.. image:: /{picture}\n   :alt: {heading[1]}\n{text[heading.end() :]}"
+    return f"{text[: heading.end()]}\n.. image:: /{named[1]}\n   :alt: {heading[1]}\n{text[heading.end() :]}"
 
 
 def inventories(to):
