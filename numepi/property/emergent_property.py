@@ -154,7 +154,7 @@ class EmergentProperty:
             if len(self.mean) != len(statistic_names):
                 raise ValueError(
                     f"mean has {len(self.mean)} entries but the circuit has {len(statistic_names)} statistics: "
-                    f"{', '.join(statistic_names)}"
+                    f"{', '.join(statistic_names)} (None leaves one free)"
                 )
             return self
         for name in self.statistics:
@@ -265,7 +265,9 @@ def _named_numbers(values, argument):
 
 def _targets(values, argument):
     if np.ndim(values) != 1:
-        raise ValueError(f"{argument} = {shown(values)}: expected a sequence with one entry for each statistic")
+        raise ValueError(
+            f"{argument} = {shown(values)}: expected a sequence, an entry for each statistic (None leaves one free)"
+        )
     return tuple(None if v is None else check_number(f"{argument}[{i}]", v) for i, v in enumerate(values))
 
 

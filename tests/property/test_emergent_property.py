@@ -103,7 +103,7 @@ def test_bad_targets_are_refused(arguments, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"mean": [0]}, "mean has 1 entries but the circuit has 2 statistics: a, b"),
+        ({"mean": [0]}, r"mean has 1 entries but the circuit has 2 statistics: a, b \(None leaves one free\)"),
         ({"mean": [0, 1], "moments": {("c", 3): 1.0}}, "moments names the statistic 'c': choose from a, b"),
         ({"mean": [0, None], "covariance": {("a", "b"): 0.0}}, "covariance of 'b' needs its mean target"),
         ({"mean": [0, 1], "variance": [1, 1], "covariance": {("a", "b"): 1.5}}, "must be below 1"),

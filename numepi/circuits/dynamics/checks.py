@@ -48,7 +48,7 @@ def unpack_states(what, result, states, complete):
 def check_names(what, names):
     """Names that Python code can use."""
     if not isinstance(names, dict):
-        raise TypeError(f"{what} is a {type(names).__name__}: expected a dict by name")
+        raise TypeError(f"{what} is a {type(names).__name__}: expected a dict by name, {{'a': ...}}")
     for name in names:
         if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z]\w*", name)):
             raise ValueError(f"{what} has {name!r}: names are letters, digits and underscores, and begin with a letter")
