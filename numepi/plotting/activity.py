@@ -77,7 +77,9 @@ def activity(trajectories: Trajectories, titles: Sequence[str] | None = None, fi
         ax.set_ylabel("activity", fontsize=8)
     for ax in axes[-1]:
         ax.set_xlabel("time (s)")
-    axes[0, 0].legend(fontsize=7, frameon=False, ncols=shown, loc="upper left")
+    legend = axes[0, 0].legend(fontsize=7, frameon=False, ncols=shown, loc="upper left")
+    for handle in legend.legend_handles:
+        handle.set_alpha(1)  # trials are drawn faint
     return figure, axes
 
 
