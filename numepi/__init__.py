@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # what `__getattr__` below loads, for those who read types
         ElementwiseFlow,
         FlowDistribution,
         GramFlow,
+        LensFlow,
         RealNVP,
         SplineFlow,
         SymmetricFlow,
@@ -44,6 +45,7 @@ _NAMES = {
     "DirectionalFlow": "flow",
     "ElementwiseFlow": "flow",
     "GramFlow": "flow",
+    "LensFlow": "flow",
     "RealNVP": "flow",
     "SplineFlow": "flow",
     "SymmetricFlow": "flow",
@@ -82,10 +84,10 @@ _MODULES = (
 )
 __all__ = [
     "Certificate", "Circuit", "DirectionalFlow", "Dynamics", "ElementwiseFlow", "EmergentProperty", "Event",
-    "FlowDistribution", "FunctionCircuit", "GramFlow", "JacobianCheck", "Moment", "RealNVP", "Result", "RunState",
-    "Simulations", "SplineFlow", "Support", "SweepIndex", "SymmetricFlow", "Table", "Task", "Trajectories", "analysis",
-    "check_jacobian", "circuits", "flow", "infer", "inference", "initial", "load", "load_sweep", "observe",
-    "plotting", "priors", "settings", "storage", "sweep", "to_datatree",
+    "FlowDistribution", "FunctionCircuit", "GramFlow", "JacobianCheck", "LensFlow", "Moment", "RealNVP", "Result",
+    "RunState", "Simulations", "SplineFlow", "Support", "SweepIndex", "SymmetricFlow", "Table", "Task",
+    "Trajectories", "analysis", "check_jacobian", "circuits", "flow", "infer", "inference", "initial", "load",
+    "load_sweep", "observe", "plotting", "priors", "settings", "storage", "sweep", "to_datatree",
 ]  # fmt: skip
 
 

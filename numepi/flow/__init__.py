@@ -9,6 +9,7 @@ from numepi.flow.families.directional import DirectionalFlow
 from numepi.flow.families.distribution import FlowDistribution
 from numepi.flow.families.elementwise import ElementwiseFlow
 from numepi.flow.families.gram import GramFlow
+from numepi.flow.families.lens import LensFlow
 from numepi.flow.families.real_nvp import RealNVP
 from numepi.flow.families.spline import SplineFlow
 from numepi.flow.families.symmetric import SymmetricFlow
@@ -21,13 +22,16 @@ __all__ = [
     "Flow",
     "FlowDistribution",
     "GramFlow",
+    "LensFlow",
     "RealNVP",
     "SplineFlow",
     "SymmetricFlow",
     "flow_from_description",
 ]
 
-_FAMILIES = {f.__name__: f for f in (DirectionalFlow, ElementwiseFlow, GramFlow, RealNVP, SplineFlow, SymmetricFlow)}
+_FAMILIES = {
+    f.__name__: f for f in (DirectionalFlow, ElementwiseFlow, GramFlow, LensFlow, RealNVP, SplineFlow, SymmetricFlow)
+}
 
 
 def flow_from_description(description: dict[str, Any], where: Callable[..., Any] | None = None) -> Flow:

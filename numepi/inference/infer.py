@@ -83,7 +83,8 @@ def infer(
         holds its settings: ``ne.settings.Dual(kl=0.02)``.
     flow : numepi.flow.Flow, optional
         The variational family; by default, for the dual solver, a ``numepi.SplineFlow``, or a
-        ``numepi.DirectionalFlow`` where the circuit's parameters are vectors (``circuit.parameter_vectors``); for the
+        ``numepi.DirectionalFlow`` where the circuit's parameters are vectors (``circuit.parameter_vectors``), for the
+        particles a ``numepi.LensFlow`` then; for the
         augmented Lagrangian the paper's ``numepi.RealNVP``; for a single parameter a ``numepi.ElementwiseFlow``.
     gradient : "auto", "exact" or "none"
         ``"exact"`` uses the circuit's Jacobian, ``"none"`` does without; ``"auto"`` uses it where there is one, and the

@@ -12,10 +12,11 @@ from autograd.tracer import isbox
 
 from numepi.annotations import Seed
 from numepi.arguments import check_choice, check_count, check_instance
+from numepi.flow.couplings.lens.basis import cholesky_rows
 from numepi.flow.elementwise.support import SupportMap
 from numepi.flow.families.composition import ComposedFlow
 from numepi.flow.families.elementwise import ElementwiseFlow
-from numepi.flow.families.shapes import Shapes, cholesky_rows, pull_shape
+from numepi.flow.families.shapes import Shapes, pull_shape
 from numepi.flow.families.spline import SplineFlow
 from numepi.flow.passes import primitives
 from numepi.flow.passes.chain import LOG_SQRT_2PI

@@ -2,13 +2,12 @@
 
 from typing import NamedTuple
 
-import autograd.numpy as anp
 import numpy as np
 from scipy import special
 
 from numepi.flow.passes.chain import LOG_SQRT_2PI
 
-__all__ = ["Shape", "Shapes", "cholesky_rows", "pull_shape"]
+__all__ = ["Shape", "Shapes", "pull_shape"]
 
 
 class Shape(NamedTuple):
@@ -135,15 +134,3 @@ def pull_shape(shape, grad_triangle, grad_frame):
     symmetric = np.tril(m) + np.tril(m, -1).swapaxes(1, 2)
     inner = grad_frame + symmetric @ frame
     return np.linalg.solve(triangle.swapaxes(1, 2), inner).reshape(len(frame), -1)
-
-
-def cholesky_rows(gram):
-    """Cholesky factor of ``gram`` (n, K, K) in autograd's numpy: rows of its lower triangle, entries (n,)."""
-    rows = []
-    for i in range(gram.shape[1]):
-        row = []
-        for j in range(i + 1):
-            rest = gram[:, i, j] - sum((row[k] * (row if j == i else rows[j])[k] for k in range(j)), 0.0)
-            row.append(anp.sqrt(rest) if j == i else rest / rows[j][j])
-        rows.append(row)
-    return rows

@@ -4,10 +4,11 @@ Where importance weights from a flow reach nothing, from about a hundred dimensi
 p*.  Particles can (`numepi.inference.particles.annealing`).  A run anneals them in the base space of the support's map;
 then the flow learns them by maximum likelihood, while moves between its steps keep them from running out; and then
 
-- the multipliers take small Newton steps against the violations of the flow's own draws, with fresh noise: what the
-  flow leaks, and by how much the noise that particles hold fixed shifts the statistics, is made up for; and
+- the multipliers take small Newton steps against the violations of the flow's own draws, with fresh noise, which
+  makes up for what the flow leaks, and for the noise that particles hold fixed; and
 - the flow learns the particles at those multipliers, and evens out log q - log p_eta over its own draws: the gradient
-  of KL(q || p_eta) by the score function, with a baseline (Richter et al. 2020), which needs no gradient of T.
+  of KL(q || p_eta) along their paths, without the score, so that its noise vanishes with the divergence (Roeder et al.
+  2017); by the score function, with a baseline (Richter et al. 2020), where T has no gradient.
 """
 
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from numepi.flow.elementwise.support import SupportMap
 from numepi.flow.families.composition import ComposedFlow
 from numepi.flow.families.directional import DirectionalFlow
 from numepi.flow.families.elementwise import ElementwiseFlow
+from numepi.flow.families.lens import LensFlow
 from numepi.flow.families.spline import SplineFlow
 from numepi.inference.assessment.reserve import reserve
 from numepi.inference.dual_problem import free_gradient
@@ -37,6 +39,7 @@ _DECAY = 0.03  # of the learning rate, over the learning
 _LEAD = 0.5  # share of the learning in which the flow learns the particles alone, at the dual's optimum
 _MULTIPLIER_RATE = 0.03  # share of a Newton step that the multipliers take at each step from then on
 _REVERSE_WEIGHT = 1.0  # of the gradient of KL(q || p_eta) beside that of KL(p_eta || q)
+_LONGEST = 3.0  # medians: how far out a gradient of log q - log p_eta counts
 _CLIP = 3.0  # nats of log q - log p_eta about its median: a draw far out says where to go, not how far
 _FARTHEST = 0.5  # natural scales of a violation: a flow that leaks far out must not drag the multipliers after it
 _STAGES = ("temper", "means", "confine", "all", "average", "done")
@@ -122,10 +125,11 @@ class ParticleSolver:
 
     @staticmethod
     def default_flow(circuit, precision, prior):
-        """Directions in vectors where the parameters are some, long enough; else splines."""
+        """Lenses, or directions, in vectors where the parameters are some, long enough; else splines."""
         vectors = circuit.parameter_vectors
         if 1 < vectors < circuit.support.dim // vectors:
-            return DirectionalFlow(circuit.support, vectors, precision=precision)
+            family = LensFlow if circuit.support.is_box else DirectionalFlow
+            return family(circuit.support, vectors, precision=precision)
         if circuit.support.dim == 1:
             return ElementwiseFlow(circuit.support, precision=precision)
         return SplineFlow(circuit.support, post_affine=True, precision=precision)
@@ -242,29 +246,38 @@ class ParticleSolver:
         """Gradient of KL(q || p_eta) on draws of the flow, which move eta, too; None where too many fail."""
         problem, settings, region = self.problem, self.settings, self.problem.constraints.region
         base = generator.standard_normal((settings.batch_size, self.flow.dim))
-        z, log_q = self.flow.sample(self.theta, base)
-        batch = problem.simulate(z, Stream.EPOCH_NOISE, self.learnt)
+        z, log_q, pull = self.flow.sample_with_pullback(self.theta, base)
+        batch = problem.simulate(z, Stream.EPOCH_NOISE, self.learnt, with_jacobian=problem.with_gradient)
         self.failure = problem.too_many_failures(batch.valid, z, settings.max_failed_fraction)
         if self.failure is not None:
             return None
-        counts = np.ones(len(batch.f), bool) if region is None else region.contains(batch.f)
-        z, log_q = z[batch.valid][counts], log_q[batch.valid][counts]
-        violation = (batch.T[counts] - problem.constraints.target) / self.scale
-        if len(z) < 2:
+        inside = np.ones(len(batch.f), bool) if region is None else region.contains(batch.f)
+        rows = np.flatnonzero(batch.valid)[inside]
+        if len(rows) < 2:
             self.failure = "next to none of the flow's draws lie in the property's region: give more learn_steps"
             return None
+        violation = (batch.T[inside] - problem.constraints.target) / self.scale
         eta = self.path.point.eta
-        log_ratio = log_q - problem.log_prior(z) - violation @ eta
-        self._record(float(np.mean(problem.log_prior(z) - log_q)), violation, log_ratio)
+        relative = problem.log_prior(z[rows]) - log_q[rows]
+        self._record(float(np.mean(relative)), violation, -relative - violation @ eta)
         self._move_multipliers(np.clip(violation.mean(axis=0), -_FARTHEST, _FARTHEST))
+        if not problem.with_gradient:
+            return self._score_gradient(z[rows], -relative - violation @ eta)
+        grad_z = self.flow.log_prob_gradient(self.theta, z[rows]) - problem.log_prior_gradient(z[rows])
+        grad_z -= problem.constraints.pullback(batch.f[inside], batch.jacobian[inside], eta / self.scale)
+        cotangent, length = np.zeros_like(z), np.maximum(np.linalg.norm(grad_z, axis=1), np.finfo(float).tiny)
+        cotangent[rows] = grad_z * np.minimum(1.0, _LONGEST * np.median(length) / length)[:, None] / len(rows)
+        return pull(cotangent, np.zeros(len(z)))
+
+    def _score_gradient(self, z, log_ratio):
+        """The gradient without that of T: by the score function, with a baseline."""
         clipped = np.clip(log_ratio - np.median(log_ratio), -_CLIP, _CLIP)
         _, pullback = self.flow.log_prob_with_pullback(self.theta, z)
         return pullback((clipped - clipped.mean()) / len(z))[0]
 
     def _move_multipliers(self, mean):
         """A share of Newton's step against the flow's ``mean`` violation, by the covariance of the particles."""
-        constraints, path = self.problem.constraints, self.path
-        eta = path.point.eta.copy()
+        constraints, path, eta = self.problem.constraints, self.path, self.path.point.eta.copy()
         gradient, free = free_gradient(mean, eta, constraints.is_bound)
         if free.any():
             covariance = np.atleast_2d(np.cov(path.particles.violation[:, free].T))
@@ -279,7 +292,7 @@ class ParticleSolver:
     def _record(self, entropy, violation, log_ratio):
         mean = violation.mean(axis=0)
         self._spread = violation.std(axis=0) / np.sqrt(len(violation))
-        weights = np.exp(-(log_ratio - np.min(log_ratio)))
+        weights = np.exp(np.min(log_ratio) - log_ratio)
         self.trace["entropy"].append(entropy)
         self.trace["violation"].append(mean)
         self.trace["ess"].append(float(np.mean(weights) ** 2 / np.mean(weights**2)))

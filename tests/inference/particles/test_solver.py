@@ -72,6 +72,32 @@ def test_bounds_and_regions():
     assert np.abs(solver.path.particles.z[:, 0]).max() <= 0.5
 
 
+def test_gradients_along_paths_and_by_the_score_agree(monkeypatch):
+    monkeypatch.setattr("numepi.inference.particles.solver._CLIP", 1e9)
+    monkeypatch.setattr("numepi.inference.particles.solver._LONGEST", 1e9)
+    circuit, prior = projections(3), Normal(3)
+    flow = ne.ElementwiseFlow(circuit.support, bins=4)
+    solver = solver_of(circuit, ne.EmergentProperty(mean=MEAN, variance=VARIANCE), flow, prior, batch_size=20_000)
+    solver.initialise()
+    solver.theta = solver.theta + 0.03 * np.random.default_rng(0).standard_normal(flow.n_parameters)
+    point = solver.path.point._replace(exponent=1.0, eta=np.array([0.5, -0.3, -0.2, -0.1]))
+    gradients = []
+    for with_gradient in (True, False):
+        solver.problem.with_gradient = with_gradient
+        solver.path.points = [point]  # draws moved the multipliers
+        gradients.append(solver._reverse_gradient(np.random.default_rng(1)))
+    along, score = gradients
+    assert np.linalg.norm(along - score) < 0.1 * np.linalg.norm(along)
+
+
+def test_vectors_in_a_box_get_lenses():
+    circuit = ne.circuits.RankTwoRNN(n_neurons=6)
+    assert isinstance(ParticleSolver.default_flow(circuit, "float64", None), ne.LensFlow)
+    assert isinstance(ParticleSolver.default_flow(network(), "float32", None), ne.LensFlow)
+    short = ne.circuits.RankTwoRNN(n_neurons=4)
+    assert isinstance(ParticleSolver.default_flow(short, "float64", None), ne.SplineFlow)
+
+
 def test_settings_are_checked():
     with pytest.raises(ValueError, match="particles"):
         Settings(particles=3)
