@@ -8,6 +8,7 @@ from autograd import elementwise_grad, grad, jacobian
 from numepi.flow.couplings.affine.coupling import AffineCoupling
 from numepi.flow.couplings.affine.stack import AffineStack
 from numepi.flow.couplings.directional.stack import DirectionStack
+from numepi.flow.couplings.lens.stack import LensStack
 from numepi.flow.couplings.spline.coupling import SplineCoupling
 from numepi.flow.couplings.spline.elementwise import GAIN, ElementwiseSpline
 from numepi.flow.elementwise.affine import ElementwiseAffine
@@ -28,6 +29,7 @@ TRANSFORMS = {
     "spline-one-of-three": lambda precision: SplineCoupling(3, (5,), precision, moved=1, bins=5),
     "direction": lambda precision: DirectionStack(3, 4, 5, (6, 5), 0, precision),
     "direction-anchored": lambda precision: DirectionStack(2, 3, 3, (6, 5), 1, precision),
+    "lens": lambda precision: LensStack(2, 3, 3, (6, 5), precision),
     "sinh-arcsinh": lambda precision: SinhArcsinh(3, precision),
     "elementwise-spline": lambda precision: ElementwiseSpline(3, 2, precision),
     "elementwise-spline-1d": lambda precision: ElementwiseSpline(1, 3, precision),
@@ -157,8 +159,9 @@ def test_initial_parameters_give_the_identity_up_to_the_order_of_coordinates(cas
         return
     theta = case.transform.initial_parameters(np.random.default_rng(0))
     y, log_det = case.transform.forward(theta, case.x)
-    np.testing.assert_allclose(np.sort(y), np.sort(case.x), rtol=0, atol=2e-15)
-    np.testing.assert_allclose(log_det, 0, atol=2e-15)
+    rounding = 1e-12 if isinstance(case.transform, LensStack) else 2e-15  # through distribution functions and back
+    np.testing.assert_allclose(np.sort(y), np.sort(case.x), rtol=0, atol=rounding)
+    np.testing.assert_allclose(log_det, 0, atol=rounding)
 
 
 def test_layout_accounts_for_every_parameter(case):
