@@ -141,15 +141,22 @@ def inventory(project, stored):
 
 def history(to):
     """Write asv's pages, speed and quality over versions, to the folder ``to``; say whether there are any."""
-    shallow = subprocess.run(
-        ["git", "rev-parse", "--is-shallow-repository"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    if shallow.stdout.strip() != "false":
-        print("no history of commits here: the pages of the benchmarks are left out")
+    whole = _git("rev-parse", "--is-shallow-repository") == "false" and _git("rev-parse", "--verify", "main")
+    if not whole or Path(_git("rev-parse", "--show-toplevel")) != ROOT:
+        print("no branch main with its history here: the pages of the benchmarks are left out")
         return False
     command = [sys.executable, "-m", "asv", "publish", "--html-dir", str(to)]
     subprocess.run(command, cwd=ROOT / "benchmarks", check=True, stdout=subprocess.DEVNULL)
     return True
+
+
+def _git(*arguments):
+    """What git says of this copy of the repository; nothing where it is none."""
+    try:
+        run = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    except FileNotFoundError:  # no git
+        return ""
+    return run.stdout.strip() if run.returncode == 0 else ""
 
 
 class _Page(HTMLParser):

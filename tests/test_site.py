@@ -49,6 +49,20 @@ def test_the_history_of_the_benchmarks_is_linked_where_there_is_one(staged, tmp_
     assert link not in (staged / "benchmarks/README.md").read_text()
 
 
+@pytest.mark.parametrize(
+    ("what", "instead"),
+    [("--is-shallow-repository", "true"), ("--verify", ""), ("--show-toplevel", "/elsewhere"), ("rev-parse", "")],
+)
+def test_there_is_no_history_without_the_branch_and_its_commits(what, instead, tmp_path, monkeypatch):
+    def git(*arguments):
+        answers = {"--is-shallow-repository": "false", "--verify": "abc", "--show-toplevel": str(site.ROOT)}
+        return instead if what in arguments else answers[arguments[1]]
+
+    monkeypatch.setattr(site, "_git", git)
+    monkeypatch.setattr(site.subprocess, "run", lambda *arguments, **settings: pytest.fail("asv was called"))
+    assert site.history(tmp_path) is False
+
+
 def test_own_model_is_a_click_away_from_the_front_page(staged):
     text = (staged / "docs/index.md").read_text()
     screen = text[: text.index("## Tutorials")]
