@@ -82,9 +82,8 @@ def check_times(dt, duration, observe_from):
             or value < 0
             or (value == 0 and name != "observe_from")
         ):
-            raise ValueError(
-                f"{name} = {value!r}: give a finite number above zero, in the units of time of the equations"
-            )
+            least = "of at least zero" if name == "observe_from" else "above zero"
+            raise ValueError(f"{name} = {value!r}: give a finite number {least}, in the units of time of the equations")
     if dt > duration:
         raise ValueError(f"dt = {dt} is longer than duration = {duration}: are both in the same units?")
     steps = duration / dt

@@ -3,6 +3,8 @@
 import math
 
 import numpy as np
+from numba import types
+from numba.extending import intrinsic
 
 from numepi.circuits.dynamics.layout import DRIVES, FUNCTIONS
 from numepi.kernels import fastmath
@@ -10,20 +12,36 @@ from numepi.kernels.compile import block_function
 
 __all__ = ["Constants", "compiled", "expression", "named", "phase_lines", "source_of", "variable"]
 
+
+def _select(context, builder, signature, arguments):
+    return builder.select(*arguments)
+
+
+@intrinsic
+def select(typing_context, condition, a, b):
+    """One of two values, by an instruction.
+
+    Python's ``a if condition else b`` is a branch: numba's time goes as the square of their number (integrate-and-fire
+    with seven statistics, value and Jacobian: 18 seconds with branches, 9 without).
+    """
+    kind = typing_context.unify_types(a, b)
+    return kind(types.boolean, kind, kind), _select
+
+
 _EXPRESSIONS = {
     "neg": "-{0}", "add": "{0} + {1}", "sub": "{0} - {1}", "mul": "{0} * {1}", "div": "{0} / {1}",
     "less": "{0} < {1}", "less_equal": "{0} <= {1}", "equal": "{0} == {1}", "and": "{0} & {1}", "or": "{0} | {1}",
-    "not": "{0} == False", "where": "({1} if {0} else {2})", "stop": "{0}", "graze": "{0}", "abs": "abs({0})",
+    "not": "{0} == False", "where": "select({0}, {1}, {2})", "stop": "{0}", "graze": "{0}", "abs": "abs({0})",
     "exp": "exp({0})", "log": "log({0})", "tanh": "tanh({0})", "sigmoid": "sigmoid({0})", "cosh": "cosh({0})",
     "sqrt": "math.sqrt({0})", "floor": "np.floor({0})", "finite": "({0} - {0}) == ({0} - {0})",
     # NaN in either argument is kept
-    "maximum": "({1} if ({0} < {1}) | ({1} != {1}) else {0})",
-    "minimum": "({1} if ({1} < {0}) | ({1} != {1}) else {0})",
+    "maximum": "select(({0} < {1}) | ({1} != {1}), {1}, {0})",
+    "minimum": "select(({1} < {0}) | ({1} != {1}), {1}, {0})",
 }  # fmt: skip
-_NO_NAN = {"maximum": "({1} if {0} < {1} else {0})", "minimum": "({1} if {1} < {0} else {0})"}
+_NO_NAN = {"maximum": "select({0} < {1}, {1}, {0})", "minimum": "select({1} < {0}, {1}, {0})"}
 _NAMESPACE = {
     "math": math, "np": np, "exp": fastmath.exp, "log": fastmath.log, "tanh": fastmath.tanh,
-    "sigmoid": fastmath.sigmoid, "cosh": fastmath.cosh, "sincos_turns": fastmath.sincos_turns,
+    "select": select, "sigmoid": fastmath.sigmoid, "cosh": fastmath.cosh, "sincos_turns": fastmath.sincos_turns,
 }  # fmt: skip
 _PER_TURN = 1 / (2 * math.pi)
 

@@ -161,15 +161,19 @@ class Graph:
             return [self._number(args[0]), self._truth(args[1])]
         return [self._truth(a) if k < logical else self._number(a) for k, a in enumerate(args)]
 
+    def is_truth(self, i):
+        """Whether a node is a truth value."""
+        return self.nodes[i].op in _BOOLEAN
+
     def _truth(self, i):
-        if self.nodes[i].op in _BOOLEAN or self.nodes[i].op == "constant":
+        if self.is_truth(i) or self.nodes[i].op == "constant":
             return i
         if self.nodes[i].op == "where" and [self.uniform(a) for a in self.nodes[i].args[1:]] == [1.0, 0.0]:
             return self.nodes[i].args[0]
         return self.apply("not", self.apply("equal", i, self.constant(0.0)))
 
     def _number(self, i):
-        if self.nodes[i].op not in _BOOLEAN:
+        if not self.is_truth(i):
             return i
         return self.apply("where", i, self.constant(1.0), self.constant(0.0))
 

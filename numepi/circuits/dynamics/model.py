@@ -229,6 +229,8 @@ class Model:
             raise TypeError(f"events[{name!r}] is a {type(event).__name__}: write ne.Event(function, direction=+1)")
         what, level, sampled = f"event {name!r}", None, False
         template = self.function(what, event.function)
+        if template.graph.is_truth(template.outputs[""]):
+            raise ValueError(f"the {what} is a truth value: give what crosses zero, x.v - 1.0 in place of x.v > 1.0")
         if event.is_peak:
             level = template
             sampled = not (self.smooth and isinstance(event.function, str))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from numepi.circuits.dynamics.graph import CONSTANT, TIME, Graph
-from numepi.circuits.dynamics.traced import Traced, TracedArray, TraceError, node_of, user_line, wrap
+from numepi.circuits.dynamics.traced import Traced, TracedArray, TraceError, failed_line, node_of, user_line, wrap
 
 __all__ = ["Names", "Template", "put", "trace"]
 
@@ -90,7 +90,7 @@ def trace(what, call, arguments, unpack):
         except (TraceError, AttributeError):
             raise
         except Exception as error:
-            raise type(error)(f"the {what} fails: {error}") if type(error) in _PLAIN else error from error
+            raise type(error)(_failure(what, error)) if type(error) in _PLAIN else error from error
         values = unpack(result)
         try:
             outputs = {name: node_of(graph, value) for name, value in values.items()}
@@ -107,6 +107,19 @@ def trace(what, call, arguments, unpack):
 
 
 _PLAIN = (TypeError, ValueError, ZeroDivisionError, IndexError, KeyError, NameError, OverflowError)
+_SIGNATURES = {"step": "(x, z, t, xi)", "initial value": "(z), or as of= with (xi, z)"}
+
+
+def _failure(what, error):
+    """One line on an error of a user's function."""
+    line = failed_line(error)
+    if not line:  # it had not begun: its arguments are others
+        return f"the {what} fails: {error}: it is called as f{_SIGNATURES.get(what, '(x, z, t)')}"
+    if line in str(error):
+        return f"the {what} fails: {error}"
+    if isinstance(error, IndexError) and "valid indices" in str(error):
+        error = "a state, parameter or time cannot be an index; for values by time, use ne.Table(time, values)"
+    return f"the {what} fails: {error} ({line})"
 
 
 def put(template, graph, bind, drive):

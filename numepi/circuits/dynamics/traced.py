@@ -15,7 +15,8 @@ import numpy as np
 from numepi.circuits.dynamics.operations import UFUNCS
 
 __all__ = [
-    "DISPATCH", "TraceError", "Traced", "TracedArray", "apply", "no_value", "node_of", "user_line", "wrap",
+    "DISPATCH", "TraceError", "Traced", "TracedArray", "apply", "failed_line", "no_value", "node_of", "user_line",
+    "wrap",
 ]  # fmt: skip
 
 # How NumPy's ufuncs and functions are traced: filled by `numepi.circuits.dynamics.numpy_functions`.
@@ -36,12 +37,31 @@ def user_line():
     """The line of the user's function that is running: file, number and text."""
     frame = sys._getframe(1)
     while frame is not None:
-        name = frame.f_code.co_filename
-        if not name.startswith(_LIBRARIES) and "<__array_function__" not in name:
-            text = linecache.getline(name, frame.f_lineno).strip()
-            return f"line {frame.f_lineno} of {Path(name).name}" + (f": {text[:100]}" if text else "")
+        if _is_users(frame):
+            return _line(frame, frame.f_lineno)
         frame = frame.f_back
     return "the model"
+
+
+def failed_line(error):
+    """As `user_line`, of the user's function in which an error arose; "" where none had begun."""
+    line, place = "", error.__traceback__
+    while place is not None:
+        if _is_users(place.tb_frame):
+            line = _line(place.tb_frame, place.tb_lineno)
+        place = place.tb_next
+    return line
+
+
+def _is_users(frame):
+    name = frame.f_code.co_filename
+    return not name.startswith(_LIBRARIES) and "<__array_function__" not in name
+
+
+def _line(frame, number):
+    name = frame.f_code.co_filename
+    text = linecache.getline(name, number).strip()
+    return f"line {number} of {Path(name).name}" + (f": {text[:100]}" if text else "")
 
 
 def no_value(self, *_):

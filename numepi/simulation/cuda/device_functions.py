@@ -82,4 +82,17 @@ def _names(code):
 def _replaced(value):
     if isinstance(value, Dispatcher) or precisions_of(value) is not None:
         return device_function(value)
+    if numba.config.ENABLE_CUDASIM and hasattr(value, "_defn"):
+        return _called_from_python(value)
     return value
+
+
+@cache
+def _called_from_python(intrinsic):
+    """The simulator runs in Python, which cannot call an intrinsic: compile a function that does."""
+
+    @numba.njit
+    def call(*arguments):
+        return intrinsic(*arguments)
+
+    return call

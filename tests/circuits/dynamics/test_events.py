@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import numepi as ne
+from numepi.circuits.dynamics import assembly
 
 TAU, REFRACTORY = 20.0, 2.0
 
@@ -50,6 +51,12 @@ def test_every_derivative_through_resets_and_refractory_times():
     check = ne.check_jacobian(circuit, z, step=1e-4, tolerance=1e-5, raise_error=False)
     assert check.ok, str(check)
     np.testing.assert_allclose(circuit.reference(z[:1]), circuit.statistics(z[:1]), rtol=1e-10)
+
+
+def test_generated_code_has_no_branches():
+    # numba's time goes as the square of their number
+    source, _ = assembly._sources(integrate_and_fire()._build, True, 16, assembly.Constants())
+    assert "select(" in source and " if " not in source
 
 
 def test_event_times_in_single_precision():

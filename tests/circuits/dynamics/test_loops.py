@@ -55,10 +55,12 @@ def test_every_operation_on_long_vectors():
         },
         dt=0.1, duration=2.0, method="euler",
     )  # fmt: skip
-    z = rng.uniform(-0.4, 0.4, (2, n + 1))
-    np.testing.assert_allclose(circuit.statistics(z), circuit.reference(z), rtol=1e-10)
-    check = ne.check_jacobian(circuit, z, tolerance=1e-5, raise_error=False)
-    assert check.ok, str(check)
+    z = rng.uniform(-0.4, 0.4, (1, n + 1))
+    f, jacobian = circuit.statistics_and_jacobian(z)
+    np.testing.assert_allclose(f, circuit.reference(z), rtol=1e-10)
+    step = 1e-5 * np.eye(n + 1)
+    differences = (circuit.reference(z + step) - circuit.reference(z - step)) / 2e-5
+    np.testing.assert_allclose(jacobian[0].T, differences, atol=1e-8 * np.abs(differences).max())
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])

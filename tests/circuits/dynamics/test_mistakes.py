@@ -126,6 +126,21 @@ MISTAKES = {
         "there is no such event",
     ),
     "a function in place of an event": (lambda: model(events={"e": lambda x, z, t: x.v}), r"write ne.Event\(function"),
+    "a condition in place of a crossing": (
+        lambda: model(events={"spike": ne.Event(lambda x, z, t: x.v > 0.5)}),
+        "the event 'spike' is a truth value: give what crosses zero",
+    ),
+    "a function of other arguments": (
+        lambda: model(lambda x, z: {"v": -x.v, "w": -x.w}),
+        r"takes 2 positional arguments but 3 were given: it is called as f\(x, z, t\)",
+    ),
+    "an initial value of the state": (
+        lambda: model(states={"v": lambda x, z: 0.0, "w": np.zeros(2)}),
+        r"it is called as f\(z\), or as of= with \(xi, z\)",
+    ),
+    "time as an index": (at_v(lambda x, z, t: np.zeros(10)[t]), r"use ne.Table\(time, values\) \(line \d+ of"),
+    "a format": (at_v(lambda x, z, t: f"{x.v:.2f}" and -x.v), r"the drift fails: .*__format__ \(line \d+ of test_mi"),
+    "a window before the start": (lambda: model(observe_from=-1.0), "give a finite number of at least zero"),
     "a direction in words": (lambda: model(events=spike(direction="up")), r"choose \+1 \(upwards\)"),
     "a refractory time below dt": (lambda: model(events=spike(refractory=0.01)), "give 0, or at least one step"),
     "a reset of no state": (
@@ -159,7 +174,7 @@ MISTAKES = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_answered_by_one_line(mistake):
     make, message = MISTAKES[mistake]
-    with pytest.raises((TypeError, ValueError, AttributeError, KeyError)) as error:
+    with pytest.raises((TypeError, ValueError, AttributeError, KeyError, IndexError)) as error:
         make()
     text = str(error.value)
     assert re.search(message, text), text
@@ -171,20 +186,24 @@ def test_the_model_that_the_mistakes_change_works():
     np.testing.assert_allclose(f, np.exp(-1.0), rtol=1e-5)
 
 
-def run(derivative, start, **more):
+def test_what_only_running_shows_is_nan_and_leaves_the_rest_alone():
+    def drift(x, z, t):
+        return {
+            "explodes": -z.a * x.explodes**3,  # a step too long
+            "starts_at_a_pole": z.a / x.starts_at_a_pole,  # division by zero at the start
+            "root": -z.a * np.sqrt(x.root - 2.0),  # of a negative number
+            "decays": -z.a * x.decays,
+        }
+
+    states = {"explodes": 3.0, "starts_at_a_pole": 0.0, "root": 1.0, "decays": 1.0}
     circuit = ne.Dynamics(
-        lambda x, z, t: derivative(x.v, z.a), states={"v": start}, parameters={"a": (0.5, 2.0)}, dt=0.5, duration=20.0,
-        **({"statistics": {"end": ne.observe.final("v"), "top": ne.observe.maximum("v")}} | more),
+        drift, states=states, parameters={"a": (0.5, 2.0)}, dt=0.5, duration=20.0,
+        events={"never": ne.Event(lambda x, z, t: x.decays - 5.0)},
+        statistics={name: ne.observe.final(name) for name in states} | {
+            "top": ne.observe.maximum("explodes"), "interval": ne.observe.mean_interval("never"),
+            "count": ne.observe.count("never"),
+        },
     )  # fmt: skip
-    return circuit.statistics([[1.0], [1.5]])
-
-
-def test_what_only_running_shows_is_nan_in_its_row():
-    assert np.isnan(run(lambda v, a: -a * v**3, 3.0)).all()  # a step too long: it explodes
-    assert np.isnan(run(lambda v, a: a / v, 0.0)).all()  # division by zero at the start
-    # a root, or a fractional power, of a negative number
-    assert np.isnan(run(lambda v, a: -a * np.sqrt(v - 2.0), 1.0)).all()
-    statistics = {"interval": ne.observe.mean_interval("spike"), "count": ne.observe.count("spike")}
-    events = {"spike": ne.Event(lambda x, z, t: x.v - 5.0)}
-    quiet = run(lambda v, a: -a * v, 1.0, events=events, statistics=statistics)
-    assert np.isnan(quiet[:, 0]).all() and (quiet[:, 1] == 0).all()  # an event that never happens
+    f = circuit.statistics([[1.0], [1.5]])
+    assert np.isnan(f[:, [0, 1, 2, 4, 5]]).all()
+    assert np.all((f[:, 3] > 0) & (f[:, 3] < 1e-3)) and np.all(f[:, 6] == 0)
