@@ -210,7 +210,7 @@ class Build:
                 self.kept[name] = observer
             else:
                 view = View(model, field, templates, x, Clock(1.0), slots, number)
-                value = observer.finish(own, view)
+                value = observer.answer(own, view)
             node = node_of(graph, value)
             self.statistics[name] = graph.shape(node)
             self.graphs["finish"][1][name] = node

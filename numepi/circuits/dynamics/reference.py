@@ -198,5 +198,5 @@ def _simulation(circuit, z, constants, counter, key):
     values = []
     for name, (observer, templates) in circuit.observers.items():
         view = View(model, field, templates, x, Clock(1.0), slots, float(model.steps - 1))
-        values += np.ravel(observer.finish(own[name], view)).tolist()
-    return values
+        values += np.ravel(observer.answer(own[name], view)).tolist()
+    return [value if np.isfinite(value) else np.nan for value in values]

@@ -198,12 +198,17 @@ def test_what_only_running_shows_is_nan_and_leaves_the_rest_alone():
     states = {"explodes": 3.0, "starts_at_a_pole": 0.0, "root": 1.0, "decays": 1.0}
     circuit = ne.Dynamics(
         drift, states=states, parameters={"a": (0.5, 2.0)}, dt=0.5, duration=20.0,
-        events={"never": ne.Event(lambda x, z, t: x.decays - 5.0)},
+        events={
+            "never": ne.Event(lambda x, z, t: x.decays - 5.0), "shot": ne.Event(lambda x, z, t: x.explodes - 1.0),
+        },
         statistics={name: ne.observe.final(name) for name in states} | {
             "top": ne.observe.maximum("explodes"), "interval": ne.observe.mean_interval("never"),
+            "shots": ne.observe.rate("shot"), "above": ne.observe.time_above("explodes", 1.0),
             "count": ne.observe.count("never"),
         },
     )  # fmt: skip
     f = circuit.statistics([[1.0], [1.5]])
-    assert np.isnan(f[:, [0, 1, 2, 4, 5]]).all()
-    assert np.all((f[:, 3] > 0) & (f[:, 3] < 1e-3)) and np.all(f[:, 6] == 0)
+    assert np.isnan(f[:, [0, 1, 2, 4, 5, 6, 7]]).all()  # what exploded is not silent
+    assert np.all((f[:, 3] > 0) & (f[:, 3] < 1e-3)) and np.all(f[:, 8] == 0)
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(circuit.reference([[1.0]]), f[:1], rtol=1e-12)

@@ -104,8 +104,20 @@ class Observer:
         return own
 
     def finish(self, own, view):
-        """The statistic, after the last step."""
+        """What the accumulators come to, after the last step."""
         raise NotImplementedError
+
+    def answer(self, own, view):
+        """The statistic; NaN where what its events are about is no number at the end.
+
+        A state that ran away crosses nothing any more: a simulation that failed would count as silent.
+        """
+        value = self.finish(own, view)
+        for name in self.events():
+            event = view.model.events[name]
+            watched = view.field.value(event.template if event.level is None else event.level, view.x, view.clock)
+            value = np.where(np.isfinite(watched), value, np.nan)
+        return value
 
     def check(self, model):
         """Raise ValueError where the model does not have what the observer needs."""

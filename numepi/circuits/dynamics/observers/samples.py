@@ -115,7 +115,7 @@ class TimeAbove(Observer):
         return {"total": total}
 
     def finish(self, own, view):
-        return own["total"]
+        return np.where(np.isfinite(view.value()), own["total"], np.nan)  # what is no number is above nothing
 
 
 @dataclass(frozen=True)
