@@ -45,7 +45,7 @@ class AgainstHandWritten:
 
 
 class SinglePrecisionOfSTG:
-    """Greatest loss of float32 on the whole box, by the greatest value.
+    """Greatest loss of float32 on the whole box, by the greatest value (of the Jacobian: by its greatest entry).
 
     It is not the model's: rounding the parameters alone to float32 moves values by a twentieth of it (the network
     bifurcates there), and the spectrum of a path rounded to float32 is exact to 1e-10.
@@ -69,6 +69,15 @@ class SinglePrecisionOfSTG:
 
     def track_parameters_alone(self):
         return self._loss(self.hand, self.z.astype(np.float32).astype(float))
+
+    def track_rows_beyond_a_ten_thousandth(self):
+        exact, f = self.hand.statistics(self.z), self.traced.statistics(self.z, precision="float32")
+        return int((np.abs(f - exact) > 1e-4 * exact.max()).sum())
+
+    def track_jacobian_of_rounded_parameters(self):
+        exact = self.hand.statistics_and_jacobian(self.z)[1]
+        jacobian = self.hand.statistics_and_jacobian(self.z.astype(np.float32).astype(float))[1]
+        return np.abs(jacobian - exact).max() / np.abs(exact).max()
 
 
 P = 0.01  # noise
