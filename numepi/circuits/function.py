@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from numepi.arguments import check_flag, check_indices, check_instance, check_names, check_text, filled, shown
+from numepi.arguments import (
+    check_count,
+    check_flag,
+    check_indices,
+    check_instance,
+    check_names,
+    check_text,
+    filled,
+    shown,
+)
 from numepi.circuits.base import Circuit
 from numepi.circuits.row_by_row import row_by_row
 from numepi.differentiation import autograd_errors_named, forward_where_not_finite
@@ -44,6 +53,9 @@ class FunctionCircuit(Circuit):
     sign_symmetries : sequence of sequences of str
         Sets of parameters, by name, whose joint change of sign leaves the distribution of the statistics alone.  The
         dual solver then learns one mode of those that are images of each other (`numepi.SymmetricFlow`).
+    parameter_vectors : int
+        Number of vectors of equal length that the parameters join, where the statistics depend on norms and overlaps
+        of these: solvers then choose flows that move whole vectors (`numepi.DirectionalFlow`, `numepi.LensFlow`).
     vectorised : bool
         False for a simulator of one parameter set, which is called row by row.  Row i then has a generator of its own,
         made from the key and ``first_index + i``: its noise is the same in any batch.  Rows run one after the other in
@@ -79,6 +91,7 @@ class FunctionCircuit(Circuit):
         name: str = "function",
         version: str | None = None,
         vectorised: bool = True,
+        parameter_vectors: int = 1,
     ) -> None:
         for argument, value in (("function", function), ("jacobian", jacobian)):
             if not callable(value) and not (argument == "jacobian" and value is None):
@@ -108,6 +121,11 @@ class FunctionCircuit(Circuit):
         if isinstance(sign_symmetries, str) or not isinstance(sign_symmetries, Iterable):
             raise TypeError(f"sign_symmetries = {shown(sign_symmetries)}: give sets of names, such as [('a', 'b')]")
         self.sign_symmetries = tuple(self._indices(each) for each in sign_symmetries)
+        self.parameter_vectors = check_count("parameter_vectors", parameter_vectors)
+        if support.dim % self.parameter_vectors:
+            raise ValueError(
+                f"parameter_vectors = {parameter_vectors}: choose a divisor of the {support.dim} parameters"
+            )
         self.statistic_names = ()
         if statistic_names is None:
             probe = support.rounded(support.probes(2))
@@ -130,7 +148,12 @@ class FunctionCircuit(Circuit):
             "differentiable": self.differentiable,
             "sign_symmetries": [[self.parameter_names[i] for i in each] for each in self.sign_symmetries],
             "version": self.version,
-        } | ({} if self.vectorised else {"vectorised": False})
+        } | self._settings_beside_defaults
+
+    @property
+    def _settings_beside_defaults(self):
+        beside = {} if self.vectorised else {"vectorised": False}
+        return beside if self.parameter_vectors == 1 else beside | {"parameter_vectors": self.parameter_vectors}
 
     def _indices(self, names):
         if isinstance(names, str) or not isinstance(names, Iterable):

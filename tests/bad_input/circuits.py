@@ -97,6 +97,7 @@ BAD = {
     ("FunctionCircuit", "version"): [(3, T, "give a string"), ([1], T, "give a string")],
     ("FunctionCircuit", "differentiable"): BOOLEAN[:2],
     ("FunctionCircuit", "vectorised"): BOOLEAN,
+    ("FunctionCircuit", "parameter_vectors"): [*COUNT, (3, V, "divisor")],
     ("FunctionCircuit", "name"): [(3, T, "give a string")],
     ("check_jacobian", "circuit"): [("lds", T, "numepi.circuits"), (Untouched, T, "numepi.circuits")],
     ("check_jacobian", "step"): [(0.3, V, NUMBER), ("x", T, NUMBER)],

@@ -132,6 +132,15 @@ def test_bad_arguments(arguments, error, message):
         ne.circuits.FunctionCircuit(**({"function": polar, "support": SUPPORT} | arguments))
 
 
+def test_parameters_that_are_vectors():
+    support = ne.Support([-1.0] * 6, [1.0] * 6)
+    circuit = ne.circuits.FunctionCircuit(lambda z: z[:, :1], support, parameter_vectors=2)
+    assert circuit.parameter_vectors == 2 and circuit.settings["parameter_vectors"] == 2
+    assert "parameter_vectors" not in ne.circuits.FunctionCircuit(lambda z: z[:, :1], support).settings
+    with pytest.raises(ValueError, match="parameter_vectors = 4: choose a divisor of the 6"):
+        ne.circuits.FunctionCircuit(lambda z: z[:, :1], support, parameter_vectors=4)
+
+
 def test_sign_symmetries_by_name():
     circuit = ne.circuits.FunctionCircuit(polar, SUPPORT, parameter_names=["a", "b", "c"], sign_symmetries=[("b", "a")])
     assert circuit.sign_symmetries == ((1, 0),)
