@@ -153,3 +153,21 @@ def test_stored_settings_make_the_same_circuit():
     }
     again = storage._circuit(metadata)
     assert again.settings == circuit.settings and again.statistic_names == circuit.statistic_names
+
+
+def test_result_of_a_fit_is_saved_and_loaded(tmp_path):
+    circuit = ne.circuits.Pyloric(duration=2.6, features=("spikes_AB", "bursts_AB"), give_up=2.6)
+    prop = ne.EmergentProperty(mean=[60.0, None], variance=[900.0, None])
+    tiny = {
+        "surrogate_first_steps": 50, "surrogate_steps": 50, "fit_steps": 10, "landing_steps": 10, "pool_size": 200,
+        "most_repeated": 0, "check_size": 200, "score_draws": 500,
+    }  # fmt: skip
+    result = ne.infer(circuit, prop, rng=0, max_simulations=100, progress=False, **tiny)
+    assert np.isfinite(result.statistic_mean).all() and result.n_simulations <= 100
+    result.save(tmp_path / "pyloric.npz")
+    again = ne.load(tmp_path / "pyloric.npz")
+    assert again.circuit.settings == circuit.settings and again.statistic_names == circuit.statistic_names
+    np.testing.assert_array_equal(again.distribution.sample(5, rng=1), result.distribution.sample(5, rng=1))
+    np.testing.assert_array_equal(again.simulations_table().statistics, result.simulations_table().statistics)
+    z = again.sample(2, rng=2)
+    np.testing.assert_array_equal(again.circuit.statistics(z, rng=3), circuit.statistics(z, rng=3))
