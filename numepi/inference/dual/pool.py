@@ -24,7 +24,6 @@ _CLIP_POLISH = 10.0  # the same next to the target, where leaks are all that is 
 _NOWHERE = 700.0  # nats below the greatest density of a target that count as none
 _LEAK_SHARE = 0.2  # of a step's rows, drawn in proportion to how far q exceeds p there: leaks are rare and cost most
 _GROWTH = 0.7  # nats that log q of a row may gain between renewals of the pool, where it counts: bounds the weights
-_FALL = 2.0  # nats that it may lose in the mean over q of r: a row that falls further is no longer one of the flow's
 
 
 @dataclass(frozen=True)
@@ -108,9 +107,8 @@ def fit_steps(flow, theta, average, adam, pool, rates, batch_size, reverse_weigh
         log_q, pullback = flow.log_prob_with_pullback(theta, pool.z[rows])
         change = np.minimum(log_q - pool.log_q[rows], _GROWTH)
         share = own[rows] / mixture[rows]
-        present = share * np.exp(change)
-        weights = share * np.exp(np.maximum(change, -_FALL))
-        weights /= weights.mean()
+        present = share * np.exp(change)  # a row that the flow has left counts for as little as it leaks there
+        weights = present / present.mean()
         ratio = log_q - log_target[rows]
         ratio = np.clip(ratio - _weighted_median(ratio, weights), -clip, clip)
         ratio -= np.mean(weights * ratio)
