@@ -107,7 +107,8 @@ def infer(
     resume : bool
         Continue from ``checkpoint`` where it exists, to the same bits as a run that was never stopped.
     progress : bool
-        Report on standard error while working.
+        Report on standard error while working: by a bar on terminals and in notebooks if tqdm is installed (the extra
+        "progress"), else by lines.  The logger "numepi" has the same at level INFO in any case, for clusters.
     callback : callable, optional
         Called as ``callback(state)`` after every step with a `numepi.inference.running.run.RunState`; raising
         StopIteration ends the run with what there is.

@@ -80,6 +80,7 @@ def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1, own=None
         if certificate is not None and certificate.bounds:
             multipliers, log_z = np.array(certificate.multipliers), certificate.entropy_bound
         remark = weight_outside(problem, flow, start, multipliers, log_z)
+    remark = "; ".join(part for part in (remark, _dropped(result)) if part) or None
     account = {name: getattr(result, name) for name in _COUNTS}
     account["n_simulations"] = max(account["n_simulations"], problem.n_simulations)
     success, status, message = verdict(
@@ -104,6 +105,18 @@ def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1, own=None
         constraint_tolerance_source=tolerance_source,
         p_values=final.p_values,
         certificate=certificate,
+    )
+
+
+def _dropped(result):
+    """What is said of a surrogate that did not lead to the end; None where it did, or none was ever judged."""
+    explained = result.history.get("explained", np.empty(0))
+    judged = explained[np.isfinite(explained)]
+    if result.surrogate != 0 or not len(judged):
+        return None
+    return (
+        f"the surrogate of the statistics, which explained {max(judged[-1], 0):.0%} of what its last fresh simulations "
+        "showed, was dropped: the flow was fitted to simulations alone"
     )
 
 

@@ -1,15 +1,20 @@
-"""How many rows to ask the circuit for next, of those that the run may still spend."""
+"""How many rows to ask the circuit for next, of those that the run may still spend; and how much of the work is done."""
 
 from numepi.inference.assessment.infeasible import CHECK_ROWS, LOOK_ROWS
-from numepi.inference.assessment.reserve import reserve
+from numepi.inference.assessment.reserve import reserve, sizes
 
-__all__ = ["LEAST_ROUND", "kept_back", "last_phase", "replay_round_size", "round_size", "seek_size", "survey_size"]
+__all__ = [
+    "LEAST_ROUND", "kept_back", "last_phase", "replay_round_size", "round_size", "seek_size", "share_done",
+    "survey_size",
+]  # fmt: skip
 
 LEAST_ROUND = 20  # rows that a score can be made from
 _ROUNDS_SHARE = 0.5  # of the rows left when the surrogate is dropped, for rounds
 _ROUND_SHARE = 0.055  # of them, for one round: RNN N = 10 needs about four to anneal and four more
 _LAST_SHARE = 0.38  # of them, for the last phase
 _LEAST_REFINE, _LEAST_DESCENT = 60, 20  # rows of one of its steps: path gradients scatter less than score functions
+_ANNEALING_ROUNDS = 4  # without a surrogate, for an estimate before they are over: RNN N = 10 takes about as many
+_SCORED = 20_000  # draws of a score without a limit
 _NOISE_CHECK_SHARE = 0.4  # of the budget, that a look for quiet parameters may take
 
 
@@ -79,3 +84,44 @@ def last_phase(settings, rounds, phase):
     least = _LEAST_REFINE if phase == "refine" else _LEAST_DESCENT
     n_steps = min(n_steps, max(1, rows // least))
     return n_steps, min(settings.refine_size, max(least, rows // max(n_steps, 1)))
+
+
+def share_done(settings, problem, state):
+    """Share of the work that is done, between 0 and 1, if the rows end the run; a certificate may end it before.
+
+    While the surrogate leads a round costs its fit, however many rows it has: rounds are counted.  Without it rows are:
+    those of rounds and last phase to come, and of score and certificate.
+    """
+    if state.phase == "done":
+        return 1.0
+    if state.leads:
+        done, to_come = state.rounds.number, _rounds_to_come(settings, problem, state)
+        to_come += state.phase != "spent"  # the one in hand
+    else:
+        done, to_come = problem.n_simulations, _rows_to_come(settings, problem, state)
+    return done / max(done + to_come, 1)
+
+
+def _rounds_to_come(settings, problem, state):
+    limit = settings.most_rows if problem.limit is None else problem.limit
+    first = min(settings.round_size, settings.round_share * limit)
+    size, left = max(state.rounds.size * settings.growth, first), problem.left(limit)
+    number = 0
+    while left >= LEAST_ROUND and number < settings.max_annealing_rounds:
+        number, left = number + 1, left - size
+        size *= settings.growth
+    return number
+
+
+def _rows_to_come(settings, problem, state):
+    if problem.limit is not None:
+        return problem.left(problem.limit)
+    scoring = sizes(None, False, _SCORED)
+    scored = scoring.score + scoring.certificate
+    if state.phase in ("refine", "descend"):
+        n_steps, size = last_phase(settings, state.rounds, state.phase)
+        return (n_steps - state.last_step) * size + scored
+    left = state.rounds.left
+    rounds = _ANNEALING_ROUNDS + settings.final_rounds if left is None else left
+    n_steps, size = last_phase(settings, state.rounds, "refine")
+    return rounds * settings.replay_rows + n_steps * size + scored

@@ -47,6 +47,7 @@ PHASES = {
     "descend": descend,
 }
 _HIDDEN = (16, 16)  # units of the default flow's networks: half the time of (32, 32) for the same KL on the LDS
+_LEAST_SHARE = 0.02  # of the work that counts as done: before the first round there is nothing to go by
 _LEAST_SIMULATIONS = 100  # of a run: a survey, one round, and its score
 
 
@@ -133,23 +134,18 @@ class Dual:
         return self.record.steps
 
     @property
-    def progress(self):
-        """Share of the work that is done, a guess, between 0 and 1: of the rows, or of the last phase's steps."""
-        record, limit = self.record, self.problem.limit or self.settings.most_rows
-        share = self.problem.n_simulations / limit
-        if record.phase in ("refine", "descend"):
-            n, _ = plan.last_phase(self.settings, record.rounds, record.phase)
-            share = max(0.5, record.last_step / max(n, 1))
-        return float(np.clip(share, 0.0, 1.0))
+    def distance(self):
+        """KL(q || p*) by the last certificate, nats; None before the first."""
+        answer = self.record.answer
+        return None if answer is None else answer.certificate.kl
 
     @property
     def n_steps(self):
-        """Steps of a full run: a guess, for the time left."""
-        return (
-            self.steps_done
-            if self.finished
-            else max(self.steps_done + 1, round(self.steps_done / max(self.progress, 0.02)))
-        )
+        """Steps of a full run: an estimate, for the time left (`numepi.inference.dual.plan.share_done`)."""
+        if self.finished:
+            return self.steps_done
+        share = plan.share_done(self.settings, self.problem, self.record)
+        return max(self.steps_done + 1, round(self.steps_done / max(share, _LEAST_SHARE)))
 
     @property
     def simulations_per_step(self):

@@ -61,7 +61,12 @@ class RunState:
         |E[T] - target| of the last batch in its standard errors.
     n_simulations : int
     elapsed, remaining : float
-        Seconds spent in this process, and an estimate of those to come.
+        Seconds spent in this process, and an estimate of those to come if the budget ends the run; a certificate that
+        says enough ends it before.
+    phase : str
+        What is being done, where the solver says so; else empty.
+    distance : float, optional
+        KL(q || p*) by the solver's last certificate, nats; None where it has none.
     solver : object
         The running solver, to be read only.
     """
@@ -74,6 +79,8 @@ class RunState:
     elapsed: float
     remaining: float
     solver: Any  # a Solver
+    phase: str = ""
+    distance: float | None = None
 
     @property
     def distribution(self) -> FlowDistribution:
@@ -147,6 +154,8 @@ def _state(solver, start, first):
         elapsed=elapsed,
         remaining=elapsed / max(done, 1) * (solver.n_steps - solver.steps_done),
         solver=solver,
+        phase=getattr(solver, "phase", ""),
+        distance=getattr(solver, "distance", None),
     )
 
 

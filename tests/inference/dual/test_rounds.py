@@ -73,6 +73,10 @@ class Account:
     def __init__(self, limit, spent):
         self.limit, self.spent = limit, spent
 
+    @property
+    def n_simulations(self):
+        return self.spent
+
     def left(self, limit):
         return max(0, limit - self.spent)
 
@@ -109,3 +113,27 @@ def test_surveys_and_rounds_spend_a_budget_to_the_last_row(limit):
         spent += size
         solver.rounds = Rounds(1, size, 0)
     assert spent == limit and sizes[-1] >= 20
+
+
+def share_done(spent, counters, phase="fit", leads=True, limit=None, last_step=0):
+    """The share of a run of default settings after so many rows."""
+    state = SimpleNamespace(phase=phase, rounds=counters, leads=leads, last_step=last_step)
+    return plan.share_done(Settings(), Account(limit, spent), state)
+
+
+def test_while_the_surrogate_leads_the_work_done_is_counted_in_rounds():
+    # rounds of 600, 960, 1536, ... after a survey of 1,000: the ninth reaches 60,000 rows
+    assert share_done(1000, Rounds(1, 0, 0)) == 1 / (1 + 9 + 1)
+    assert share_done(2560, Rounds(3, 960, 0)) == 3 / (3 + 7 + 1)
+    assert share_done(60_000, Rounds(10, 25_000, 0)) == 10 / 11
+    assert share_done(60_000, Rounds(10, 25_000, 0), "done") == 1
+    assert share_done(1000, Rounds(1, 0, 0), limit=2000) > share_done(1000, Rounds(1, 0, 0))
+
+
+def test_without_the_surrogate_the_rows_of_score_and_certificate_are_still_to_come():
+    done = Rounds(12, 0, 3, left=0)
+    assert share_done(200_000, done, "refine", False, last_step=0) == 200_000 / (200_000 + 600 * 300 + 180_000)
+    assert share_done(380_000, done, "refine", False, last_step=600) == 380_000 / (380_000 + 180_000)
+    assert share_done(45_000, done, "refine", False, limit=50_000) == 0.9
+    begun, later = (share_done(60_000, Rounds(9, 0, 3, left=left), "round", False) for left in (None, 2))
+    assert 0.05 < begun < later < 0.25
