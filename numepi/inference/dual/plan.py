@@ -1,4 +1,4 @@
-"""How many rows to ask the circuit for next, of those that the run may still spend; and how much of the work is done."""
+"""How many rows to ask the circuit for next, of those that the run may still spend; how much of the work is done."""
 
 from numepi.inference.assessment.infeasible import CHECK_ROWS, LOOK_ROWS
 from numepi.inference.assessment.reserve import reserve, sizes

@@ -40,7 +40,8 @@ class Progress:
         self.enabled = enabled and self.stream is not None  # programs without a console have no standard error
         self.terminal = self.enabled and self.stream.isatty()
         self.interval = _TERMINAL_INTERVAL if self.terminal else _INTERVAL
-        self._bar_class = _bar_class() if self.enabled and stream is None and (self.terminal or _in_notebook()) else None
+        shows_bars = self.enabled and stream is None and (self.terminal or _in_notebook())
+        self._bar_class = _bar_class() if shows_bars else None
         self._bar = None
         self._last = self._logged = time.monotonic()
         self._open = self._compiled = False

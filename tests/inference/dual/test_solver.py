@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 import numepi as ne
+from numepi.inference import problem as problem_module
 from numepi.inference.dual.solver import Dual
 
 # Small settings: what is tested is the method, not its default accuracy.
@@ -115,18 +116,38 @@ def test_an_impossible_property_is_recognised_and_says_how_close_one_can_get(gra
     assert "was not reached" in result.message and "its target 14 lies" in result.message
 
 
-def resumed_everywhere(run, phases, tmp_path):
-    """Whether runs that stop where ``phases`` say, and are resumed, end with the bits of one that does not stop."""
+@pytest.fixture
+def asked(monkeypatch):
+    """Rows of every batch that a run simulates, as they are asked for."""
+    sizes, simulate = [], problem_module.simulate
+
+    def counted(call, z, *arguments, **keywords):
+        sizes.append(len(z))
+        return simulate(call, z, *arguments, **keywords)
+
+    monkeypatch.setattr(problem_module, "simulate", counted)
+    return sizes
+
+
+def resumed_everywhere(run, phases, tmp_path, asked):
+    """Whether runs that stop where ``phases`` say, and are resumed, end with the bits of one that does not stop.
+
+    And whether nothing is simulated twice.
+    """
     whole = run()
+    assert sum(asked) == whole.n_simulations - 9  # the first look: three rows, once more together, and each alone
     for phase, reached in phases.items():
         path = tmp_path / f"{phase}.npz"
 
         def stop(state, reached=reached):
             if reached(state.solver.record):
-                raise StopIteration
+                raise StopIteration(str(state.n_simulations))
 
-        assert "stopped by the callback" in run(checkpoint=path, callback=stop).message, phase
+        stopped = run(checkpoint=path, callback=stop)
+        assert stopped.ended["status"] == "stopped", phase
+        asked.clear()
         resumed = run(checkpoint=path, resume=True)
+        assert sum(asked) == whole.n_simulations - int(stopped.ended["detail"])
         np.testing.assert_array_equal(whole.distribution.theta, resumed.distribution.theta)
         np.testing.assert_array_equal(whole.history["violation"], resumed.history["violation"])
         assert whole.n_simulations == resumed.n_simulations and whole.entropy == resumed.entropy
@@ -134,7 +155,7 @@ def resumed_everywhere(run, phases, tmp_path):
     return whole
 
 
-def test_resume_gives_the_same_bits_in_every_phase(gaussian_property, tmp_path):
+def test_resume_gives_the_same_bits_in_every_phase(gaussian_property, tmp_path, asked):
     def run(**keywords):
         return ne.infer(plane(), gaussian_property, rng=3, flow=small_flow(), max_batch=100, **SMALL, **keywords)
 
@@ -145,11 +166,12 @@ def test_resume_gives_the_same_bits_in_every_phase(gaussian_property, tmp_path):
         "landing": lambda r: r.fit is not None and r.fit.landing and r.fit.step == 50,
         "round": lambda r: r.phase == "check" and not r.request.complete,
     }
-    whole = resumed_everywhere(run, phases, tmp_path)
+    whole = resumed_everywhere(run, phases, tmp_path, asked)
     assert whole.surrogate > 0.9 and whole.simulation_counts["score"] == 0
+    assert "surrogate" not in whole.message
 
 
-def test_without_a_surrogate_resume_gives_the_same_bits_too(gaussian_property, tmp_path):
+def test_without_a_surrogate_resume_gives_the_same_bits_too(gaussian_property, tmp_path, asked):
     def run(**keywords):
         return ne.infer(plane(), gaussian_property, rng=3, flow=small_flow(), **SMALL, **REPLAY, **keywords)
 
@@ -158,8 +180,10 @@ def test_without_a_surrogate_resume_gives_the_same_bits_too(gaussian_property, t
         "rounds": lambda r: r.rounds.left == 2 and r.phase == "round",
         "refinement": lambda r: r.last_step == 100,
     }
-    whole = resumed_everywhere(run, phases, tmp_path)
+    whole = resumed_everywhere(run, phases, tmp_path, asked)
     assert whole.success and whole.surrogate == 0 and whole.simulation_counts["score"] == 20_000
+    said = "the surrogate of the statistics, which explained 100% of what its last fresh simulations showed, was drop"
+    assert said in whole.message and said in whole.score(200, rng=0).message
     assert whole.entropy == pytest.approx(np.log(2 * np.pi * np.e * 2), abs=0.1)
 
 

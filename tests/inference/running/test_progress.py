@@ -4,6 +4,7 @@ import io
 import logging
 import sys
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numba
 import numpy as np
@@ -32,7 +33,7 @@ class Terminal(io.StringIO):
 class Bar:
     """What tqdm does with what it is given."""
 
-    made = []
+    made: ClassVar = []
 
     def __init__(self, total, desc, bar_format):
         self.total, self.desc, self.n, self.said, self.closed = total, desc, 0, [], False
