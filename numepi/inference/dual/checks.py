@@ -80,7 +80,8 @@ def _mean(values):
 def passes(answer, constraints, kl):
     """Whether the answer meets the constraints and is within ``kl`` nats, each by half a standard error.
 
-    Nor may a standard error exceed what it is to tell: the tolerance, or ``kl``.
+    Nor may a standard error exceed what it is to tell: the tolerance, or ``kl``.  That of the entropy's bound neither:
+    where noise makes up most of a variance, KL and bound err together, by as much as the multipliers are not known.
     """
     score, certificate = answer.score, answer.certificate
     error, spread = constraints.miss(score.constraint), score.constraint_stderr
@@ -90,7 +91,8 @@ def passes(answer, constraints, kl):
         and np.all(spread <= tolerance)
         and constraints_met(constraints, score)
     )
-    near = max(certificate.kl, 0.0) + 0.5 * certificate.kl_stderr <= kl and certificate.kl_stderr <= kl
+    told = max(certificate.kl_stderr, certificate.entropy_bound_stderr) <= kl
+    near = max(certificate.kl, 0.0) + 0.5 * certificate.kl_stderr <= kl and told
     return bool(met and near and certificate.reliable)
 
 
