@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.analysis import linear_trends, perturb, ridge_path, sc, simulator_metric
+from numepi.analysis import linear_trends, mode_path, perturb, ridge_path, sc, sensitivity, simulator_metric
 from numepi.circuits.sc.connectivity import eigenvalues
 
 
@@ -75,6 +75,18 @@ def test_from_the_ends_of_the_exact_ridge_the_two_regimes_are_as_in_the_paper(ci
     assert sc.anti_response(moved, "v1", threshold=0.05).tolist() == [0, 1]  # falls both ways, rises with Pro
     anti = moved.along("diag")[:, :, 1]
     assert anti[0, 2] - anti[0, 1] < -0.05 and anti[1, 2] - anti[1, 1] > 0.05
+
+
+def test_the_papers_continuation_on_a_fitted_flow_follows_the_same_ridge():
+    q = ne.load(Path(__file__).parents[2] / "docs" / "findings" / "fits" / "sc-dual-0.npz").distribution
+    path = mode_path(q, "sW", np.arange(1, -1.01, -0.25), method="ascent", n_starts=1)
+    assert path.z[-1, 2] == pytest.approx(-1.47, abs=0.1) and path.z[-1, 3] < -2.1  # the other ridge: -1.2
+    # 2000 trials: a standard error of 0.01
+    np.testing.assert_allclose(ne.circuits.SC(trials=2000).statistics(path.z, rng=4), 0.75, atol=0.08)
+    ends = path.z[[0, -1]]
+    found = sensitivity(q, ends, sign={"hW": -1})
+    moved = perturb(ne.circuits.SC(trials=1000), ends, {"v1": found.v1}, [-0.25, 0, 0.25], rng=5)
+    assert sc.anti_response(moved, "v1", threshold=0.05).tolist() == [0, 1]  # falls both ways, rises with Pro
 
 
 def test_anti_accuracy_falls_both_ways_where_sw_is_high_and_follows_pro_accuracy_where_it_is_low(brute_force):
