@@ -33,7 +33,7 @@ def stg(options):
         )
         return near.z
 
-    return algorithm_one("stg-abc", circuit, circuit.emergent_property(), options, initial=start, epochs=3)
+    return algorithm_one("stg-abc", circuit, circuit.emergent_property(), options, initial=start, epochs=5)
 
 
 def v1(level, options):
@@ -43,7 +43,7 @@ def v1(level, options):
     return algorithm_one(f"v1-{level:g}", circuit, circuit.emergent_property(mean=level), options, **settings)
 
 
-def sc(options, n_seeds=5):
+def sc(options):
     """Figure 4."""
     circuit = ne.circuits.SC()
-    return algorithm_one("sc", circuit, circuit.emergent_property(), options, n_seeds=n_seeds, epochs=5)
+    return algorithm_one("sc", circuit, circuit.emergent_property(), options, epochs=8)

@@ -184,6 +184,7 @@ def frequency_contours(ax: Axes | None, plane_map: FrequencyMap, target: float =
     lines = ax.contour(
         plane_map.g_el, plane_map.g_synA, plane_map.frequency, levels, colors=COLOURS[1], linewidths=[0.7, 1, 2, 1, 0.7]
     )
-    ax.clabel(lines, fontsize=7, fmt="%.3f")
+    ax.plot([], [], color=COLOURS[1], linewidth=2, label=f"{target:g} Hz, then ± 1, 2 s.d. ({deviation:g} Hz)")
+    ax.legend(fontsize=8, frameon=False, loc="upper left")
     ax.set(xlabel="g_el (nS)", ylabel="g_synA (nS)")
     return lines
