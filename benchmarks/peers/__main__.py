@@ -12,7 +12,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-METHODS = ("prior", "rejection", "reweighting", "dual", "augmented_lagrangian", "npe", "npe_with_noise", "smc_abc")
+METHODS = (
+    "prior", "rejection", "reweighting", "dual", "augmented_lagrangian", "particles", "npe", "npe_with_noise",
+    "smc_abc",
+)  # fmt: skip
 WITHOUT = {"lds": ("smc_abc", "npe_with_noise"), "sc": ("smc_abc", "npe_with_noise", "rejection", "reweighting")}
 
 

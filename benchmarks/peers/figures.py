@@ -10,8 +10,8 @@ from matplotlib.ticker import NullFormatter
 __all__ = ["predictions", "race"]
 
 _COLOURS = {
-    "rejection": "0.6", "reweighting": "k", "dual": "tab:blue", "augmented_lagrangian": "tab:cyan", "npe": "tab:orange",
-    "npe_with_noise": "tab:red", "smc_abc": "tab:green", "prior": "0.8",
+    "rejection": "0.6", "reweighting": "k", "dual": "tab:blue", "augmented_lagrangian": "tab:cyan",
+    "particles": "tab:purple", "npe": "tab:orange", "npe_with_noise": "tab:red", "smc_abc": "tab:green", "prior": "0.8",
 }  # fmt: skip
 
 

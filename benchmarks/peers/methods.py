@@ -1,4 +1,4 @@
-"""numepi's two solvers and brute force, each a function of (problem, seed, referee).
+"""numepi's three solvers and brute force, each a function of (problem, seed, referee).
 
 Each returns a dict: ``draw(n)``, ``simulations``, ``log_prob(z)`` where there is a density, and what else it knows.
 """
@@ -9,7 +9,7 @@ from scipy.special import logsumexp
 
 import numepi as ne
 
-__all__ = ["augmented_lagrangian", "dual", "prior", "rejection", "reweighting"]
+__all__ = ["augmented_lagrangian", "dual", "particles", "prior", "rejection", "reweighting"]
 
 _WARM_UP = {
     "dual": {
@@ -20,6 +20,7 @@ _WARM_UP = {
         "landing_steps": 2,
     },
     "augmented-lagrangian": {"epochs": 1, "iterations_per_epoch": 2, "n_tests": 5},
+    "particles": {"particles": 60, "moves": 1, "most_moves": 1, "settle": 1, "learn_steps": 4, "batch_size": 20},
 }
 _BATCH = 20_000
 
@@ -32,6 +33,11 @@ def dual(problem, seed, referee):
 def augmented_lagrangian(problem, seed, referee):
     """Algorithm 1 with the paper's flow and settings."""
     return _infer(problem, seed, referee, "augmented-lagrangian", problem.circuit.paper_settings())
+
+
+def particles(problem, seed, referee):
+    """The solver by particles with its default flow."""
+    return _infer(problem, seed, referee, "particles", {"learn_steps": 1200, "batch_size": 64, "learning_rate": 0.01})
 
 
 def _infer(problem, seed, referee, solver, settings):

@@ -14,6 +14,7 @@ _LABELS = {
     "reweighting": "brute force: reweighting",
     "dual": "numepi, dual",
     "augmented_lagrangian": "numepi, Algorithm 1",
+    "particles": "numepi, particles",
     "npe": "sbi, NPE-C",
     "npe_with_noise": "sbi, NPE-C, noise σ",
     "smc_abc": "pyABC, SMC-ABC",
