@@ -36,7 +36,8 @@ class Certificate:
     Attributes
     ----------
     kl, kl_stderr : float
-        KL(q || p*) in nats; NaN, as the bound, where next to no sample has weight.
+        KL(q || p*) in nats; NaN, as the bound, where next to no sample has weight.  The error counts that of the
+        multipliers, which matters where q misses its targets.
     entropy_bound, entropy_bound_stderr : float
         No distribution with the property has more entropy (relative to the prior, where there is one).
     ess : float

@@ -21,7 +21,7 @@ from numepi.inference.assessment.certificate import Certificate
 from numepi.inference.assessment.convergence import null_p_values
 from numepi.inference.assessment.pareto import pareto_k
 from numepi.inference.assessment.score import N_TESTS, Score
-from numepi.inference.assessment.weights import has_minimum
+from numepi.inference.assessment.weights import error_by_multipliers, has_minimum
 from numepi.inference.dual_problem import free_gradient
 
 __all__ = ["Beliefs", "Rows", "certify_rows", "score_rows"]
@@ -223,8 +223,13 @@ def certify_rows(problem, eta, rows, draws, start_draws, start_share, weights, r
     tilted = w_rows[:, None] * (change[:, None] * V_hat + residual) - w_hat[:, None] * V_hat
     gradient = (numerator + tilted.mean(axis=0)) / z
     spread = tilted.std(axis=0) / np.sqrt(n) / z
-    numbers = level + log_z, np.sqrt(variance), log_z, np.sqrt(_variance(*on_z) + on_square)
     is_bound = constraints.is_bound
+    believed_V, share = np.concatenate([V_draws, V_start]), np.concatenate(on_z[:2])
+    centred = believed_V - share @ believed_V / share.sum()
+    covariance = (share[:, None] * centred).T @ centred / share.sum()
+    of_gradient = (share[:, None] ** 2 * centred).T @ centred + np.atleast_2d(np.cov(tilted.T)) / n / z**2
+    by_eta = error_by_multipliers(eta, gradient, of_gradient, covariance, V[own & ok].mean(axis=0), is_bound)
+    numbers = level + log_z, np.sqrt(variance + by_eta**2), log_z, np.sqrt(_variance(*on_z) + on_square)
     gradient, _ = free_gradient(gradient, eta, is_bound)
     met = np.all(np.abs(gradient) < _OPTIMAL + 3 * spread) and np.all(spread < _VAGUE)
     optimal = bool(met) and has_minimum(V[ok], is_bound)

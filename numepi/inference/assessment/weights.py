@@ -14,14 +14,14 @@ from numpy.typing import ArrayLike
 from numepi.inference.assessment.certificate import LEAST_ESS, Certificate, uncertified
 from numepi.inference.assessment.pareto import pareto_k
 from numepi.inference.assessment.score import passes_apart
-from numepi.inference.dual_problem import effective_sample_size, minimise_dual, normalised_weights
+from numepi.inference.dual_problem import effective_sample_size, free_gradient, minimise_dual, normalised_weights
 from numepi.inference.noise import average, correct_for_noise, replicated_statistics
 from numepi.inference.problem import Stream
 
 if TYPE_CHECKING:
     from numepi.flow.protocol import Flow
 
-__all__ = ["certify", "has_minimum"]
+__all__ = ["certify", "error_by_multipliers", "has_minimum"]
 
 _DEFENSIVE = 0.25
 _FLOOR = 20.0  # least effective number of samples while the dual is minimised
@@ -102,6 +102,27 @@ def has_minimum(violation, is_bound):
     return bool(np.all(((low < 0) & (is_bound | (high > 0))) | ((low == 0) & (high == 0))))
 
 
+def error_by_multipliers(eta, gradient, stderr_covariance, covariance, gap, is_bound):
+    """Nats by which the KL is off because eta is: to first order gap . (eta - eta*), where q misses its targets.
+
+    Where they are met it is next to nothing, since log Z is flat at the optimum.
+
+    Parameters
+    ----------
+    eta, gradient : ndarray (m,)
+        The multipliers, and E_eta[V] as estimated: a Newton step from there leads to eta*.
+    stderr_covariance, covariance : ndarray (m, m)
+        Of that estimate, and of V under p_eta: the step's matrix.
+    gap : ndarray (m,)
+        E_q[V].
+    is_bound : ndarray (m,), bool
+    """
+    gradient, free = free_gradient(gradient, eta, is_bound)
+    step = np.zeros_like(eta)
+    step[free] = np.linalg.pinv(covariance[np.ix_(free, free)], hermitian=True) @ gap[free]
+    return float(np.sqrt((step @ gradient) ** 2 + max(0.0, step @ stderr_covariance @ step)))
+
+
 @dataclass(frozen=True)
 class _Rows:
     """The draws of a certificate: which work, which are the flow's own, and log densities (n,) of all."""
@@ -143,7 +164,13 @@ def _estimate(rows, draws, multipliers, is_bound):
     log_weights, log_ratio = np.full(len(rows.own), -np.inf), np.zeros(len(rows.own))
     log_weights[rows.valid] = corrected_base + corrected @ eta
     log_ratio[rows.valid] = (rows.log_q - rows.log_prior)[rows.valid] - violation @ eta
-    return step, eta, _weighted(log_weights, log_ratio, rows.valid, rows.own)
+    estimate = _weighted(log_weights, log_ratio, rows.valid, rows.own)
+    weights = normalised_weights(log_weights[rows.valid])
+    mean, gap = weights @ violation, violation[rows.own[rows.valid]].mean(axis=0)
+    centred = violation - mean
+    covariance, of_mean = ((w[:, None] * centred).T @ centred for w in (weights, weights**2))
+    by_multipliers = error_by_multipliers(eta, step.gradient, of_mean, covariance, gap, is_bound)
+    return step, eta, estimate | {"kl_stderr": float(np.hypot(estimate["kl_stderr"], by_multipliers))}
 
 
 def _weighted(log_weights, log_ratio, valid, own):

@@ -46,6 +46,23 @@ def test_distance_and_bound_of_a_gaussian(flow):
     assert misses <= 5  # binomial(20, 0.05): false alarm 3e-4
 
 
+def test_the_error_holds_where_the_flow_is_far_from_its_target():
+    """q uniform on [-2, 2], mean 1.9: KL(q || p*) = log Z(eta) - eta * 1.9 - log 4 + 1.9 eta with eta = 10, by far."""
+    box = ne.Support([-2.0, -2.0], [2.0, 2.0])
+    circuit = ne.circuits.FunctionCircuit(lambda z: z[:, :1], box, statistic_names=("x",))
+    flow = ne.RealNVP(box, stages=2, hidden=(8,))
+    theta = flow.initial_parameters(0)
+    exact = np.log(np.sinh(20.0) / 20.0)  # to 1e-15: coth(20) is 1, so that the mean is 2 - 1 / eta
+    misses, errors = 0, []
+    for seed in range(20):
+        p = Problem(circuit, ne.EmergentProperty(mean=[1.9]), np.random.SeedSequence(seed))
+        certificate = certify(p, flow, theta, theta, n=4000)
+        errors.append(certificate.kl - exact)
+        misses += abs(errors[-1]) > 2 * certificate.kl_stderr
+    assert misses <= 5  # binomial(20, 0.05): false alarm 3e-4
+    assert certificate.kl_stderr == pytest.approx(np.std(errors), rel=0.6)
+
+
 def test_a_lost_mode_is_found():
     support = ne.Support([-10.0, -10.0], [10.0, 10.0])
     circuit = ne.circuits.FunctionCircuit(lambda z: z[:, :1] ** 2, support, statistic_names=("square",))
