@@ -39,6 +39,7 @@ _DECAY = 0.03  # of the learning rate, over the learning
 _LEAD = 0.5  # share of the learning in which the flow learns the particles alone, at the dual's optimum
 _MULTIPLIER_RATE = 0.03  # share of a Newton step that the multipliers take at each step from then on
 _REVERSE_WEIGHT = 1.0  # of the gradient of KL(q || p_eta) beside that of KL(p_eta || q)
+_LEAST_INSIDE = 0.5  # share of a flow's draws in the region from which they say how it differs from p* there
 _LONGEST = 3.0  # medians: how far out a gradient of log q - log p_eta counts
 _CLIP = 3.0  # nats of log q - log p_eta about its median: a draw far out says where to go, not how far
 _FARTHEST = 0.5  # natural scales of a violation: a flow that leaks far out must not drag the multipliers after it
@@ -253,9 +254,8 @@ class ParticleSolver:
             return None
         inside = np.ones(len(batch.f), bool) if region is None else region.contains(batch.f)
         rows = np.flatnonzero(batch.valid)[inside]
-        if len(rows) < 2:
-            self.failure = "next to none of the flow's draws lie in the property's region: give more learn_steps"
-            return None
+        if len(rows) < _LEAST_INSIDE * len(z):
+            return np.zeros_like(self.theta)  # the particles alone must teach it first where p* is
         violation = (batch.T[inside] - problem.constraints.target) / self.scale
         eta = self.path.point.eta
         relative = problem.log_prior(z[rows]) - log_q[rows]

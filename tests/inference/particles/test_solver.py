@@ -90,6 +90,18 @@ def test_gradients_along_paths_and_by_the_score_agree(monkeypatch):
     assert np.linalg.norm(along - score) < 0.1 * np.linalg.norm(along)
 
 
+def test_a_flow_that_is_mostly_outside_of_the_region_learns_from_particles_alone():
+    support = ne.Support([-1.0, -1.0], [1.0, 1.0])
+    circuit = ne.circuits.FunctionCircuit(lambda z: z[:, :1], support, statistic_names=("x",))
+    for within, learns in ((0.5, False), (1.5, True)):  # a quarter of the initial flow's draws, three quarters
+        prop = ne.EmergentProperty(mean=[0.0], variance_at_most=[0.25], within=within)
+        solver = solver_of(circuit, prop, batch_size=200)
+        solver.initialise()
+        solver.path.points = [solver.path.point._replace(exponent=1.0, eta=np.array([1.0, -0.5]))]
+        gradient = solver._reverse_gradient(np.random.default_rng(0))
+        assert gradient.any() == learns and solver.failure is None
+
+
 def test_vectors_in_a_box_get_lenses():
     circuit = ne.circuits.RankTwoRNN(n_neurons=6)
     assert isinstance(ParticleSolver.default_flow(circuit, "float64", None), ne.LensFlow)
