@@ -26,6 +26,8 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 root_doc = "docs/index"
+# examples/paper/ is no part of the gallery, and may name its files as the gallery does
+suppress_warnings = ["sphinx_gallery.duplicate_filename"]
 include_patterns = [
     "docs/**", "reference/**", "gallery/**", "README.md", "CONTRIBUTING.md", "CHANGELOG.md",
     "benchmarks/README.md",
