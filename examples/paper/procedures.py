@@ -20,7 +20,7 @@ _SEARCH_WIDTH = 0.05  # Hz, two standard deviations of the property
 def lds(options):
     """Figure 1, supplement 1."""
     circuit = ne.circuits.LDS()
-    return algorithm_one("lds", circuit, circuit.emergent_property(), options, epochs=6)
+    return algorithm_one("lds", circuit, circuit.emergent_property(), options, epochs=12)
 
 
 def stg(options):
