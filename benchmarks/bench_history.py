@@ -38,4 +38,4 @@ class DefaultFit:
     def track_processor_time(self, answer):
         return answer["processor time"]
 
-    track_processor_time.unit = "s, with compilation"
+    track_processor_time.unit = "s, with compilation of what changed"
