@@ -7,6 +7,8 @@ from numepi.priors import Prior
 
 __all__ = ["checked_prior"]
 
+_ALONE = 3  # of those, evaluated one by one as well
+_ROUNDING = 1e-6  # relative: what a density in float32 differs by
 _POINTS = 256  # of the support's bounds; evaluating a density costs nothing beside a simulation
 
 
@@ -28,6 +30,7 @@ def checked_prior(prior, support):
             f"prior.log_prob is {log_p[row]} at z = {np.array2string(z[row], precision=4)}: a density is finite, or "
             "zero (-inf)"
         )
+    _check_alone(prior, z[:_ALONE], log_p[:_ALONE])
     good = log_p > -np.inf
     if not good.any():
         if isinstance(prior, Prior):  # narrow, but its mass on the support is known to be more than nothing
@@ -45,3 +48,14 @@ def checked_prior(prior, support):
             "is not zero: it must be finite"
         )
     return prior
+
+
+def _check_alone(prior, z, log_p):
+    """Refuse a density that depends on the other rows: one that is divided by a batch's greatest, say."""
+    for row, among in zip(z, log_p):
+        alone = np.asarray(prior.log_prob(row[None].copy()), float)
+        if alone.shape != (1,) or not np.isclose(alone[0], among, rtol=_ROUNDING, atol=_ROUNDING):
+            raise ValueError(
+                f"prior.log_prob is {among:.6g} at z = {np.array2string(row, precision=4)} among {_POINTS} rows and "
+                f"{np.array2string(alone)} alone: row i must depend on row i of z only"
+            )

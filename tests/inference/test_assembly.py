@@ -111,6 +111,9 @@ def test_an_unscored_result_is_saved_loaded_scored_and_certified(troubled, tmp_p
         loaded.sample(5, corrected=True)
     scored = loaded.score(rng=3)
     assert loaded.status == "not scored"  # a new result is returned
+    assert scored.simulation_counts["score"] == loaded.simulation_counts["score"] + 20_000
+    assert scored.n_simulations == sum(scored.simulation_counts.values()) >= loaded.n_simulations + 20_000
+    assert f"[{scored.n_simulations:,} simulations" in scored.message
     assert scored.certificate is None and scored.status != "not scored" and "not certified" in str(scored)
     sigma = np.hypot(scored.constraint_stderr, whole.constraint_stderr)
     assert np.all(np.abs(scored.constraint - whole.constraint) < 5 * sigma)

@@ -175,6 +175,7 @@ class Odd:
     (Odd(lambda z: np.where(z[:, 0] > 0.5, np.inf, 0.0)), ValueError, r"prior.log_prob is inf at z = \["),
     (Odd(lambda z: np.zeros((len(z), 1))), ValueError, r"prior.log_prob returned shape \(256, 1\) .*expected \(256,\)"),
     (Odd(lambda z: 0.0), ValueError, r"prior.log_prob returned shape \(\)"),
+    (Odd(lambda z: z[:, 0] - z[:, 0].max()), ValueError, r"among 256 rows and \[0.\] alone: row i must depend"),
     (Odd(lambda z: ["a"] * len(z)), TypeError, r"prior.log_prob\(z\) holds strings"),
     (Odd(lambda z: np.full(len(z), -np.inf)), ValueError, "is -inf at all of 256 points"),
     (Odd(lambda z: 0 * z[:, 0], lambda z: z[:, 0]), ValueError, r"prior.gradient returned shape \(256,\)"),

@@ -28,7 +28,9 @@ _CERTIFICATE_LEAST = 4_000  # unless that left fewer parameters than this
 _MANY_DIMENSIONS = 20  # from where weights can miss what particles reach; a few hundred thousand rows are worth it
 
 
-def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1, own=None, method="auto", budget=None):
+def assess(
+    result, problem, n=SCORE_SIZE, certified=True, replicates=1, own=None, method="auto", budget=None, anew=False
+):
     """The result with a score on ``n`` fresh draws and, unless ``certified`` is False, a new certificate.
 
     Parameters
@@ -45,6 +47,8 @@ def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1, own=None
         without a limit of simulations, and the constraints are met.
     budget : int, optional
         Rows that the certificate may simulate.
+    anew : bool
+        Whether the problem counts what is simulated here only, and not what the run has.
     """
     flow, theta = result.distribution.flow, result.distribution.theta
     constraints, ended = problem.constraints, result.ended
@@ -82,7 +86,12 @@ def assess(result, problem, n=SCORE_SIZE, certified=True, replicates=1, own=None
         remark = weight_outside(problem, flow, start, multipliers, log_z)
     remark = "; ".join(part for part in (remark, _dropped(result)) if part) or None
     account = {name: getattr(result, name) for name in _COUNTS}
-    account["n_simulations"] = max(account["n_simulations"], problem.n_simulations)
+    if anew:
+        account = {name: count + problem.account[name] for name, count in account.items()}
+        counts = {name: count + problem.counts.get(name, 0) for name, count in result.simulation_counts.items()}
+        result = replace(result, **account, simulation_counts=counts)
+    else:
+        account["n_simulations"] = problem.n_simulations
     success, status, message = verdict(
         met, outcome, account, final, certificate, flow.precision, infeasible, unseen, remark
     )

@@ -42,7 +42,7 @@ class Assessment:
         how["with_gradient"] = result.configuration["gradient"]
         problem = Problem(result.circuit, result.property, seed_sequence(rng), result.prior, **how)
         with one_blas_thread():
-            return assess(result, problem, n, certified, method=method, budget=budget)
+            return assess(result, problem, n, certified, method=method, budget=budget, anew=True)
 
     def working_samples(self, result, n, rng):
         """See `numepi.result.Result.sample`: draws are simulated until ``n`` of them work."""
