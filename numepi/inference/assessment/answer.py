@@ -54,8 +54,11 @@ def assess(
     constraints, ended = problem.constraints, result.ended
     left = None if problem.limit is None else problem.left(problem.limit)
     rows = sizes(left, result.ended["status"] == "failed", n)
+    replicates_found = None  # from probes that are simulated once, for score and certificate
     if own is None:
-        draws = _region_draws(problem, flow, theta, result.multipliers, rows.probes)
+        if constraints.region is not None:
+            replicates_found = _probed(problem, flow, theta, result.multipliers, rows.probes)
+        draws = min(_REGION_DRAWS, replicates_found or 1)
         final = score(problem, flow, theta, max(1, rows.score // draws), draws)
     else:
         final = own[0]
@@ -68,7 +71,9 @@ def assess(
     if certified or own is not None:
         certificate = None if own is None else own[1]
         if own is None and method != "particles":
-            certificate = _by_weights(problem, flow, theta, start, final, result.multipliers, replicates, rows, budget)
+            certificate = _by_weights(
+                problem, flow, theta, start, final, result.multipliers, replicates, rows, budget, replicates_found
+            )
         many = method == "auto" and met and problem.with_gradient and flow.dim >= _MANY_DIMENSIONS and left is None
         if certificate is None or (many and certificate.invertible and not certificate.reliable):
             certificate = certify_by_particles(problem, flow, theta, start, result.multipliers, final, budget)
@@ -129,19 +134,17 @@ def _dropped(result):
     )
 
 
-def _region_draws(problem, flow, theta, multipliers, n_probes):
-    """Simulations that tell whether a parameter lies in the property's region; 1 without noise, or a region."""
-    if problem.constraints.region is None:
-        return 1
+def _probed(problem, flow, theta, multipliers, n_probes):
+    """Simulations of each parameter that the noise in the statistics asks for; 1 without noise."""
     z, _ = flow.sample(theta, problem.normals(Stream.NOISE_CHECK, 1, n_probes))
-    return min(_REGION_DRAWS, replicates_needed(problem, z, Stream.NOISE_CHECK, multipliers))
+    return replicates_needed(problem, z, Stream.NOISE_CHECK, multipliers)
 
 
-def _by_weights(problem, flow, theta, start, score, multipliers, least_replicates, rows, budget):
+def _by_weights(problem, flow, theta, start, score, multipliers, least_replicates, rows, budget, replicates):
     if score.n_failed == score.n:
         return uncertified(len(problem.constraints), 0, least_replicates, score.round_trip)
-    z, _ = flow.sample(theta, problem.normals(Stream.NOISE_CHECK, 1, rows.probes))
-    replicates = replicates_needed(problem, z, Stream.NOISE_CHECK, multipliers)
+    if replicates is None:
+        replicates = _probed(problem, flow, theta, multipliers, rows.probes)
     if replicates > 1:
         replicates = max(replicates, least_replicates)
     n = min(_CERTIFICATE_SIZE, max(_CERTIFICATE_LEAST, _CERTIFICATE_ROWS // replicates), rows.certificate // replicates)

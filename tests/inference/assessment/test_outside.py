@@ -73,7 +73,7 @@ def test_corrected_samples_lie_in_the_region():
 def test_samples_of_the_result_know_the_region():
     result = ne.infer(
         plane(), ne.EmergentProperty(mean=[0.0], within=0.5), progress=False, max_annealing_rounds=1, final_rounds=1,
-        fit_steps=1, refine_steps=0, round_size=500,
+        fit_steps=1, landing_steps=1, kl=5.0, refine_steps=0, round_size=500,
     )  # fmt: skip
     assert (
         result.outside_share == pytest.approx(0.5, abs=0.05)
@@ -84,6 +84,14 @@ def test_samples_of_the_result_know_the_region():
         result.sample(10)
     assert np.abs(result.sample(200, valid_only=True)[:, 0]).max() <= 0.5
     assert np.abs(result.sample(200, corrected=True)[:, 0]).max() <= 0.5
+
+
+def test_a_cap_holds_with_a_region():
+    result = ne.infer(
+        plane(), ne.EmergentProperty(mean=[0.0], within=0.5), progress=False, max_annealing_rounds=1, final_rounds=1,
+        fit_steps=1, landing_steps=1, kl=5.0, refine_steps=0, round_size=500, max_simulations=1500,
+    )  # fmt: skip
+    assert result.n_simulations <= 1500 and result.simulation_counts["certificate"] > 100
 
 
 def steep():
