@@ -7,32 +7,40 @@ from numepi.markup import escaped
 from numepi.plotting import activity as draw_activity
 from numepi.plotting import marginals as draw_marginals
 from numepi.plotting import pairs as draw_pairs
-from numepi.plotting import predictive_check
+from numepi.plotting import predictive_check, strongest_pairs
 from numepi.plotting import traces as draw_traces
 from numepi.report.figures import picture
 
 __all__ = ["activity", "marginals", "pairs", "predictive", "prior_draws", "traces"]
 
-_SHOWN = 6  # parameters in pairs: more are unreadable on a page
+_SHOWN = 6  # parameters in all pairs: more are unreadable on a page,
+_PAIRS = 9  # and so many are drawn
 _MOST = 12  # marginals and statistics
 _ACTIVE = 6  # samples whose activity is drawn
 
 
 def pairs(result, z):
-    """Draws in pairs of parameters, coloured by density, with the densest marked."""
+    """Draws in pairs of parameters, coloured by density, with the densest marked; of many the pairs that tell most."""
     names, support = result.parameter_names, result.distribution.flow.support
     log_density = result.distribution.log_prob(z)
-    shown = names[:_SHOWN]
-    d = len(shown)
     best = z[[np.nanargmax(log_density)]]
-    where = ", ".join(f"{name} = {value:.3g}" for name, value in zip(shown, best[0]))
+    said = "coloured by log density. The star is the densest of them"
+    if len(names) > _SHOWN:
+
+        def draw(figure):
+            strongest_pairs(z, log_density, names, _PAIRS, points=best, figure=figure)
+
+        alt = f"{len(z):,} draws in the {_PAIRS} pairs of {len(names)} parameters with the strongest rank correlation"
+        caption = f"{len(z):,} draws in the {_PAIRS} pairs of the greatest rank correlation (above each), {said}."
+        return _figure(picture(draw, alt, (8, 7)), caption)
+    d = len(names)
+    where = ", ".join(f"{name} = {value:.3g}" for name, value in zip(names, best[0]))
 
     def draw(figure):
-        draw_pairs(z, log_density, names, support, points=best, parameters=shown, figure=figure)
+        draw_pairs(z, log_density, names, support, points=best, figure=figure)
 
-    of_all = "" if d == len(names) else f" (the first {d} of {len(names)} parameters)"
-    alt = f"{len(z):,} draws of {', '.join(shown)} in pairs, coloured by log density; the densest is at {where}"
-    caption = f"{len(z):,} draws{of_all}, coloured by log density. The star is the densest of them: {where}."
+    alt = f"{len(z):,} draws of {', '.join(names)} in pairs, coloured by log density; the densest is at {where}"
+    caption = f"{len(z):,} draws, {said}: {where}."
     return _figure(picture(draw, alt, (1.6 * d + 1.2, max(1.6 * d, 2.4))), caption)
 
 
