@@ -35,6 +35,19 @@ _NO_WRAPPERS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 SCALAR_OPTIONS = _COMMON | _NO_WRAPPERS | {"forceinline": True}
 
 
+def _enabled(call):
+    """``call`` with just-in-time compilation on: numba's own overloads, too, are then compiled where ours need them."""
+
+    def enabled(*arguments, **keywords):
+        disabled, config.DISABLE_JIT = config.DISABLE_JIT, 0
+        try:
+            return call(*arguments, **keywords)
+        finally:
+            config.DISABLE_JIT = disabled
+
+    return enabled
+
+
 class _Inner(CPUDispatcher):
     """A function compiled for calls from kernels; called from Python it is compiled once more, with a wrapper."""
 
@@ -46,11 +59,10 @@ class _Inner(CPUDispatcher):
 
 def _compiled(function, **options):
     """Numba's dispatcher of ``function``, even under ``NUMBA_DISABLE_JIT``: kernels call what exists compiled only."""
-    disabled, config.DISABLE_JIT = config.DISABLE_JIT, 0
-    try:
-        return njit(function, **options)
-    finally:
-        config.DISABLE_JIT = disabled
+    dispatcher = _enabled(njit)(function, **options)
+    if config.DISABLE_JIT:
+        dispatcher.compile = _enabled(dispatcher.compile)
+    return dispatcher
 
 
 def _inner(function, **options):

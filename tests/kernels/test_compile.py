@@ -162,11 +162,20 @@ def test_a_name_tells_apart_the_kernels_of_one_factory():
     assert len(names) == 2
 
 
-def test_kernels_are_compiled_where_numba_is_told_not_to():
-    circuit = "ne.circuits.RankTwoRNN(n_neurons=3)"
-    code = f"import numepi as ne; print({circuit}.statistics_and_jacobian([[0.3] * 12])[1].sum())"
+MODEL = """ne.Dynamics(
+    lambda x, z, t: {"v": -z.a * x.v}, states={"v": 1.0}, parameters={"a": (0.0, 1.0)},
+    statistics={"v": ne.observe.final("v")}, dt=0.1, duration=0.5, method="euler",
+)"""
+
+
+@pytest.mark.parametrize(("circuit", "dim"), [("ne.circuits.RankTwoRNN(n_neurons=3)", 12), (MODEL, 1)])
+def test_kernels_are_compiled_where_numba_is_told_not_to(circuit, dim, tmp_path):
+    code = f"import numepi as ne; print({circuit}.statistics_and_jacobian([[0.3] * {dim}])[1].sum())"
     runs = [
-        subprocess.run([sys.executable, "-c", code], env=os.environ | extra, check=True, capture_output=True, text=True)
-        for extra in ({}, {"NUMBA_DISABLE_JIT": "1"})
-    ]
+        subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | extra | {"NUMBA_CACHE_DIR": str(tmp_path / name)},
+            check=True, capture_output=True, text=True,
+        )
+        for name, extra in (("as ever", {}), ("told", {"NUMBA_DISABLE_JIT": "1"}))
+    ]  # fmt: skip
     assert runs[0].stdout == runs[1].stdout != ""

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["APART", "LEAST_ESS", "Certificate", "uncertified"]
+__all__ = ["APART", "LEAST_ESS", "PLENTY", "RELIABLE_PARETO_K", "Certificate", "uncertified"]
 
-_RELIABLE_PARETO_K = 0.7
+RELIABLE_PARETO_K = 0.7
 _RELIABLE_ESS = 100.0
-_PLENTY = 0.5  # effective share of the sample, from where the shape of the tail of the weights matters no more
+PLENTY = 0.5  # effective share of the sample, from where the shape of the tail of the weights matters no more
 LEAST_ESS = 5.0  # fewer are a handful of samples: any number would be one of them
 _SIGMAS = 3.0  # standard errors, and
 _SLACK = 0.05  # nats, by which a quantity must miss what it has to be for a test to fail
@@ -137,7 +137,7 @@ class Certificate:
         if not self.ess > _RELIABLE_ESS:
             found.append(f"few samples have weight (ESS {self.ess:.0f} of {self.n})")
         # A heavy tail matters unless most samples count.
-        if not (self.pareto_k < _RELIABLE_PARETO_K or self.ess > _PLENTY * self.n):
+        if not (self.pareto_k < RELIABLE_PARETO_K or self.ess > PLENTY * self.n):
             found.append(f"the weights have a heavy tail (Pareto k {self.pareto_k:.2f})")
         if self._vague:
             found.append(f"the error is large (+- {self.kl_stderr:.2g} nats)")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numepi.inference.assessment.certificate import Certificate
+from numepi.inference.assessment.certificate import PLENTY, RELIABLE_PARETO_K, Certificate
 from numepi.inference.assessment.convergence import null_p_values
 from numepi.inference.assessment.pareto import pareto_k
 from numepi.inference.assessment.score import N_TESTS, Score
@@ -203,8 +203,11 @@ def certify_rows(problem, eta, rows, draws, start_draws, start_share, weights, r
         second, second_stderr = _second_order(rows, V_hat, constraints, eta, w_rows)
         z += second
     ess = 1 / np.sum(weights**2) if len(weights) else 0.0
+    tail = pareto_k(weights) if len(weights) > _LEAST_ROWS else np.inf
     if not z > _LEAST_Z * believed_z or ok[own].sum() < _LEAST_ROWS or ess < _LEAST_ESS:
-        return _certificate(problem, eta, (np.nan,) * 4, weights, ess, False, replicates, round_trip)
+        return _certificate(problem, eta, (np.nan,) * 4, len(weights), ess, tail, False, replicates, round_trip)
+    if not noisy:
+        ess, tail = _worse(ess, tail, w_rows * change, len(weights))
     # Influence of every draw and row on log Z, then on E_q[log q - log p_0 - eta . T | ok] - log P(ok).
     n = len(own)
     on_z = [
@@ -237,7 +240,17 @@ def certify_rows(problem, eta, rows, draws, start_draws, start_share, weights, r
     bias = (second + 2 * second_stderr) / z
     if loud:
         bias = max(bias, 0.5 * float(np.mean((residual @ eta)[own & ok] ** 2)))
-    return _certificate(problem, eta, numbers, weights, ess, optimal, replicates, round_trip, bias)
+    return _certificate(problem, eta, numbers, len(weights), ess, tail, optimal, replicates, round_trip, bias)
+
+
+def _worse(ess, tail, weights, n):
+    """Effective number and Pareto k of the last rows' own ``weights``, where these have the heavy tail.
+
+    The surrogate may miss what few rows show; then they alone tell, and there are too few of them.
+    """
+    k, own_ess = pareto_k(weights), weights.sum() ** 2 / np.sum(weights**2)
+    heavy = k > max(tail, RELIABLE_PARETO_K) and own_ess < PLENTY * len(weights)
+    return (min(own_ess, ess, PLENTY * n), k) if heavy else (ess, tail)
 
 
 def _level(of_draws, believed, rows, draws, residual):
@@ -300,7 +313,7 @@ def _variance(*influences):
     return float(sum(len(each) * np.var(each) for each in influences if len(each)))
 
 
-def _certificate(problem, eta, numbers, weights, ess, optimal, replicates, round_trip, noise_bias=0.0):
+def _certificate(problem, eta, numbers, n, ess, tail, optimal, replicates, round_trip, noise_bias=0.0):
     kl, kl_stderr, bound, bound_stderr = (float(number) for number in numbers)
     return Certificate(
         kl=kl,
@@ -308,10 +321,10 @@ def _certificate(problem, eta, numbers, weights, ess, optimal, replicates, round
         entropy_bound=bound,
         entropy_bound_stderr=bound_stderr,
         ess=float(ess),
-        pareto_k=pareto_k(weights) if len(weights) > _LEAST_ROWS else np.inf,
+        pareto_k=tail,
         optimal=optimal,
         multipliers=tuple((eta / problem.constraints.scale).tolist()),
-        n=len(weights),
+        n=n,
         replicates=replicates,
         round_trip=round_trip,
         noise_bias=float(noise_bias),

@@ -160,3 +160,13 @@ def test_multipliers_that_are_off_count_where_the_flow_misses_its_targets(rng):
     assert right.kl == pytest.approx(kl(*Q, p_mean=0.0), abs=5 * right.kl_stderr)  # false alarm 6e-7
     assert right.kl_stderr < 0.01 and off.kl_stderr > 0.02
     assert off.kl == pytest.approx(kl(*Q, p_mean=0.0), abs=3 * off.kl_stderr)
+
+
+def test_what_few_rows_alone_show_is_a_heavy_tail(rng):
+    """The surrogate misses a part of p* that the flow hardly reaches: the few rows there carry most of the weight."""
+    rows, *beliefs = parts(rng, 1.0, n=1000)
+    missed = 6 * problem().constraints.scale[1] / ETA[1]  # T whose weight is exp(6)
+    seen = replace(rows, T=rows.T + np.outer(rows.z[:, 0] > 2.6, [0.0, missed]))
+    blind, told = (certify_rows(problem(), ETA, each, *beliefs, np.full(1000, 1e-3), 1) for each in (rows, seen))
+    assert blind.pareto_k < 0.7 and not any("heavy tail" in doubt for doubt in blind.doubts)
+    assert told.pareto_k > 0.7 and told.ess < 100 and any("heavy tail" in doubt for doubt in told.doubts)
