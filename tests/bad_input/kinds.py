@@ -109,7 +109,7 @@ A_CIRCUIT = [("lds", T, "give"), (Untouched, T, r"make one"), (None, T, "give")]
 A_PATH = [(3, T, "give a path"), ("", V, "give the name"), (b"x", T, "give a path"), ("a\0b", V, "give the name")]
 EXECUTOR = [(3, T, "give a concurrent"), ("pool", T, "give a concurrent")]
 DIRECTION = [("zz", V, "choose from x"), (1.0, T, "name or an index")]
-AXES = [(None, T, "give matplotlib Axes"), ("ax", T, "give matplotlib Axes")]
+AXES = [(0.5, T, "give matplotlib Axes"), ("ax", T, "give matplotlib Axes")]  # None makes a figure
 INDEX = [
     ("zz", V, "choose from"),
     (7, V, "out of range"),

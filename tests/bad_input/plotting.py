@@ -60,7 +60,7 @@ BAD = {
     ],
     ("pairs", "names"): NAMES,
     ("pairs", "support"): [(3, T, "numepi.Support"), (ne.Support([0, 0], [1, 1]), V, "4 columns")],
-    ("pairs", "modes"): [(np.ones(3), V, "expected"), (np.full(4, np.nan), V, "finite")],
+    ("pairs", "points"): [(np.ones(3), V, "expected"), (np.full(4, np.nan), V, "finite")],
     ("pairs", "parameters"): [((0, 0), V, "twice"), ((9,), V, "out of range"), ((), V, "is empty")],
     ("pairs", "figure"): [("figure", T, "matplotlib Figure"), (3, T, "matplotlib Figure")],
     ("plane", "ax"): AXES,
