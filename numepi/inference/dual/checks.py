@@ -13,6 +13,7 @@ __all__ = ["NOISY_REPLICATES", "assess", "explained", "noise_in_targets", "noise
 
 NOISY_REPLICATES = 4  # simulations of each parameter, where a noisy circuit has no surrogate to average for it
 _LEAST_SIGNAL = 0.05  # share of the variance of eta . T that is taken to be there besides noise
+_NEGLIGIBLE = 1e-6  # variance of eta . T, nats squared: what is known to a thousandth of a nat is known
 _ROUND_TRIP_DRAWS = 2000  # that compare the flow's two passes
 _BLOCK = 8192  # draws evaluated at once
 
@@ -67,7 +68,7 @@ def explained(state, problem):
     noise, noise_variance = _mean(pairs[np.isfinite(pairs)] ** 2 / 2)
     error, error_variance = _mean(residual**2)
     variance = np.var(T[ok] @ eta)
-    whole = max(variance - noise, _LEAST_SIGNAL * variance, np.finfo(float).tiny)
+    whole = max(variance - noise, _LEAST_SIGNAL * variance, _NEGLIGIBLE)
     share = 1 - max(error - noise, 0.0) / whole
     return float(share), float(np.sqrt(error_variance + noise_variance) / whole)
 

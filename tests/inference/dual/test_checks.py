@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.inference.dual.checks import passes
+from numepi.inference.dual.checks import explained, passes
 
 CONSTRAINTS = ne.EmergentProperty(mean=[1.0], variance=[4.0]).constraints(("x",))
 SCORE = {
@@ -36,3 +36,17 @@ def test_a_run_ends_where_constraints_and_distance_are_within_what_was_asked_and
         score=SimpleNamespace(**SCORE | score), certificate=SimpleNamespace(**CERTIFICATE | certificate)
     )
     assert passes(answer, CONSTRAINTS, 0.05) is ends
+
+
+@pytest.mark.parametrize("error", [0.0, 1e-4, 1.0])
+def test_a_statistic_that_is_the_same_everywhere_has_a_share_all_the_same(error):
+    """Noise or not: what is known to a thousandth of a nat is known, and what is missed has no end of a share."""
+    n = 50
+    T = np.ones((n, 2))
+    state = SimpleNamespace(
+        request=SimpleNamespace(z=np.zeros((n, 1)), T=T, n_start=5, n_repeat=0),
+        dual=SimpleNamespace(eta=CONSTRAINTS.scale * [1.0, 0.0]),
+        surrogate=SimpleNamespace(expected=lambda constraints, z: T[: len(z)] - [error, 0.0]),
+    )
+    share, stderr = explained(state, SimpleNamespace(constraints=CONSTRAINTS))
+    assert share == pytest.approx(1 - error**2 / 1e-6) and stderr == 0
