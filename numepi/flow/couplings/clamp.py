@@ -3,7 +3,9 @@
 import autograd.numpy as anp
 import numpy as np
 
-__all__ = ["LOG_SCALE_LIMIT", "clamp", "clamp_inverse"]
+from numepi.kernels.compile import scalar
+
+__all__ = ["LOG_SCALE_LIMIT", "clamp", "clamp_inverse", "soft", "soft_slope"]
 
 # The scale of one coupling stays within exp(-5) ... exp(5): a fit that runs away cannot overflow.
 LOG_SCALE_LIMIT = 5.0
@@ -17,3 +19,16 @@ def clamp(r):
 def clamp_inverse(s):
     """The r whose `clamp` is s."""
     return s / np.sqrt(1 - (s / LOG_SCALE_LIMIT) ** 2)
+
+
+@scalar
+def soft(y, limit):
+    """The same clamp, compiled, to +-limit."""
+    return y / np.sqrt(1 + (y / limit) * (y / limit))
+
+
+@scalar
+def soft_slope(y, limit):
+    """Its derivative."""
+    w2 = 1 / (1 + (y / limit) * (y / limit))
+    return w2 * np.sqrt(w2)

@@ -10,9 +10,9 @@ where c_k = B_k . v just before; C_k = B_k . (e v), forward.
 
 import numpy as np
 
-from numepi.flow.couplings.clamp import LOG_SCALE_LIMIT
+from numepi.flow.couplings.clamp import LOG_SCALE_LIMIT, soft, soft_slope
 from numepi.flow.passes.blocks import LANES
-from numepi.kernels.compile import block_function, scalar
+from numepi.kernels.compile import block_function
 
 __all__ = ["FEATURE_LIMIT", "SOFTENING", "coefficients", "coefficients_pull", "features", "features_pull", "transpose"]
 
@@ -20,17 +20,6 @@ __all__ = ["FEATURE_LIMIT", "SOFTENING", "coefficients", "coefficients_pull", "f
 SOFTENING = 1e-2
 # Features in units of their spread under the base are softly clamped to this.
 FEATURE_LIMIT = 3.0
-
-
-@scalar
-def _soft(y, limit):
-    return y / np.sqrt(1 + (y / limit) * (y / limit))
-
-
-@scalar
-def _soft_slope(y, limit):
-    w2 = 1 / (1 + (y / limit) * (y / limit))
-    return w2 * np.sqrt(w2)
 
 
 @block_function
@@ -43,14 +32,14 @@ def features(gram, r, length, out):
         for lane in range(LANES):
             log_norm = 0.5 * np.log((gram[kk, lane] + SOFTENING) / length)
             out[k, lane] = log_norm
-            out[r + pairs + k, lane] = _soft(norm_unit * log_norm, FEATURE_LIMIT)
+            out[r + pairs + k, lane] = soft(norm_unit * log_norm, FEATURE_LIMIT)
         for j in range(k):
             i, jj = k * (k - 1) // 2 + j, j * (j + 1) // 2 + j
             for lane in range(LANES):
                 size = np.sqrt((gram[kk, lane] + SOFTENING) * (gram[jj, lane] + SOFTENING))
                 cosine = gram[kk - k + j, lane] / size
                 out[r + i, lane] = cosine
-                out[2 * r + pairs + i, lane] = _soft(cosine_unit * cosine, FEATURE_LIMIT)
+                out[2 * r + pairs + i, lane] = soft(cosine_unit * cosine, FEATURE_LIMIT)
 
 
 @block_function
@@ -62,7 +51,7 @@ def features_pull(gram, r, length, grad, grad_gram):
         kk = k * (k + 1) // 2 + k
         for lane in range(LANES):
             square = gram[kk, lane] + SOFTENING
-            slope = _soft_slope(norm_unit * 0.5 * np.log(square / length), FEATURE_LIMIT)
+            slope = soft_slope(norm_unit * 0.5 * np.log(square / length), FEATURE_LIMIT)
             grad_gram[kk, lane] += 0.5 * (grad[k, lane] + norm_unit * slope * grad[r + pairs + k, lane]) / square
         for j in range(k):
             i, jj = k * (k - 1) // 2 + j, j * (j + 1) // 2 + j
@@ -70,7 +59,7 @@ def features_pull(gram, r, length, grad, grad_gram):
                 square_k, square_j = gram[kk, lane] + SOFTENING, gram[jj, lane] + SOFTENING
                 per_size = 1 / np.sqrt(square_k * square_j)
                 cosine = gram[kk - k + j, lane] * per_size
-                slope = _soft_slope(cosine_unit * cosine, FEATURE_LIMIT)
+                slope = soft_slope(cosine_unit * cosine, FEATURE_LIMIT)
                 g = grad[r + i, lane] + cosine_unit * slope * grad[2 * r + pairs + i, lane]
                 grad_gram[kk - k + j, lane] += g * per_size
                 grad_gram[kk, lane] -= 0.5 * g * cosine / square_k
@@ -84,7 +73,7 @@ def coefficients(gram, r, length, outputs, rows, log_q, inverse):
     On entry the last r rows hold B_k . v, of the input (forward) or of the output (``inverse``).
     """
     for lane in range(LANES):
-        sigma = _soft(outputs[0, lane], LOG_SCALE_LIMIT)
+        sigma = soft(outputs[0, lane], LOG_SCALE_LIMIT)
         rows[0, lane] = np.exp(sigma)
         log_q[lane] -= length * sigma
     overlap = rows[1 + 3 * r :]
@@ -102,7 +91,7 @@ def coefficients(gram, r, length, outputs, rows, log_q, inverse):
         for lane in range(LANES):
             square = gram[kk, lane]
             per_square = 1 / (square + SOFTENING)
-            a = (np.exp(_soft(outputs[1 + k, lane], LOG_SCALE_LIMIT)) - 1) * per_square
+            a = (np.exp(soft(outputs[1 + k, lane], LOG_SCALE_LIMIT)) - 1) * per_square
             shift = outputs[1 + r + k, lane] * np.sqrt(per_square)
             factor = 1 + a * square
             if inverse:
@@ -162,11 +151,11 @@ def coefficients_pull(
             per_square = 1 / (square + SOFTENING)
             root = np.sqrt(per_square)
             raw = outputs[1 + k, lane]
-            scale = np.exp(_soft(raw, LOG_SCALE_LIMIT))
+            scale = np.exp(soft(raw, LOG_SCALE_LIMIT))
             weight = grad_log_q[lane] / (1 + a * square)
             grad_shift = sign * back[k, lane]
             grad_a = grad_shift * rows[1 + 2 * r + k, lane] - weight * square
-            grad_outputs[1 + k, lane] = grad_a * scale * per_square * _soft_slope(raw, LOG_SCALE_LIMIT)
+            grad_outputs[1 + k, lane] = grad_a * scale * per_square * soft_slope(raw, LOG_SCALE_LIMIT)
             grad_outputs[1 + r + k, lane] = grad_shift * root
             grad_per_square = grad_a * (scale - 1) + 0.5 * grad_shift * outputs[1 + r + k, lane] / root
             grad_gram[kk, lane] -= grad_per_square * per_square * per_square + weight * a
@@ -176,5 +165,5 @@ def coefficients_pull(
         if not inverse:
             for k in range(r):
                 total += back[k, lane] * rows[1 + 3 * r + k, lane]
-        slope = _soft_slope(outputs[0, lane], LOG_SCALE_LIMIT)
+        slope = soft_slope(outputs[0, lane], LOG_SCALE_LIMIT)
         grad_outputs[0, lane] = (sign * total - length * grad_log_q[lane]) * slope

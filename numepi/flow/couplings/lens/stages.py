@@ -11,12 +11,12 @@ from math import erfc
 
 import numpy as np
 
-from numepi.flow.couplings.clamp import LOG_SCALE_LIMIT
+from numepi.flow.couplings.clamp import LOG_SCALE_LIMIT, soft, soft_slope
 from numepi.flow.couplings.lens.basis import cholesky_pull, solve, solve_transposed
 from numepi.flow.couplings.lens.truncated import MEAN_LIMIT, from_normal, slopes, to_normal
 from numepi.flow.networks.mlp_kernels import clear
 from numepi.flow.passes.blocks import LANES
-from numepi.kernels.compile import block_function, scalar
+from numepi.kernels.compile import block_function
 from numepi.kernels.fastmath import exp
 
 __all__ = [
@@ -28,17 +28,6 @@ __all__ = [
 LOG_DEVIATION, LOG_DEVIATION_LIMIT = 0.7, 3.2
 _SQRT_HALF = 0.5**0.5
 _DENSITY = 2.0 / np.sqrt(2 * np.pi)
-
-
-@scalar
-def _soft(y, limit):
-    return y / np.sqrt(1 + (y / limit) * (y / limit))
-
-
-@scalar
-def _soft_slope(y, limit):
-    w2 = 1 / (1 + (y / limit) * (y / limit))
-    return w2 * np.sqrt(w2)
 
 
 @block_function
@@ -81,12 +70,12 @@ def affine(outputs, r, length, numbers, log_q, inverse):
     sign = -1.0 if inverse else 1.0
     own = outputs[2 * r + 2 :]
     for lane in range(LANES):
-        sigma = _soft(np.float64(own[0, lane]), LOG_SCALE_LIMIT)
+        sigma = soft(np.float64(own[0, lane]), LOG_SCALE_LIMIT)
         numbers[0, lane] = sign * sigma
         log_q[lane] -= (length - r) * sigma
     for k in range(r):
         for lane in range(LANES):
-            s, t = _soft(np.float64(own[1 + r + k, lane]), LOG_SCALE_LIMIT), np.float64(own[1 + k, lane])
+            s, t = soft(np.float64(own[1 + r + k, lane]), LOG_SCALE_LIMIT), np.float64(own[1 + k, lane])
             numbers[1 + r + k, lane] = sign * s
             numbers[1 + k, lane] = -t * np.exp(-s) if inverse else t
             log_q[lane] -= s
@@ -99,7 +88,7 @@ def affine_pull(outputs, r, length, numbers, grad_numbers, grad_log_q, grad_outp
     sign = -1.0 if inverse else 1.0
     for lane in range(LANES):
         total = sign * grad_numbers[0, lane] - (length - r) * grad_log_q[lane]
-        grad_own[0, lane] = total * _soft_slope(np.float64(own[0, lane]), LOG_SCALE_LIMIT)
+        grad_own[0, lane] = total * soft_slope(np.float64(own[0, lane]), LOG_SCALE_LIMIT)
     for k in range(r):
         for lane in range(LANES):
             total = sign * grad_numbers[1 + r + k, lane] - grad_log_q[lane]
@@ -108,7 +97,7 @@ def affine_pull(outputs, r, length, numbers, grad_numbers, grad_log_q, grad_outp
                 total -= grad_t * numbers[1 + k, lane]
                 grad_t *= -np.exp(numbers[1 + r + k, lane])
             grad_own[1 + k, lane] = grad_t
-            grad_own[1 + r + k, lane] = total * _soft_slope(np.float64(own[1 + r + k, lane]), LOG_SCALE_LIMIT)
+            grad_own[1 + r + k, lane] = total * soft_slope(np.float64(own[1 + r + k, lane]), LOG_SCALE_LIMIT)
 
 
 @block_function
@@ -120,8 +109,8 @@ def lens(vector, places, moved, own, sign, to, log_q):
             raw = 0.0
             for k in range(r):
                 raw += own[k, lane] * places[k + (k >= moved), i, lane]
-            log_deviation = LOG_DEVIATION + _soft(np.float64(own[r, lane]), LOG_DEVIATION_LIMIT)
-            mean = _soft(raw, MEAN_LIMIT)
+            log_deviation = LOG_DEVIATION + soft(np.float64(own[r, lane]), LOG_DEVIATION_LIMIT)
+            mean = soft(raw, MEAN_LIMIT)
             if to:
                 value, slope = to_normal(vector[i, lane], mean, log_deviation)
             else:
@@ -141,9 +130,9 @@ def lens_pull(line, normal, grad, places, moved, own, sign, to, grad_log_q, grad
             for k in range(r):
                 raw += own[k, lane] * places[k + (k >= moved), i, lane]
             free = np.float64(own[r, lane])
-            log_deviation = LOG_DEVIATION + _soft(free, LOG_DEVIATION_LIMIT)
+            log_deviation = LOG_DEVIATION + soft(free, LOG_DEVIATION_LIMIT)
             w_y, w_m, w_l, slope_y, slope_m, slope_l = slopes(
-                line[i, lane], normal[i, lane], _soft(raw, MEAN_LIMIT), log_deviation
+                line[i, lane], normal[i, lane], soft(raw, MEAN_LIMIT), log_deviation
             )
             weight = sign * grad_log_q[lane]
             if to:
@@ -152,8 +141,8 @@ def lens_pull(line, normal, grad, places, moved, own, sign, to, grad_log_q, grad
             else:
                 along = -(grad[i, lane] + weight * slope_y) / w_y
                 grad[i, lane] = -along
-            grad_own[r, lane] += (along * w_l + weight * slope_l) * _soft_slope(free, LOG_DEVIATION_LIMIT)
-            grad_raw = (along * w_m + weight * slope_m) * _soft_slope(raw, MEAN_LIMIT)
+            grad_own[r, lane] += (along * w_l + weight * slope_l) * soft_slope(free, LOG_DEVIATION_LIMIT)
+            grad_raw = (along * w_m + weight * slope_m) * soft_slope(raw, MEAN_LIMIT)
             for k in range(r):
                 grad_own[k, lane] += grad_raw * places[k + (k >= moved), i, lane]
                 grad_places[k + (k >= moved), i, lane] += grad_raw * own[k, lane]
