@@ -33,9 +33,8 @@ def noise_exceeds_target(problem, flow, theta, theta_start, score):
     score : numepi.inference.assessment.score.Score
         Of the fit.
     """
-    targets = np.array([np.inf if v is None else v for v in problem.constraints.prop.largest_variance])
-    left = np.inf if problem.limit is None else problem.left(problem.limit)
-    if not np.any(score.variance > targets) or left < CHECK_ROWS:
+    targets, left = _missed(problem, score)
+    if targets is None or left < CHECK_ROWS:
         return None
     base = problem.normals(Stream.NOISE_CHECK, 2, _SIZE)
     z = np.concatenate([flow.sample(t, half)[0] for t, half in zip((theta, theta_start), np.split(base, 2))])
@@ -61,9 +60,8 @@ def noise_in_doubt(problem, flow, theta, score):
 
     None where it does not, where the rows do not suffice for the first look (``LOOK_ROWS``), or suffice for the whole.
     """
-    targets = np.array([np.inf if v is None else v for v in problem.constraints.prop.largest_variance])
-    left = np.inf if problem.limit is None else problem.left(problem.limit)
-    if not np.any(score.variance > targets) or not LOOK_ROWS <= left < CHECK_ROWS:
+    targets, left = _missed(problem, score)
+    if targets is None or not LOOK_ROWS <= left < CHECK_ROWS:
         return None
     z, _ = flow.sample(theta, problem.normals(Stream.NOISE_CHECK, 2, _FIRST_LOOK))
     noise = _noise(problem, z)
@@ -76,6 +74,13 @@ def noise_in_doubt(problem, flow, theta, score):
         f"a target of {targets[i]:.4g}: the property may be infeasible; a larger max_simulations tells whether there "
         "are quieter parameters"
     )
+
+
+def _missed(problem, score):
+    """Target variances (k,), infinite where free, or None where none is exceeded; and the rows that are left."""
+    targets = np.array([np.inf if v is None else v for v in problem.constraints.prop.largest_variance])
+    left = np.inf if problem.limit is None else problem.left(problem.limit)
+    return (targets if np.any(score.variance > targets) else None), left
 
 
 def _noise(problem, z):

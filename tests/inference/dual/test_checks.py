@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.inference.dual.checks import explained, passes
+from numepi.inference.dual.checks import explained, noise_in_targets, passes
 
 CONSTRAINTS = ne.EmergentProperty(mean=[1.0], variance=[4.0]).constraints(("x",))
 SCORE = {
@@ -50,3 +50,13 @@ def test_a_statistic_that_is_the_same_everywhere_has_a_share_all_the_same(error)
     )
     share, stderr = explained(state, SimpleNamespace(constraints=CONSTRAINTS))
     assert share == pytest.approx(1 - error**2 / 1e-6) and stderr == 0
+
+
+@pytest.mark.parametrize("pairs, loudest", [(8, 1.0), (200, 0.6)])
+def test_few_pairs_count_for_the_most_noise_that_they_may_show(pairs, loudest):
+    """Half of the target variance of 4, by normal noise: two standard errors above it."""
+    f = np.zeros((2 * pairs, 1))
+    f[:pairs] = 2.0  # 2^2 / 2 of 4
+    request = SimpleNamespace(f=f, n_start=0, n_repeat=pairs)
+    assert noise_in_targets(request, CONSTRAINTS) == pytest.approx(loudest)
+    assert noise_in_targets(SimpleNamespace(f=f, n_start=0, n_repeat=0), CONSTRAINTS) == 0
