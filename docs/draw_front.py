@@ -20,8 +20,8 @@ def main():
     log_density = result.distribution.log_prob(z)
     shown = z[np.argsort(z[:, 0])[[100, 1000, 1900]]]
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), width_ratios=(1, 1.6), layout="constrained")
-    points = ne.plotting.plane(left, z, log_density, names=neuron.parameter_names, size=6)
-    figure.colorbar(points, ax=left, shrink=0.8, extend="min").set_label("log density (nats)")
+    ne.plotting.plane(z, log_density, names=neuron.parameter_names, size=6, ax=left)
+    figure.colorbar(left.collections[-1], ax=left, shrink=0.8, extend="min").set_label("log density (nats)")
     paths = neuron.simulate(shown)
     potential = paths.values.reshape(len(shown), len(paths.time), -1)[..., 0]
     for k, row in enumerate(shown):

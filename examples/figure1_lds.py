@@ -52,9 +52,9 @@ def main():
     table.add("entropy (nats)", f"{_ENTROPY} (exact)", f"{result.entropy:.3f}", abs(result.entropy - _ENTROPY) < 0.2)
 
     log_density = result.distribution.log_prob(z)
-    pairs, _ = ne.plotting.pairs(z, log_density, circuit.parameter_names, circuit.support)
+    pairs = ne.plotting.pairs(z, log_density, circuit.parameter_names, circuit.support)[0, 0].figure
     pairs.suptitle("1-S1B: samples, coloured by density", x=0.65)
-    contours, _ = ne.plotting.lds_contours(z, log_density, circuit, prop)
+    contours = ne.plotting.lds_contours(z, log_density, circuit, prop)[0].figure
     paths, axes = plt.subplots(1, 2, figsize=(8, 3), sharey=True, layout="constrained")
     for ax, (sign, title) in zip(axes, ((1, "a12 > 0"), (-1, "a12 < 0"))):
         chosen = z[sign * z[:, 1] > 0][:15]

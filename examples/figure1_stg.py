@@ -71,10 +71,10 @@ def main():
 
     figure, axes = plt.subplots(1, 3, figsize=(13, 3.8), layout="constrained")
     z = q.sample(1500, rng=1)
-    points = ne.plotting.plane(axes[0], z, q.log_prob(z), (0, 1))
-    ne.plotting.frequency_contours(axes[0], plane_map)
+    points = ne.plotting.plane(z, q.log_prob(z), (0, 1), ax=axes[0]).collections[-1]
+    ne.plotting.frequency_contours(plane_map, ax=axes[0])
     centre = analysis.sensitivity(q, ridge[middle], sign={"g_synA": 1})
-    ne.plotting.arrows(axes[0], centre, directions=(0, 1), labels=("v1", "v2"))
+    ne.plotting.arrows(centre, directions=(0, 1), labels=("v1", "v2"), ax=axes[0])
     label = "middle of the densest tenth"
     axes[0].plot(*ridge[middle], "*", color="white", markeredgecolor="black", markersize=13, linestyle="", label=label)
     axes[0].legend(fontsize=8, frameon=False, loc="upper left")

@@ -61,7 +61,7 @@ def _deterministic(circuit, table, ax):
         "excitatory rate rises with contrast", "-", f"{rates[0, 0]:.0f} to {rates[-1, 0]:.0f} Hz",
         np.all(np.diff(rates[:, 0]) > 0), fitted=False,
     )  # fmt: skip
-    ne.plotting.contrast_curves(ax, contrasts, rates)
+    ne.plotting.contrast_curves(contrasts, rates, ax=ax)
 
 
 def _linear_theory(circuit, table, ax):
@@ -124,20 +124,21 @@ def _modes(fits, table, axes, options):
             "sensitive to sigma_E and sigma_P together", f"median {np.median(cosine):.2f}, least {cosine.min():.2f}",
             np.median(cosine) > 0.85,
         )  # fmt: skip
-        points = ne.plotting.plane(ax, z, log_q, (1, 0))
+        points = ne.plotting.plane(z, log_q, (1, 0), ax=ax).collections[-1]
         ax.set(xlim=(0, 0.5), ylim=(0, 0.25))  # the same for both, and before arrows, which go by them
-        ne.plotting.mode_points(ax, path, (1, 0))
-        ne.plotting.arrows(ax, found, (1, 0), scale=0)
+        ne.plotting.mode_points(path, (1, 0), ax=ax)
+        ne.plotting.arrows(found, (1, 0), scale=0, ax=ax)
         title = f"3E: X({level:g} Hz), modes along σ_P, and v1"
         ax.set(xlabel="σ_P (input units)", ylabel="σ_E (input units)", title=title, aspect="equal")
-        pairs, _ = ne.plotting.pairs(z, log_q, result.parameter_names, result.circuit.support, points=points_z)
+        panels = ne.plotting.pairs(z, log_q, result.parameter_names, result.circuit.support, points=points_z)
+        pairs = panels[0, 0].figure
         panel = "3D" if level == min(fits) else "3-S1"
         key = "stars: modes along σ_P,\nσ_S and σ_V at their means"
         pairs.suptitle(f"{panel}: X({level:g} Hz); {key}", x=0.6, fontsize=10)
         pairs.savefig(options.out / f"figure3-x{level:g}.png", dpi=80)
         ax.figure.colorbar(points, ax=ax, label="log density (nats)", extend="min", shrink=0.6)
     histogram = {f"X({m:g} Hz)": v1.sums_of_squares(r.sample(500, rng=1))[:, 1] for m, r in fits.items()}
-    ne.plotting.histograms(axes[2], histogram, "σ_S² + σ_V²", bins=25)
+    ne.plotting.histograms(histogram, "σ_S² + σ_V²", bins=25, ax=axes[2])
     axes[2].set_title("3-S3: 500 samples each")
 
 
@@ -182,7 +183,7 @@ def _sums(fits, table, options, ax):
         "fits had d = +0.09",
     )  # fmt: skip
     histogram = {f"X({m:g} Hz)": v1.sums_of_squares(r.sample(500, rng=1))[:, 0] for m, r in fits.items()}
-    ne.plotting.histograms(ax, histogram, "σ_E² + σ_P²", bins=25)
+    ne.plotting.histograms(histogram, "σ_E² + σ_P²", bins=25, ax=ax)
     ax.set_title("3F: 500 samples each")
     ax.locator_params(axis="x", nbins=5)
 

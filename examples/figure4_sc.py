@@ -202,22 +202,24 @@ def _figures(z, log_q, f, path, found, moved, circuit, options):
     pairs = sc_panels.path_in_pairs(z, path.z, 0.6 * found.v1, title, log_q)
     pairs.savefig(options.out / "figure4-c.png", dpi=80)
     figure, axes = plt.subplots(2, 4, figsize=(15, 7.2), layout="constrained")
-    points = ne.plotting.plane(axes[0, 0], z, log_q, (0, 2), _NAMES)
-    ne.plotting.mode_points(axes[0, 0], path, (0, 2))
-    ne.plotting.arrows(axes[0, 0], found, (0, 2), scale=0)
+    points = ne.plotting.plane(z, log_q, (0, 2), _NAMES, ax=axes[0, 0]).collections[-1]
+    ne.plotting.mode_points(path, (0, 2), ax=axes[0, 0])
+    ne.plotting.arrows(found, (0, 2), scale=0, ax=axes[0, 0])
     figure.colorbar(points, ax=axes[0, 0], label="log density (nats)", extend="min")
     axes[0, 0].set_title("4C: modes (yellow: sW = 1) and v1 there", fontsize=9)
     _accuracies_of_modes(axes[0, 1], path, circuit)
-    ne.plotting.statistic_clouds(axes[0, 2], f, circuit.emergent_property(), ("Pro accuracy", "Anti accuracy"))
+    ne.plotting.statistic_clouds(f, circuit.emergent_property(), ("Pro accuracy", "Anti accuracy"), ax=axes[0, 2])
     axes[0, 0].set(xlim=(-3, 2), ylim=(-3.5, -0.2))  # a few of the samples lie far out
     axes[0, 2].set(xlim=(0.4, 1), ylim=(0.4, 1.1), title="4C: accuracies")
     trends = analysis.linear_trends(z, f, _NAMES, ("p_pro", "p_anti"))
-    ne.plotting.trend_matrix(axes[0, 3], trends)
+    ne.plotting.trend_matrix(trends, ax=axes[0, 3])
     axes[0, 3].set_title("4-S1: linear correlation", fontsize=10)
     for ax, direction in zip(axes[1], ("v1", "task", "diag", "side")):
         for statistic, task, style in ((0, "Pro", "-"), (1, "Anti", "--")):
             labels = [f"{task}, sW = {value}" for value in ("1", "−1")]
-            for line in ne.plotting.perturbation_curves(ax, moved, direction, statistic, labels):
+            before = len(ax.lines)
+            ne.plotting.perturbation_curves(moved, direction, statistic, labels, ax=ax)
+            for line in ax.lines[before:]:
                 line.set_linestyle(style)
         ax.set(ylabel="accuracy (s.e. below 0.016)", ylim=(0, 1))
         ax.set_title(f"4D: along {direction}, from modes at sW = ±1", fontsize=9)

@@ -52,12 +52,12 @@ def main():
     _by_circuit(circuit, circuits(result, options.quick), table)
 
     figure, axes = plt.subplots(2, 2, figsize=(10, 7.6), layout="constrained")
-    ne.plotting.silencing_curves(axes[0, 0], delay)
+    ne.plotting.silencing_curves(delay, ax=axes[0, 0])
     for window, style in (("choice", "--"), ("total", ":")):
         for task in range(2):
             axes[0, 0].plot(gammas, 100 * curves[window].mean_rise[:, task], style, color=ne.plotting.COLOURS[task])
     axes[0, 0].set_title("5B: solid: delay, dashed: choice, dotted: total", fontsize=9)
-    ne.plotting.task_flip_points(axes[0, 1], *flip, size=8)
+    ne.plotting.task_flip_points(*flip, size=8, ax=axes[0, 1])
     axes[0, 1].set_title("5D right: delay silenced, γ = 0.95", fontsize=9)
     error = rises.std(axis=1, ddof=1) / np.sqrt(rises.shape[1])
     left = ne.plotting.tidy(axes[1, 0])

@@ -202,10 +202,8 @@ def _pairs(near, options):
     """The six parameters whose spread near the means is least against the box; the nearest are drawn on top."""
     names, support = pyloric.CIRCUIT.parameter_names, pyloric.CIRCUIT.support
     shown = np.sort(np.argsort(near.z.std(axis=0) / support.width)[:6])
-    figure, _ = plotting.pairs(
-        near.z, -near.distance, names=names, support=support, parameters=[names[i] for i in shown]
-    )
-    figure.savefig(options.out / "pyloric-pairs.png", dpi=70, bbox_inches="tight")
+    axes = plotting.pairs(near.z, -near.distance, names, support, parameters=[names[i] for i in shown])
+    axes[0, 0].figure.savefig(options.out / "pyloric-pairs.png", dpi=70, bbox_inches="tight")
 
 
 def _traces(near, options):

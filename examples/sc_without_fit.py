@@ -111,14 +111,13 @@ def _flips(z):
     for ax, gamma in zip(axes, _SHOWN_GAMMAS[1:]):
         curve = sc.silence(ne.circuits.SC(), z, [gamma], rng=6)
         tests.append(sc.task_flip(curve.baseline[:, 0], curve.accuracy[0, :, 1]))
-        points = ne.plotting.task_flip_points(
-            ax, curve.baseline[:, 0], curve.accuracy[0, :, 1], colour=np.clip(z[:, 0], -1.5, 1.5), size=14
-        )
+        colour = np.clip(z[:, 0], -1.5, 1.5)
+        ne.plotting.task_flip_points(curve.baseline[:, 0], curve.accuracy[0, :, 1], colour, size=14, ax=ax)
         ax.set_title(f"γ = {gamma:g}: r = {tests[-1].correlation:+.2f}", fontsize=10)
         ax.set(ylim=(0, 1.15), ylabel="" if ax is not axes[0] else ax.get_ylabel())
         if ax is not axes[0]:
             ax.get_legend().remove()
-    figure.colorbar(points, ax=axes, label="sW of the circuit", extend="both")
+    figure.colorbar(axes[0].collections[0], ax=axes, label="sW of the circuit", extend="both")
     return figure, tests[0]
 
 
@@ -229,7 +228,7 @@ def _figure(z, path, found, moved, curves, options):
     figure, axes = plt.subplots(2, 3, figsize=(12, 7), layout="constrained")
     first, last = ne.plotting.COLOURS[:2]
     for ax, pair in zip(axes[0], ((0, 2), (0, 3))):
-        ne.plotting.plane(ax, z, None, pair, _NAMES)
+        ne.plotting.plane(z, None, pair, _NAMES, ax=ax)
         ax.plot(path.z[:, pair[0]], path.z[:, pair[1]], "k.-", zorder=3)
         for end, colour in ((0, first), (-1, last)):
             at, v1 = path.z[end, list(pair)], 0.25 * found.vectors[end, 0, list(pair)]
@@ -237,13 +236,15 @@ def _figure(z, path, found, moved, curves, options):
             ax.annotate("", at + v1, at, arrowprops={"arrowstyle": "->", "color": colour, "linewidth": 1.5}, zorder=5)
         ax.set(xlim=(-2.5, 1.6))
     axes[0, 0].set_title("4C: exact circuits, path on the ridge, v1 at its ends", fontsize=9)
-    ne.plotting.silencing_curves(axes[0, 2], curves[0])
+    ne.plotting.silencing_curves(curves[0], ax=axes[0, 2])
     axes[0, 2].plot(curves[1].gammas, 100 * curves[1].mean_rise[:, 1], ":", color=ne.plotting.COLOURS[1])
     axes[0, 2].set_title("5B: delay silenced; dotted: Anti, one step longer", fontsize=9)
     for ax, direction in zip(axes[1], ("v1", "task", "diag")):
         for statistic, name, style in ((0, "Pro", "-"), (1, "Anti", "--")):
             labels = [f"{name}, sW = {value}" for value in ("1", "−1")]
-            for line in ne.plotting.perturbation_curves(ax, moved, direction, statistic, labels):
+            before = len(ax.lines)
+            ne.plotting.perturbation_curves(moved, direction, statistic, labels, ax=ax)
+            for line in ax.lines[before:]:
                 line.set_linestyle(style)
         ax.set(ylabel="accuracy (s.e. below 0.012)", ylim=(0, 1))
         ax.set_title(f"4D: along {direction}, from the ends of the path", fontsize=9)

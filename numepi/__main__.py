@@ -150,18 +150,19 @@ def _figures(circuit, prop, result, stem):
     log_density = result.distribution.log_prob(z)
     densest = z[np.argmax(log_density)]
     shown = circuit.parameter_names[:6]
-    figures = {
+    drawn = {
         "pairs": ne.plotting.pairs(
             z, log_density, circuit.parameter_names, circuit.support, points=densest, parameters=shown
         ),
         "traces": ne.plotting.traces(result),
     }
     if type(circuit)._simulate is not ne.circuits.Circuit._simulate or isinstance(circuit, ne.Dynamics):
-        figures["activity"] = ne.plotting.activity(circuit.simulate(z[:3], rng=1))
+        drawn["activity"] = ne.plotting.activity(circuit.simulate(z[:3], rng=1))
     if isinstance(circuit, ne.circuits.LDS):
-        figures["contours"] = ne.plotting.lds_contours(z, log_density, circuit, prop)
+        drawn["contours"] = ne.plotting.lds_contours(z, log_density, circuit, prop)
     paths = []
-    for name, (figure, _) in figures.items():
+    for name, axes in drawn.items():
+        figure = axes.flat[0].figure
         paths.append(Path(f"{stem}-{name}.png"))
         figure.savefig(paths[-1], dpi=110)
         plt.close(figure)

@@ -13,7 +13,8 @@ mpl.use("Agg")
 def test_a_style_is_for_its_block(rng):
     before = dict(mpl.rcParams)
     with ne.plotting.style("dark"):
-        figure, axes = ne.plotting.pairs(rng.normal(size=(9, 2)), names=("a", "b"), points={"here": [0, 0]})
+        axes = ne.plotting.pairs(rng.normal(size=(9, 2)), names=("a", "b"), points={"here": [0, 0]})
+        figure = axes[0, 0].figure
         paper = mpl.colors.to_rgb(figure.get_facecolor())
         words = [axes[1, 0].xaxis.label, figure.legends[0].get_texts()[0], axes[1, 0].get_xticklabels()[0]]
         assert max(paper) < 0.2 and all(min(mpl.colors.to_rgb(word.get_color())) > 0.8 for word in words)

@@ -25,7 +25,7 @@ def run(name, model, z, mean, variance, description):
     for row, values in zip(z, model.statistics(z, rng=options.seed)):
         at = ", ".join(f"{n} = {v:g}" for n, v in zip(model.parameter_names, row))
         print(f"  {at}: " + ", ".join(f"{n} = {v:.4g}" for n, v in zip(model.statistic_names, values)))
-    figure, _ = ne.plotting.activity(model.simulate(z, rng=options.seed))
+    figure = ne.plotting.activity(model.simulate(z, rng=options.seed))[0, 0].figure
     figure.savefig(options.out / f"{name}.png", dpi=110)
     plt.close(figure)
     if options.quick:
@@ -36,6 +36,6 @@ def run(name, model, z, mean, variance, description):
     result.save(options.out / f"{name}.npz")
     samples = result.sample(2000, rng=1)
     log_density = result.distribution.log_prob(samples)
-    figure, _ = ne.plotting.pairs(samples, log_density, model.parameter_names, model.support)
+    figure = ne.plotting.pairs(samples, log_density, model.parameter_names, model.support)[0, 0].figure
     figure.savefig(options.out / f"{name}-pairs.png", dpi=110)
     plt.close(figure)

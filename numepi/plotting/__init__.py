@@ -1,8 +1,8 @@
 """Figures of results: samples in pairs, traces of the optimisation, sensitivity, perturbation, circuits' own figures.
 
-Every function draws with matplotlib.  Those of one panel take the axes to draw on, ``ax``, or None for new ones, and
-return what a legend or a colour bar needs (its ``axes`` are the panel); those of several panels take a ``figure``, or
-None for a new one, and return it with its axes.  `style` sets matplotlib for print and for dark screens.
+Every plot draws with matplotlib, takes ``ax`` and returns the Axes it drew on: one, or an array of several panels.
+None makes new ones on a figure of their own (``ax.figure``); for several panels ``ax`` may also be one Axes, whose
+place they take.  `animate_fit` writes a file instead.  `style` sets matplotlib for print and for dark screens.
 """
 
 from numepi.plotting.activity import activity

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from numepi.arguments import check_instance, check_text, real_array
 from numepi.circuits.base import Trajectories
-from numepi.plotting.checks import check_size, figure_of
+from numepi.plotting.checks import check_size, panels_of
 from numepi.plotting.style import COLOURS, ink, tidy
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
     from numepi.circuits.base import Trajectories
 
@@ -22,7 +23,9 @@ __all__ = ["activity"]
 _MAX_LINES = 8
 
 
-def activity(trajectories: Trajectories, titles: Sequence[str] | None = None, figure: Figure | None = None) -> Any:
+def activity(
+    trajectories: Trajectories, titles: Sequence[str] | None = None, ax: Axes | ArrayLike | None = None
+) -> np.ndarray:
     """Draw trajectories, one row of panels per parameter and one column per task, variables in colours.
 
     Parameters
@@ -31,11 +34,12 @@ def activity(trajectories: Trajectories, titles: Sequence[str] | None = None, fi
         ``values`` (n, T, v), (n, trials, T, v) or (n, tasks, trials, T, v); of several trials, up to eight are drawn.
     titles : sequence of str, optional
         One per parameter.
-    figure : matplotlib.figure.Figure, optional
+    ax : array of Axes, or Axes, optional
+        The panels, or one whose place they take; new ones by default.
 
     Returns
     -------
-    figure, axes : Figure, ndarray (n, tasks) of Axes
+    ndarray (n, tasks) of Axes
     """
     check_instance("trajectories", trajectories, Trajectories, "give what the circuit's simulate() returns")
     values = real_array("trajectories.values", trajectories.values)
@@ -56,31 +60,30 @@ def activity(trajectories: Trajectories, titles: Sequence[str] | None = None, fi
     values = values.reshape(values.shape[0], *shape, *values.shape[1:])
     n, tasks = values.shape[:2]
     shown = min(values.shape[-1], len(COLOURS))
-    figure = figure_of(figure, figsize=(3.6 * tasks + 1, 1.8 * n), layout="constrained")
-    axes = figure.subplots(n, tasks, squeeze=False, sharex=True, sharey=True)
+    axes = panels_of(ax, n, tasks, (3.6 * tasks + 1, 1.8 * n), sharex=True, sharey=True)
     for row in range(n):
         for task in range(tasks):
-            ax = tidy(axes[row, task])
+            panel = tidy(axes[row, task])
             for v in range(shown):
                 lines = values[row, task, :_MAX_LINES, :, v].T
-                handles = ax.plot(
+                handles = panel.plot(
                     trajectories.time, lines, color=COLOURS[v], linewidth=0.9, alpha=1 / np.sqrt(lines.shape[1])
                 )
                 handles[0].set_label(trajectories.names[v])
             for event, times in _events(trajectories, row, task, tasks).items():
-                low, high = ax.get_ylim()
-                ax.plot(times, np.full(len(times), high), "|", color=ink(), markersize=6, label=event, clip_on=False)
-                ax.set_ylim(low, high)
+                low, high = panel.get_ylim()
+                panel.plot(times, np.full(len(times), high), "|", color=ink(), markersize=6, label=event, clip_on=False)
+                panel.set_ylim(low, high)
             if titles is not None and task == 0:
-                ax.set_title(titles[row], fontsize=8)
-    for ax in axes[:, 0]:
-        ax.set_ylabel("activity", fontsize=8)
-    for ax in axes[-1]:
-        ax.set_xlabel("time (s)")
+                panel.set_title(titles[row], fontsize=8)
+    for panel in axes[:, 0]:
+        panel.set_ylabel("activity", fontsize=8)
+    for panel in axes[-1]:
+        panel.set_xlabel("time (s)")
     legend = axes[0, 0].legend(fontsize=7, frameon=False, ncols=shown, loc="upper left")
     for handle in legend.legend_handles:
         handle.set_alpha(1)  # trials are drawn faint
-    return figure, axes
+    return axes
 
 
 def _events(trajectories, row, task, tasks):

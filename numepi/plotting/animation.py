@@ -113,7 +113,8 @@ def animate_fit(
     figure = plt.figure(figsize=(8, 3.8), layout="constrained")
     axes = figure.subplot_mosaic("se;sv", width_ratios=(1.1, 1))
     cloud, entropy, violation = axes["s"], tidy(axes["e"]), tidy(axes["v"])
-    points = plane(cloud, recorder.samples[-1], recorder.log_density[-1], (i, j), circuit.parameter_names)
+    plane(recorder.samples[-1], recorder.log_density[-1], (i, j), circuit.parameter_names, ax=cloud)
+    points = cloud.collections[-1]
     points.set_clim(np.quantile(np.concatenate(recorder.log_density), [0.02, 0.99]))
     cloud.set(xlim=_limits(recorder, circuit, i), ylim=_limits(recorder, circuit, j))
     steps = np.array(recorder.steps)

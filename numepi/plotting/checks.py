@@ -8,7 +8,7 @@ from numepi.arguments import check_array, check_indices, check_instance, check_p
 from numepi.plotting.style import COLOURS
 
 __all__ = [
-    "answers_of", "axes_of", "check_size", "colour_limits", "drawable", "figure_of", "marked_of", "pair_of", "range_of",
+    "answers_of", "axes_of", "check_size", "colour_limits", "drawable", "marked_of", "pair_of", "panels_of", "range_of",
 ]  # fmt: skip
 
 _LARGEST = 1e300  # that an axis holds: matplotlib multiplies its limits when it places ticks
@@ -26,14 +26,34 @@ def axes_of(ax, name="ax"):
     return check_instance(name, ax, Axes, "give matplotlib Axes, or None for new ones")
 
 
-def figure_of(figure, **settings):
-    """Return ``figure``, a matplotlib Figure (or a part of one); for None a new one made with ``settings``."""
-    import matplotlib.pyplot as plt
-    from matplotlib.figure import FigureBase
+def panels_of(ax, rows, columns, size, n=None, **shared):
+    """Return ``n`` panels, an array (rows, columns) where ``n`` is None and (n,) elsewhere.
 
-    if figure is None:
-        return plt.figure(**settings)
-    return check_instance("figure", figure, FigureBase, "give a matplotlib Figure, or None for a new one")
+    ``ax`` has them, or is one Axes in whose place they are made; for None a new figure of ``size`` inches is.
+    ``shared`` (``sharex``, ``sharey``) is for panels that are made.
+    """
+    import matplotlib.pyplot as plt
+    from matplotlib.axes import Axes
+
+    wanted = rows * columns if n is None else n
+    if ax is None:
+        panels = plt.figure(figsize=size, layout="constrained").subplots(rows, columns, squeeze=False, **shared)
+    elif isinstance(ax, Axes):
+        place = ax.get_subplotspec()
+        if place is None:
+            raise ValueError(f"ax has no place in a grid to divide into {wanted}: make it by subplots or add_subplot")
+        ax.remove()
+        panels = place.subgridspec(rows, columns).subplots(squeeze=False, **shared)
+    else:
+        panels = np.ravel(np.asarray(ax, object))
+        for i, each in enumerate(panels):
+            check_instance(f"ax[{i}]", each, Axes, "give matplotlib Axes, an array of them, or None for new ones")
+        if len(panels) != wanted:
+            raise ValueError(f"ax has {len(panels)} Axes: there are {wanted} panels ({rows} x {columns})")
+    panels = panels.ravel()
+    for left in panels[wanted:]:
+        left.remove()
+    return panels[:wanted].reshape((rows, columns) if n is None else (n,))
 
 
 def drawable(name, z, log_density=None, columns="D"):

@@ -25,20 +25,21 @@ __all__ = ["coupling_bars", "histograms", "statistic_clouds", "trend_matrix"]
 _SIGNIFICANT = 0.05
 
 
-def histograms(ax: Axes | None, samples: Any, label: str, bins: int = 40) -> Any:
+def histograms(samples: Any, label: str, bins: int = 40, ax: Axes | None = None) -> Axes:
     """Overlaid histograms of named samples on common bins.
 
     Parameters
     ----------
-    ax : Axes, or None for new ones
     samples : dict of str to array (n,)
     label : str
         Of the horizontal axis, with units.
     bins : int
+    ax : Axes, optional
+        Where to draw; new ones by default.
 
     Returns
     -------
-    list of containers
+    Axes
     """
     samples = check_mapping("samples", samples, "give a dict of names and arrays (n,)")
     check_count("bins", bins)
@@ -50,13 +51,11 @@ def histograms(ax: Axes | None, samples: Any, label: str, bins: int = 40) -> Any
     pooled = np.concatenate(list(samples.values()))
     low, high = range_of(pooled.min(), pooled.max())
     edges = np.linspace(low, high, bins + 1)
-    drawn = [
-        ax.hist(values, edges.tolist(), density=True, color=COLOURS[i], alpha=0.55, label=name)[2]
-        for i, (name, values) in enumerate(samples.items())
-    ]
+    for i, (name, values) in enumerate(samples.items()):
+        ax.hist(values, edges.tolist(), density=True, color=COLOURS[i], alpha=0.55, label=name)
     ax.set(xlabel=label, ylabel="density")
     ax.legend(fontsize=8, frameon=False)
-    return drawn
+    return ax
 
 
 def _finite(name, values):
@@ -67,20 +66,21 @@ def _finite(name, values):
     return values[np.isfinite(values)]
 
 
-def statistic_clouds(ax: Axes | None, f: Any, prop: EmergentProperty, names: Any) -> Any:
+def statistic_clouds(f: Any, prop: EmergentProperty, names: Any, ax: Axes | None = None) -> Axes:
     """Two statistics of samples, with the property's targets at one and two standard deviations as ellipses.
 
     Parameters
     ----------
-    ax : Axes, or None for new ones
     f : array (n, 2)
     prop : EmergentProperty
         With a mean and a variance for both.
     names : sequence of str (2,)
+    ax : Axes, optional
+        Where to draw; new ones by default.
 
     Returns
     -------
-    PathCollection
+    Axes
     """
     from matplotlib.patches import Ellipse
 
@@ -91,7 +91,7 @@ def statistic_clouds(ax: Axes | None, f: Any, prop: EmergentProperty, names: Any
         raise ValueError(f"prop has the means {prop.mean} and variances {prop.variance}: give both for two statistics")
     check_size("prop", np.array([prop.mean, prop.variance], float))
     ax = tidy(axes_of(ax))
-    points = ax.scatter(f[:, 0], f[:, 1], s=4, linewidths=0, color=GREY, rasterized=True)
+    ax.scatter(f[:, 0], f[:, 1], s=4, linewidths=0, color=GREY, rasterized=True)
     centre, spread = np.array(prop.mean, float), np.sqrt(np.array(prop.variance, float))
     for k in (1, 2):
         ellipse = Ellipse(tuple(centre), *(2 * k * spread), fill=False, edgecolor=COLOURS[1], linewidth=1.6 / k)
@@ -99,24 +99,25 @@ def statistic_clouds(ax: Axes | None, f: Any, prop: EmergentProperty, names: Any
         ax.add_patch(ellipse)
     ax.set(xlabel=names[0], ylabel=names[1])
     ax.legend(fontsize=8, frameon=False, loc="upper left")
-    return points
+    return ax
 
 
-def trend_matrix(ax: Axes | None, trends: LinearTrends) -> Any:
+def trend_matrix(trends: LinearTrends, ax: Axes | None = None) -> Axes:
     """Correlations of `linear_trends` as a coloured matrix with numbers; insignificant ones (p > 0.05) in brackets.
 
     Parameters
     ----------
-    ax : Axes, or None for new ones
     trends : LinearTrends
+    ax : Axes, optional
+        Where to draw; new ones by default.
 
     Returns
     -------
-    AxesImage
+    Axes
     """
     check_instance("trends", trends, LinearTrends, "give what linear_trends() returns")
     ax = axes_of(ax)
-    image = ax.imshow(trends.r, cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
+    ax.imshow(trends.r, cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
     for i, j in np.ndindex(trends.r.shape):
         text = f"{trends.r[i, j]:.2f}" if trends.p[i, j] <= _SIGNIFICANT else f"({trends.r[i, j]:.2f})"
         dark = abs(trends.r[i, j]) > 0.6
@@ -124,20 +125,21 @@ def trend_matrix(ax: Axes | None, trends: LinearTrends) -> Any:
     ax.set_xticks(range(len(trends.parameter_names)), trends.parameter_names)
     ax.set_yticks(range(len(trends.statistic_names)), trends.statistic_names)
     ax.tick_params(labelsize=8, length=0)
-    return image
+    return ax
 
 
-def coupling_bars(ax: Axes | None, summary: Summary) -> Any:
+def coupling_bars(summary: Summary, ax: Axes | None = None) -> Axes:
     """The strongest pairs of a `Summary` as bars, with the level that chance reaches.
 
     Parameters
     ----------
-    ax : Axes, or None for new ones
     summary : Summary
+    ax : Axes, optional
+        Where to draw; new ones by default.
 
     Returns
     -------
-    BarContainer
+    Axes
     """
     check_instance("summary", summary, Summary, "give what summarise() returns")
     ax = tidy(axes_of(ax))
@@ -145,7 +147,7 @@ def coupling_bars(ax: Axes | None, summary: Summary) -> Any:
     labels = [f"{names[i]}, {names[j]}" for i, j, _ in summary.couplings][::-1]
     values = [r for *_, r in summary.couplings][::-1]
     ax.axvspan(-summary.noise, summary.noise, color=BAND, zorder=0, label="chance (95 %)")
-    bars = ax.barh(labels, values, color=[COLOURS[0] if v > 0 else COLOURS[1] for v in values])
+    ax.barh(labels, values, color=[COLOURS[0] if v > 0 else COLOURS[1] for v in values])
     ax.set(xlabel="rank correlation")
     ax.legend(fontsize=8, frameon=False)
-    return bars
+    return ax

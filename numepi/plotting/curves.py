@@ -26,26 +26,27 @@ _MAX_LINES = 40
 
 
 def perturbation_curves(
-    ax: Axes | None,
     perturbation: Perturbation,
     direction: str,
     statistic: int = 0,
     labels: Sequence[str] | None = None,
     colours: Sequence[str] | None = None,
-) -> Any:
+    ax: Axes | None = None,
+) -> Axes:
     """A statistic against the displacement along one direction, a line for each point.
 
     Parameters
     ----------
-    ax : Axes, or None for new ones
     perturbation : Perturbation
     direction : str
     statistic : int
     labels, colours : sequences (n,), optional
+    ax : Axes, optional
+        Where to draw; new ones by default.
 
     Returns
     -------
-    list of Line2D
+    Axes
     """
     check_instance("perturbation", perturbation, Perturbation, "give what perturb() returns")
     values = perturbation.along(direction)
@@ -58,43 +59,39 @@ def perturbation_curves(
     check_size("perturbation", perturbation.deltas)
     ax = tidy(axes_of(ax))
     colours = [COLOURS[i % len(COLOURS)] for i in range(len(values))] if colours is None else colours
-    lines = []
     for i, row in enumerate(values):
         label = None if labels is None else labels[i]
-        lines += ax.plot(perturbation.deltas, row, color=colours[i], linewidth=1.4, label=label)
+        ax.plot(perturbation.deltas, row, color=colours[i], linewidth=1.4, label=label)
     ax.axvline(0, color="0.7", linewidth=0.8, zorder=0)
     ax.set(xlabel=f"displacement along {direction}", ylabel=perturbation.statistic_names[statistic])
-    return lines
+    return ax
 
 
-def silencing_curves(ax: Axes | None, silencing: Silencing, level: float = 0.07) -> Any:
+def silencing_curves(silencing: Silencing, level: float = 0.07, ax: Axes | None = None) -> Axes:
     """Mean error rise of both tasks against the strength of silencing, with the spread over circuits.
 
     Parameters
     ----------
-    ax : Axes, or None for new ones
     silencing : numepi.analysis.sc.Silencing
     level : float
         Rise of the Anti error to mark: the experiment's 7 %.
+    ax : Axes, optional
+        Where to draw; new ones by default.
 
     Returns
     -------
-    list of Line2D
-        Pro, Anti.
+    Axes
     """
     check_instance("silencing", silencing, Silencing, "give what silence() returns")
     check_size("level", check_number("level", level))
     check_size("silencing", silencing.rise)
     check_size("silencing", 100 * silencing.rise)
     ax = tidy(axes_of(ax))
-    lines = []
     for task, name in enumerate(("Pro", "Anti")):
         rise = 100 * silencing.rise[..., task]
         low, middle, high = np.quantile(rise, 0.25, axis=1), rise.mean(axis=1), np.quantile(rise, 0.75, axis=1)
         ax.fill_between(silencing.gammas, low, high, color=COLOURS[task], alpha=0.2, linewidth=0)
-        lines += ax.plot(
-            silencing.gammas, middle, color=COLOURS[task], linewidth=1.6, label=f"{name} (mean, quartiles)"
-        )
+        ax.plot(silencing.gammas, middle, color=COLOURS[task], linewidth=1.6, label=f"{name} (mean, quartiles)")
     gamma = silencing.gamma_at(level)
     if np.isfinite(gamma):
         ax.plot(gamma, 100 * level, "o", color=ink(), markersize=5)
@@ -105,24 +102,29 @@ def silencing_curves(ax: Axes | None, silencing: Silencing, level: float = 0.07)
     ax.axhline(0, color="0.7", linewidth=0.8, zorder=0)
     ax.set(xlabel="optogenetic strength γ", ylabel=f"rise in error, {silencing.window} silenced (%)")
     ax.legend(fontsize=8, frameon=False, loc="upper left")
-    return lines
+    return ax
 
 
 def task_flip_points(
-    ax: Axes | None, pro: ArrayLike, anti_silenced: ArrayLike, colour: str | None = None, size: float = 5
-) -> Any:
+    pro: ArrayLike,
+    anti_silenced: ArrayLike,
+    colour: str | None = None,
+    size: float = 5,
+    ax: Axes | None = None,
+) -> Axes:
     """Anti accuracy under silencing against Pro accuracy without, and the line p_A = 1 - p_P of a flipped task.
 
     Parameters
     ----------
-    ax : Axes, or None for new ones
     pro, anti_silenced : array (n,)
     colour : array (n,), optional
     size : float
+    ax : Axes, optional
+        Where to draw; new ones by default.
 
     Returns
     -------
-    PathCollection
+    Axes
     """
     pro = check_array("pro", pro, ("n",), finite=False)
     anti_silenced = check_array("anti_silenced", anti_silenced, pro.shape, finite=False)
@@ -135,31 +137,35 @@ def task_flip_points(
         raise ValueError(f"pro and anti_silenced have no finite pair among their {len(pro)}: there is nothing to draw")
     ax = tidy(axes_of(ax))
     style: dict[str, Any] = {"color": COLOURS[0]} if colour is None else {"c": colour, "cmap": "plasma"}
-    points = ax.scatter(pro, anti_silenced, s=size, linewidths=0, rasterized=True, **style)
+    ax.scatter(pro, anti_silenced, s=size, linewidths=0, rasterized=True, **style)
     line = np.array([0.5, 1.0])
     ax.plot(line, 1 - line, color=ink(), linewidth=1.2, label="1 − Pro accuracy")
     ax.axhline(0.5, color="0.5", linewidth=1, linestyle=":", label="guessing")
     ax.set(xlabel="Pro accuracy", ylabel="Anti accuracy, silenced", xlim=(0.5, 1.0), ylim=(0.0, 0.8))
     ax.legend(fontsize=8, frameon=False, loc="upper right")
-    return points
+    return ax
 
 
 def contrast_curves(
-    ax: Axes, contrasts: ArrayLike, rates: np.ndarray, names: Sequence[str] = ("E", "P", "S", "V")
-) -> Any:
+    contrasts: ArrayLike,
+    rates: np.ndarray,
+    names: Sequence[str] = ("E", "P", "S", "V"),
+    ax: Axes | None = None,
+) -> Axes:
     """Steady rates against contrast, a line for each population.
 
     Parameters
     ----------
-    ax : Axes, or None for new ones
     contrasts : array (m,)
     rates : array (m, v)
         Hz.
     names : sequence of str (v,)
+    ax : Axes, optional
+        Where to draw; new ones by default.
 
     Returns
     -------
-    list of Line2D
+    Axes
     """
     names = check_names("names", names)
     contrasts = check_array("contrasts", contrasts, ("m",))
@@ -169,33 +175,35 @@ def contrast_curves(
     if len(contrasts) == 0 or len(names) > len(COLOURS):
         raise ValueError(f"rates has shape {rates.shape}: give one contrast or more, and up to {len(COLOURS)} names")
     ax = tidy(axes_of(ax))
-    lines = [ax.plot(contrasts, rates[:, i], color=COLOURS[i], label=name)[0] for i, name in enumerate(names)]
+    for i, name in enumerate(names):
+        ax.plot(contrasts, rates[:, i], color=COLOURS[i], label=name)
     ax.set(xlabel="contrast", ylabel="steady rate (Hz)")
     ax.legend(fontsize=8, frameon=False)
-    return lines
+    return ax
 
 
 def norm_curves(
-    ax: Axes | None,
     time: ArrayLike,
     norms: np.ndarray,
     classes: ArrayLike | None = None,
     class_names: Sequence[str] | None = None,
-) -> Any:
+    ax: Axes | None = None,
+) -> Axes:
     """|x(t)| of networks, coloured by class; at most 40 lines.
 
     Parameters
     ----------
-    ax : Axes, or None for new ones
     time : array (T,)
         Seconds.
     norms : array (n, T)
     classes : array (n,) of int, optional
     class_names : sequence of str, optional
+    ax : Axes, optional
+        Where to draw; new ones by default.
 
     Returns
     -------
-    list of Line2D
+    Axes
     """
     time = check_array("time", time, ("T",))
     norms = check_array("norms", norms, ("n", len(time)), finite=False)
@@ -211,12 +219,12 @@ def norm_curves(
             raise ValueError(f"class_names has {len(class_names)} entries: classes has a {max(classes)}")
     ax = tidy(axes_of(ax))
     ax.axhline(1, color=BAND, linewidth=1, zorder=0)
-    lines, seen = [], set()
+    seen = set()
     for row, kind in list(zip(norms, classes))[:_MAX_LINES]:
         label = class_names[kind] if class_names is not None and kind not in seen else None
         seen.add(kind)
-        lines += ax.plot(time, row, color=COLOURS[kind], linewidth=0.9, alpha=0.6, label=label)
+        ax.plot(time, row, color=COLOURS[kind], linewidth=0.9, alpha=0.6, label=label)
     ax.set(xlabel="time (s)", ylabel="|x(t)|")
     if class_names is not None:
         ax.legend(fontsize=8, frameon=False)
-    return lines
+    return ax

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from numepi.arguments import check_names
-from numepi.plotting.checks import answers_of, drawable, figure_of
+from numepi.plotting.checks import answers_of, drawable, panels_of
 from numepi.plotting.scales import scales_of
 from numepi.plotting.style import COLOURS, GREY, LINES, tidy
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
 __all__ = ["grid", "marginals"]
 
@@ -28,8 +29,8 @@ def marginals(
     units: Mapping[str, str] | None = None,
     limits: Mapping[str, Sequence[float]] | None = None,
     log: Sequence[str | int] = (),
-    figure: Figure | None = None,
-) -> Any:
+    ax: Axes | ArrayLike | None = None,
+) -> np.ndarray:
     """Draw the distribution of each parameter, one panel each, at most twelve.
 
     Parameters
@@ -45,11 +46,12 @@ def marginals(
         By name of a parameter.
     log : sequence of str or int
         Parameters on logarithmic axes.
-    figure : matplotlib.figure.Figure, optional
+    ax : array of Axes, or Axes, optional
+        The panels, or one whose place they take; new ones by default.
 
     Returns
     -------
-    figure, axes : Figure, list of Axes
+    ndarray of Axes
     """
     answers, _ = answers_of(z, prior=prior)
     dim = answers[0][1].shape[1]
@@ -59,30 +61,29 @@ def marginals(
     everything = [values for _, values in answers] + ([] if before is None else [before])
     for values in everything:
         scales.check("z or prior", values)
-    figure, axes = grid(min(dim, _MAX_PANELS), figure)
-    for i, ax in enumerate(axes):
+    axes = grid(min(dim, _MAX_PANELS), ax)
+    for i, panel in enumerate(axes):
         edges = scales.edges(i, *(values[:, i] for values in everything))
         if before is not None:
-            ax.hist(before[:, i], bins=edges, density=True, color=GREY, alpha=0.6, label="prior")
+            panel.hist(before[:, i], bins=edges, density=True, color=GREY, alpha=0.6, label="prior")
         for k, (name, values) in enumerate(answers):
-            ax.hist(
+            panel.hist(
                 values[:, i], bins=edges, density=True, histtype="step", color=COLOURS[k], linestyle=LINES[k],
                 linewidth=1.4, label=name,
             )  # fmt: skip
-        scales.apply(ax, "x", i)
-        ax.set_xlabel(scales.label(i))
-        ax.set_yticks([])
+        scales.apply(panel, "x", i)
+        panel.set_xlabel(scales.label(i))
+        panel.set_yticks([])
     if axes[0].get_legend_handles_labels()[1]:
         axes[0].legend(fontsize=7, frameon=False)
-    return figure, axes
+    return axes
 
 
-def grid(n, figure):
-    """``n`` panels in rows of up to three, on ``figure`` or a new one."""
+def grid(n, ax):
+    """``n`` panels: those of ``ax``, or new ones in rows of up to three, in its place or on a new figure."""
     columns = min(n, _COLUMNS)
     rows = -(-n // columns)
-    figure = figure_of(figure, figsize=(2.6 * columns + 0.6, 1.9 * rows + 0.2), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for ax in axes[n:]:
-        ax.remove()
-    return figure, [tidy(ax) for ax in axes[:n]]
+    axes = panels_of(ax, rows, columns, (2.6 * columns + 0.6, 1.9 * rows + 0.2), n=n)
+    for panel in axes:
+        tidy(panel)
+    return axes

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from numepi.analysis.summary import strongest
 from numepi.arguments import check_count, check_indices, check_instance, check_names
-from numepi.plotting.checks import answers_of, check_size, colour_limits, drawable, figure_of, marked_of, range_of
+from numepi.plotting.checks import answers_of, check_size, colour_limits, drawable, marked_of, panels_of, range_of
 from numepi.plotting.marginals import grid
 from numepi.plotting.scales import scales_of
 from numepi.plotting.style import COLOURS, DENSITY_MAP, GREY, LINES, MARKERS, ink, tidy
 from numepi.support import Support
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
     from numepi.support import Support
 
@@ -38,8 +38,8 @@ def pairs(
     units: Mapping[str, str] | None = None,
     limits: Mapping[str, Sequence[float]] | None = None,
     log: Sequence[str | int] = (),
-    figure: Figure | None = None,
-) -> Any:
+    ax: Axes | ArrayLike | None = None,
+) -> np.ndarray:
     """Draw samples in pairs of parameters (the paper's Figures 1D, 4B and 5C).
 
     Parameters
@@ -63,12 +63,13 @@ def pairs(
         By name of a parameter: instead of those of ``support`` and samples.
     log : sequence of str or int
         Parameters on logarithmic axes.
-    figure : matplotlib.figure.Figure, optional
+    ax : array of Axes, or Axes, optional
+        The panels, or one whose place they take; new ones by default.
 
     Returns
     -------
-    figure, axes : Figure, ndarray (d, d) of Axes
-        Panels above the diagonal are None.
+    ndarray (d, d) of Axes
+        Above the diagonal None: panels there are removed.
     """
     answers, log_density = answers_of(z, log_density, prior)
     before = None if prior is None else drawable("prior", prior, columns=answers[0][1].shape[1])[0]
@@ -90,24 +91,27 @@ def pairs(
         scales.check("z or prior", values)
     spans = {i: _limits(np.concatenate([values[:, i] for values in everything]), support, i, scales) for i in shown}
     d = len(shown)
-    figure = figure_of(figure, figsize=(1.6 * d + 1.2, 1.6 * d), layout="constrained")
-    axes, last = np.full((d, d), None), None
+    axes, last = panels_of(ax, d, d, (1.6 * d + 1.2, 1.6 * d)).copy(), None
+    for row, column in zip(*np.triu_indices(d, 1)):
+        axes[row, column].remove()
+        axes[row, column] = None
     for row, i in enumerate(shown):
         for column, j in enumerate(shown[: row + 1]):
-            ax = axes[row, column] = tidy(figure.add_subplot(d, d, row * d + column + 1))
-            scales.apply(ax, "x", j, spans[j])
+            panel = tidy(axes[row, column])
+            scales.apply(panel, "x", j, spans[j])
             if row == column:
-                _histograms(ax, [values[:, i] for values in everything], before is not None, scales, i)
+                _histograms(panel, [values[:, i] for values in everything], before is not None, scales, i)
             else:
-                last = _cloud(ax, answers, log_density, before, (j, i))
-                _mark(ax, marked, (j, i))
-                scales.apply(ax, "y", i, spans[i])
-            _label(ax, row, column, d, scales.label(i), scales.label(j))
+                last = _cloud(panel, answers, log_density, before, (j, i))
+                _mark(panel, marked, (j, i))
+                scales.apply(panel, "y", i, spans[i])
+            _label(panel, row, column, d, scales.label(i), scales.label(j))
+    drawn = [panel for panel in axes.ravel() if panel is not None]
     if last is not None and log_density is not None:
-        bar = figure.colorbar(last, ax=[a for a in axes.ravel() if a is not None], shrink=0.5, pad=0.02, extend="min")
+        bar = drawn[0].figure.colorbar(last, ax=drawn, shrink=0.5, pad=0.02, extend="min")
         bar.set_label("log density (nats)")
-    _legend(figure, axes)
-    return figure, axes
+    _legend(drawn)
+    return axes
 
 
 def strongest_pairs(
@@ -120,8 +124,8 @@ def strongest_pairs(
     units: Mapping[str, str] | None = None,
     limits: Mapping[str, Sequence[float]] | None = None,
     log: Sequence[str | int] = (),
-    figure: Figure | None = None,
-) -> Any:
+    ax: Axes | ArrayLike | None = None,
+) -> np.ndarray:
     """Draw the pairs of parameters that hang together most, of any number of parameters.
 
     Parameters
@@ -130,11 +134,12 @@ def strongest_pairs(
         As for `pairs`.  Of several answers the first decides which pairs are shown.
     n : int
         How many pairs: those of greatest |Spearman rank correlation|, which stands above each panel.
-    figure : matplotlib.figure.Figure, optional
+    ax : array of Axes, or Axes, optional
+        The panels, or one whose place they take; new ones by default.
 
     Returns
     -------
-    figure, axes : Figure, list of Axes
+    ndarray of Axes
     """
     answers, log_density = answers_of(z, log_density, prior)
     check_count("n", n)
@@ -148,19 +153,20 @@ def strongest_pairs(
     for values in [values for _, values in answers] + ([] if before is None else [before]):
         scales.check("z or prior", values)
     chosen = strongest(answers[0][1], n)
-    figure, axes = grid(len(chosen), figure)
+    axes = grid(len(chosen), ax)
     last = None
-    for ax, (i, j, r) in zip(axes, chosen):
-        last = _cloud(ax, answers, log_density, before, (i, j))
-        _mark(ax, marked, (i, j))
-        scales.apply(ax, "x", i)
-        scales.apply(ax, "y", j)
-        ax.set(xlabel=scales.label(i), ylabel=scales.label(j))
-        ax.set_title(f"{r:+.2f}", fontsize=8)
+    for panel, (i, j, r) in zip(axes, chosen):
+        last = _cloud(panel, answers, log_density, before, (i, j))
+        _mark(panel, marked, (i, j))
+        scales.apply(panel, "x", i)
+        scales.apply(panel, "y", j)
+        panel.set(xlabel=scales.label(i), ylabel=scales.label(j))
+        panel.set_title(f"{r:+.2f}", fontsize=8)
     if log_density is not None:
-        figure.colorbar(last, ax=axes, shrink=0.6, extend="min").set_label("log density (nats)")
-    _legend(figure, axes)
-    return figure, axes
+        bar = axes[0].figure.colorbar(last, ax=list(axes), shrink=0.6, extend="min")
+        bar.set_label("log density (nats)")
+    _legend(axes)
+    return axes
 
 
 def _cloud(ax, answers, log_density, before, pair):
@@ -221,14 +227,14 @@ def _limits(values, support, index, scales):
     return tuple(np.exp(limits)) if logarithmic else limits
 
 
-def _legend(figure, axes):
+def _legend(axes):
     """Names of answers, prior and points, once, where there are any."""
     found = {}
-    for ax in np.ravel(np.asarray(axes, object)):
-        if ax is not None:
-            found |= dict(zip(*reversed(ax.get_legend_handles_labels())))
+    for ax in axes:
+        found |= dict(zip(*reversed(ax.get_legend_handles_labels())))
     if found:
-        legend = figure.legend(found.values(), found.keys(), loc="outside upper right", frameon=False, fontsize=8)
+        where = {"loc": "outside upper right", "frameon": False, "fontsize": 8}
+        legend = axes[0].figure.legend(found.values(), found.keys(), **where)
         for handle in legend.legend_handles:
             handle.set_sizes([30])
 

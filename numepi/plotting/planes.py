@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -27,19 +27,18 @@ __all__ = ["arrows", "frequency_contours", "mode_points", "plane"]
 
 
 def plane(
-    ax: Axes | None,
     z: ArrayLike,
     log_density: ArrayLike | None = None,
     parameters: Sequence[int] = (0, 1),
     names: Sequence[str] | None = None,
     size: float = 4,
     colour: str = GREY,
-) -> Any:
+    ax: Axes | None = None,
+) -> Axes:
     """Scatter two parameters of samples, coloured by log-density, the densest on top.
 
     Parameters
     ----------
-    ax : Axes, or None for new ones
     z : array (n, D)
     log_density : array (n,), optional
     parameters : pair of int or str
@@ -48,11 +47,13 @@ def plane(
     size : float
     colour : str
         Of samples without densities.
+    ax : Axes, optional
+        Where to draw; new ones by default.
 
     Returns
     -------
-    PathCollection
-        For a colour bar.
+    Axes
+        A colour bar takes ``ax.collections[-1]``.
     """
     z, log_density = drawable("z", z, log_density)
     dim = z.shape[1]
@@ -60,34 +61,32 @@ def plane(
     i, j = pair_of(parameters, names or tuple(f"z{k + 1}" for k in range(dim)))
     ax = tidy(axes_of(ax))
     if log_density is None:
-        points = ax.scatter(z[:, i], z[:, j], s=size, linewidths=0, color=colour, rasterized=True)
+        ax.scatter(z[:, i], z[:, j], s=size, linewidths=0, color=colour, rasterized=True)
     else:
         order = np.argsort(log_density)
         low, high = colour_limits(log_density)
-        points = ax.scatter(
+        ax.scatter(
             z[order, i], z[order, j], c=log_density[order], s=size, linewidths=0, cmap=DENSITY_MAP, vmin=low, vmax=high,
             rasterized=True,
         )  # fmt: skip
     if names is not None:
         ax.set(xlabel=names[i], ylabel=names[j])
-    return points
+    return ax
 
 
 def arrows(
-    ax: Axes | None,
     sensitivity: Sensitivity,
     parameters: Sequence[int] = (0, 1),
     directions: Sequence[int] = (0,),
     scale: float = 1.0,
     colour: str | None = None,
     labels: Sequence[str] | None = None,
-) -> Any:
+    ax: Axes | None = None,
+) -> Axes:
     """Draw sensitivity directions from their points, each 1/sqrt|eigenvalue| times ``scale`` long.
 
     Parameters
     ----------
-    ax : Axes, or None for new ones
-        In equal aspect arrows keep their angles.
     sensitivity : Sensitivity or SimulatorMetric
     parameters : (int, int)
     directions : sequence of int
@@ -98,10 +97,12 @@ def arrows(
         That of text by default.
     labels : sequence of str, optional
         One for each direction, written at the tip.
+    ax : Axes, optional
+        Where to draw; new ones by default.  In equal aspect arrows keep their angles.
 
     Returns
     -------
-    list of Annotation
+    Axes
     """
     check_instance("sensitivity", sensitivity, (Sensitivity, SimulatorMetric), "give a Sensitivity or SimulatorMetric")
     ax = axes_of(ax)
@@ -114,7 +115,6 @@ def arrows(
     lengths = np.asarray(sensitivity.arrow_lengths).reshape(len(z), -1)
     check_size("sensitivity", z)
     check_size("sensitivity", lengths * max(scale, 1.0))
-    drawn = []
     for number, k in enumerate(directions):
         for point, vector, length in zip(z, vectors[:, k][:, list(parameters)], lengths[:, k]):
             if not np.isfinite(length) and scale > 0:
@@ -127,25 +127,29 @@ def arrows(
                 "linewidth": 1.4,
                 "linestyle": "-" if number == 0 else "--",
             }
-            drawn.append(ax.annotate("", tip, point, arrowprops=style | {"shrinkA": 0, "shrinkB": 0}, zorder=4))
+            ax.annotate("", tip, point, arrowprops=style | {"shrinkA": 0, "shrinkB": 0}, zorder=4)
             if labels is not None:
                 ax.annotate(labels[number], tip, xytext=(4, 4), textcoords="offset points", fontsize=9, zorder=5)
-    return drawn
+    return ax
 
 
-def mode_points(ax: Axes | None, path: ModePath, parameters: Sequence[int] = (0, 1), colour_map: str = "plasma") -> Any:
+def mode_points(
+    path: ModePath, parameters: Sequence[int] = (0, 1), colour_map: str = "plasma", ax: Axes | None = None
+) -> Axes:
     """Mark the modes of a path, coloured by the path's parameter, and join them.
 
     Parameters
     ----------
-    ax : Axes, or None for new ones
     path : ModePath
     parameters : (int, int)
     colour_map : str
+    ax : Axes, optional
+        Where to draw; new ones by default.
 
     Returns
     -------
-    PathCollection
+    Axes
+        A colour bar takes ``ax.collections[-1]``.
     """
     check_instance("path", path, ModePath, "give what mode_path() returns")
     i, j = pair_of(parameters, tuple(f"z{k + 1}" for k in range(path.z.shape[1])))
@@ -153,24 +157,28 @@ def mode_points(ax: Axes | None, path: ModePath, parameters: Sequence[int] = (0,
         check_size("path", values)
     ax = axes_of(ax)
     ax.plot(path.z[:, i], path.z[:, j], color=ink(), linewidth=0.8, zorder=3)
-    return ax.scatter(
+    ax.scatter(
         path.z[:, i], path.z[:, j], c=path.values, cmap=colour_map, s=36, edgecolor="white", linewidth=0.7, zorder=4
     )
+    return ax
 
 
-def frequency_contours(ax: Axes | None, plane_map: FrequencyMap, target: float = 0.55, deviation: float = 0.025) -> Any:
+def frequency_contours(
+    plane_map: FrequencyMap, target: float = 0.55, deviation: float = 0.025, ax: Axes | None = None
+) -> Axes:
     """Contours of the hub's frequency at its target and one and two standard deviations from it.
 
     Parameters
     ----------
-    ax : Axes, or None for new ones
     plane_map : numepi.analysis.stg.FrequencyMap
     target, deviation : float
         Hz.
+    ax : Axes, optional
+        Where to draw; new ones by default.
 
     Returns
     -------
-    QuadContourSet
+    Axes
     """
     check_instance("plane_map", plane_map, FrequencyMap, "give what frequency_map() returns")
     check_number("target", target)
@@ -181,10 +189,10 @@ def frequency_contours(ax: Axes | None, plane_map: FrequencyMap, target: float =
         check_size("plane_map, target or deviation", np.asarray(values))
     ax = tidy(axes_of(ax))
     levels = target + deviation * np.arange(-2, 3)
-    lines = ax.contour(
+    ax.contour(
         plane_map.g_el, plane_map.g_synA, plane_map.frequency, levels, colors=COLOURS[1], linewidths=[0.7, 1, 2, 1, 0.7]
     )
     ax.plot([], [], color=COLOURS[1], linewidth=2, label=f"{target:g} Hz, then ± 1, 2 s.d. ({deviation:g} Hz)")
     ax.legend(fontsize=8, frameon=False, loc="upper left")
     ax.set(xlabel="g_el (nS)", ylabel="g_synA (nS)")
-    return lines
+    return ax

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,7 +16,7 @@ from numepi.plotting.style import COLOURS, GREY
 from numepi.property import EmergentProperty
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
 __all__ = ["predictive_check"]
 
@@ -31,8 +31,8 @@ def predictive_check(
     units: Mapping[str, str] | None = None,
     limits: Mapping[str, Sequence[float]] | None = None,
     log: Sequence[str | int] = (),
-    figure: Figure | None = None,
-) -> Any:
+    ax: Axes | ArrayLike | None = None,
+) -> np.ndarray:
     """Draw the distribution of each statistic, with target means as lines and target standard deviations as bands.
 
     Parameters
@@ -51,12 +51,13 @@ def predictive_check(
         By name of a statistic.
     log : sequence of str or int
         Statistics on logarithmic axes.
-    figure : matplotlib.figure.Figure, optional
+    ax : array of Axes, or Axes, optional
+        The panels, or one whose place they take; new ones by default.
 
     Returns
     -------
-    figure, axes : Figure, list of Axes
-        The first twelve statistics.
+    ndarray of Axes
+        Of the first twelve statistics.
     """
     f, _ = drawable("f", f, columns="k")
     k = f.shape[1]
@@ -67,20 +68,22 @@ def predictive_check(
     scales.check("f", f)
     if measured is not None:
         scales.check("data", measured)
-    figure, axes = grid(min(k, _MAX_PANELS), figure)
-    for i, ax in enumerate(axes):
+    axes = grid(min(k, _MAX_PANELS), ax)
+    for i, panel in enumerate(axes):
         edges = scales.edges(i, f[:, i], *([] if measured is None else [measured[:, i]]))
         mean, variance = prop.mean[i], prop.largest_variance[i]
         if mean is not None and variance is not None:
             width = np.sqrt(variance)
-            ax.axvspan(mean - width, mean + width, color=COLOURS[5], alpha=0.25, linewidth=0, label="target s.d.")
+            panel.axvspan(mean - width, mean + width, color=COLOURS[5], alpha=0.25, linewidth=0, label="target s.d.")
         if measured is not None:
-            ax.hist(measured[:, i], bins=edges, density=True, color=GREY, alpha=0.6, label="data")
-        ax.hist(f[:, i], bins=edges, density=True, histtype="step", color=COLOURS[0], linewidth=1.4, label="simulated")
+            panel.hist(measured[:, i], bins=edges, density=True, color=GREY, alpha=0.6, label="data")
+        panel.hist(
+            f[:, i], bins=edges, density=True, histtype="step", color=COLOURS[0], linewidth=1.4, label="simulated"
+        )
         if mean is not None:
-            ax.axvline(mean, color=COLOURS[1], linewidth=1.4, label="target mean")
-        scales.apply(ax, "x", i)
-        ax.set_xlabel(scales.label(i))
-        ax.set_yticks([])
+            panel.axvline(mean, color=COLOURS[1], linewidth=1.4, label="target mean")
+        scales.apply(panel, "x", i)
+        panel.set_xlabel(scales.label(i))
+        panel.set_yticks([])
     axes[0].legend(fontsize=7, frameon=False)
-    return figure, axes
+    return axes

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from numepi.arguments import check_instance
-from numepi.plotting.checks import figure_of
+from numepi.plotting.checks import panels_of
 from numepi.plotting.style import BAND, COLOURS, ink, tidy
 from numepi.result import Result
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
     from numepi.result import Result
 
@@ -21,17 +22,18 @@ __all__ = ["traces"]
 _MAX_POINTS = 150
 
 
-def traces(result: Result, figure: Figure | None = None) -> Any:
+def traces(result: Result, ax: Axes | ArrayLike | None = None) -> np.ndarray:
     """Draw how a result was reached.
 
     Parameters
     ----------
     result : numepi.result.Result
-    figure : matplotlib.figure.Figure, optional
+    ax : array of Axes, or Axes, optional
+        The panels, or one whose place they take; new ones by default.
 
     Returns
     -------
-    figure, axes : Figure, list of Axes
+    ndarray of Axes
         Entropy; E[T] - target of each constraint in its natural scale, smoothed, with a band of +-0.1; and what the
         solver records: the effective share of samples under its target, or multipliers and penalty of each epoch.
     """
@@ -39,42 +41,42 @@ def traces(result: Result, figure: Figure | None = None) -> Any:
     if not len(result.history.get("entropy", ())):
         raise ValueError("result has no history: the run ended before its first step")
     history = result.history
-    panels = ["entropy", "violation"] + [k for k in ("ess", "epoch_multipliers", "epoch_penalty") if k in history]
-    figure = figure_of(figure, figsize=(8, 1.9 * len(panels)), layout="constrained")
-    axes = [tidy(ax) for ax in figure.subplots(len(panels), 1, squeeze=False)[:, 0]]
+    shown = ["entropy", "violation"] + [k for k in ("ess", "epoch_multipliers", "epoch_penalty") if k in history]
+    axes = panels_of(ax, len(shown), 1, (8, 1.9 * len(shown)), n=len(shown))
     scale = result.property.constraints(result.statistic_names).scale
-    for ax, panel in zip(axes, panels):
-        values = history[panel]
-        if panel == "entropy":
-            ax.plot(*_smooth(values), color=COLOURS[0])
-            ax.set_ylabel("entropy (nats)")
-        elif panel == "violation":
-            ax.axhspan(-0.1, 0.1, color=BAND, zorder=0, label="±0.1 of the natural scale")
+    for panel, what in zip(axes, shown):
+        tidy(panel)
+        values = history[what]
+        if what == "entropy":
+            panel.plot(*_smooth(values), color=COLOURS[0])
+            panel.set_ylabel("entropy (nats)")
+        elif what == "violation":
+            panel.axhspan(-0.1, 0.1, color=BAND, zorder=0, label="±0.1 of the natural scale")
             for i, name in enumerate(result.constraint_names):
-                ax.plot(*_smooth(values[:, i] / scale[i]), color=COLOURS[i % len(COLOURS)], label=name)
-            ax.axhline(0, color="0.5", linewidth=0.8)
-            ax.set_ylabel("(E[T] - target) / scale")
-            ax.set_yscale("symlog", linthresh=0.1)
-            ax.legend(fontsize=7, ncols=3, frameon=False, loc="upper right")
-        elif panel == "ess":
-            ax.plot(*_smooth(values), color=COLOURS[2])
-            ax.set_ylabel("effective share of samples")
-            ax.set_ylim(0, 1)
-        elif panel == "epoch_multipliers":
+                panel.plot(*_smooth(values[:, i] / scale[i]), color=COLOURS[i % len(COLOURS)], label=name)
+            panel.axhline(0, color="0.5", linewidth=0.8)
+            panel.set_ylabel("(E[T] - target) / scale")
+            panel.set_yscale("symlog", linthresh=0.1)
+            panel.legend(fontsize=7, ncols=3, frameon=False, loc="upper right")
+        elif what == "ess":
+            panel.plot(*_smooth(values), color=COLOURS[2])
+            panel.set_ylabel("effective share of samples")
+            panel.set_ylim(0, 1)
+        elif what == "epoch_multipliers":
             for i, name in enumerate(result.constraint_names):
-                ax.plot(
+                panel.plot(
                     np.arange(1, len(values) + 1),
                     values[:, i] * scale[i],
                     "o-",
                     color=COLOURS[i % len(COLOURS)],
                     label=name,
                 )
-            ax.set_ylabel("multiplier × scale")
+            panel.set_ylabel("multiplier × scale")
         else:
-            ax.semilogy(np.arange(1, len(values) + 1), values, "o-", color=ink())
-            ax.set_ylabel("penalty")
-        ax.set_xlabel("epoch" if panel.startswith("epoch_") else "iteration")
-    return figure, axes
+            panel.semilogy(np.arange(1, len(values) + 1), values, "o-", color=ink())
+            panel.set_ylabel("penalty")
+        panel.set_xlabel("epoch" if what.startswith("epoch_") else "iteration")
+    return axes
 
 
 def _smooth(values):

@@ -28,7 +28,7 @@ def pairs(result, z):
     if len(names) > _SHOWN:
 
         def draw(figure):
-            strongest_pairs(z, log_density, names, _PAIRS, points=best, figure=figure)
+            strongest_pairs(z, log_density, names, _PAIRS, points=best, ax=figure.add_subplot())
 
         alt = f"{len(z):,} draws in the {_PAIRS} pairs of {len(names)} parameters with the strongest rank correlation"
         caption = f"{len(z):,} draws in the {_PAIRS} pairs of the greatest rank correlation (above each), {said}."
@@ -37,7 +37,7 @@ def pairs(result, z):
     where = ", ".join(f"{name} = {value:.3g}" for name, value in zip(names, best[0]))
 
     def draw(figure):
-        draw_pairs(z, log_density, names, support, points=best, figure=figure)
+        draw_pairs(z, log_density, names, support, points=best, ax=figure.add_subplot())
 
     alt = f"{len(z):,} draws of {', '.join(names)} in pairs, coloured by log density; the densest is at {where}"
     caption = f"{len(z):,} draws, {said}: {where}."
@@ -56,7 +56,7 @@ def traces(result):
     caption = (
         "Entropy and constraints while the solver ran; constraints in units of their natural scale, the band is ±0.1."
     )
-    drawn = picture(lambda figure: draw_traces(result, figure=figure), alt, (8, 1.9 * n_panels))
+    drawn = picture(lambda figure: draw_traces(result, figure.add_subplot()), alt, (8, 1.9 * n_panels))
     return _figure(drawn, caption)
 
 
@@ -75,7 +75,7 @@ def marginals(result, z, prior):
         else f"Inferred (line) and prior (grey). Standard deviation as a share of the prior's: {said}."
     )
     drawn = picture(
-        lambda figure: draw_marginals(z, prior, names, figure=figure),
+        lambda figure: draw_marginals(z, prior, names, ax=figure.add_subplot()),
         f"Histograms of each parameter. {caption}",
         _size(n),
     )
@@ -95,7 +95,7 @@ def predictive(result, f, n_asked, data):
     caption = f"{len(f):,} fresh simulations against their targets.{beside}{failed} Mean ± standard deviation: {means}."
 
     def draw(figure):
-        predictive_check(f, result.property, names, data, figure=figure)
+        predictive_check(f, result.property, names, data, ax=figure.add_subplot())
 
     return _figure(picture(draw, f"Histograms of each statistic. {caption}", _size(n)), caption)
 
@@ -117,7 +117,9 @@ def activity(result, z):
         tasks = paths.values.shape[1] if paths.values.ndim == 5 else 1
         alt = f"Activity ({', '.join(paths.names)}) over time at {len(shown)} draws, one row each"
         drawn = picture(
-            lambda figure: draw_activity(paths, titles, figure=figure), alt, (3.6 * tasks + 3.4, 1.8 * len(shown))
+            lambda figure: draw_activity(paths, titles, figure.add_subplot()),
+            alt,
+            (3.6 * tasks + 3.4, 1.8 * len(shown)),
         )
     except Exception as error:  # a user's simulator at a draw where it does not work: the rest of the page stays
         return _nothing(f"simulating the draws failed ({type(error).__name__}: {' '.join(str(error).split())})")

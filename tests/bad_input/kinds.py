@@ -110,6 +110,7 @@ A_PATH = [(3, T, "give a path"), ("", V, "give the name"), (b"x", T, "give a pat
 EXECUTOR = [(3, T, "give a concurrent"), ("pool", T, "give a concurrent")]
 DIRECTION = [("zz", V, "choose from x"), (1.0, T, "name or an index")]
 AXES = [(0.5, T, "give matplotlib Axes"), ("ax", T, "give matplotlib Axes")]  # None makes a figure
+PANELS = [("ax", T, "give matplotlib Axes"), ([3], T, "give matplotlib Axes"), ([], V, "there are")]
 INDEX = [
     ("zz", V, "choose from"),
     (7, V, "out of range"),
