@@ -20,6 +20,7 @@ __all__ = [
 ]  # fmt: skip
 
 _LONGEST = 60  # characters of a value that a message shows
+_MOST = 2**63 - 1  # what an index of an array, and an integer of compiled code, can hold
 
 
 def shown(value):
@@ -65,6 +66,8 @@ def check_count(name, value, *, least=1, most=None):
         raise ValueError(f"{name} = {shown(value)}: give {wanted}" + (f": int({shown(value)})" if whole else ""))
     if value < least or (most is not None and value > most):
         raise ValueError(f"{name} = {shown(value)}: give {wanted}")
+    if most is None and value > _MOST:
+        raise ValueError(f"{name} = {shown(value)}: give {wanted} that fits in 64 bits")
     return int(value)
 
 

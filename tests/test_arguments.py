@@ -60,6 +60,7 @@ def test_what_is_right_is_returned_in_its_type(check, value, expected):
         (lambda v: a.check_count("x", v), np.nan, ValueError, "x = nan: give a whole number"),
         (lambda v: a.check_count("x", v), True, TypeError, "not a bool"),
         (lambda v: a.check_count("x", v, least=2, most=3), 4, ValueError, "give a whole number from 2 to 3"),
+        (lambda v: a.check_count("x", v), 10**30, ValueError, "at least 1 that fits in 64 bits"),
         (lambda v: a.check_counts("x", v), (3, 0), ValueError, "x[1] = 0"),
         (lambda v: a.check_counts("x", v), (), ValueError, "one or more whole numbers"),
         (lambda v: a.check_counts("x", v), "3", TypeError, "x = '3'"),

@@ -1,6 +1,5 @@
 """The rank-2 network: golden cases, a full-matrix reference, degenerate eigenvalues, streams, activity."""
 
-import numba
 import numpy as np
 import pytest
 
@@ -104,20 +103,13 @@ def test_internal_noise_is_four_normals_per_neuron(rng):
     np.testing.assert_allclose(circuit.statistics(z, rng=8, first_index=7), given, atol=1e-13)
 
 
-def test_same_bits_for_any_threads_and_batch(rng):
+def test_same_bits_for_any_threads_and_batch(rng, on_any_threads):
     z = draw(rng, 9, 30)[0]
     circuit = ne.circuits.RankTwoRNN(30)
-    together = circuit.statistics_and_jacobian(z, rng=3)
-    threads = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        single = circuit.statistics_and_jacobian(z, rng=3)
-        alone = circuit.statistics_and_jacobian(z[4:5], rng=3, first_index=4)
-    finally:
-        numba.set_num_threads(threads)
-    for a, b, c in zip(together, single, alone):
-        np.testing.assert_array_equal(a, b)
-        np.testing.assert_array_equal(a[4:5], c)
+    together = on_any_threads(lambda: circuit.statistics_and_jacobian(z, rng=3))
+    alone = circuit.statistics_and_jacobian(z[4:5], rng=3, first_index=4)
+    for a, b in zip(together, alone):
+        np.testing.assert_array_equal(a[4:5], b)
     np.testing.assert_array_equal(circuit.statistics(z, rng=3), together[0])
     assert np.all(circuit.statistics(z, rng=4) != together[0])
 

@@ -65,7 +65,7 @@ class CouplingFlow(ComposedFlow):
             "hidden": list(check_counts("hidden", hidden, most=_MOST_UNITS)),
             "post_affine": check_flag("post_affine", post_affine),
             "box_map": check_choice("box_map", box_map, tuple(BOX_MAPS)),
-            "seed": check_count("seed", seed, least=0),
+            "seed": check_count("seed", seed, least=0, most=2**128 - 1),  # NumPy draws seeds of 128 bits
             "precision": check_choice("precision", precision, PRECISIONS),
         }
 

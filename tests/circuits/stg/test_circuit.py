@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 
-import numba
 import numpy as np
 import pytest
 
@@ -72,19 +71,12 @@ def test_internal_noise_is_two_blocks_of_four_normals_a_step(stg, rng):
     np.testing.assert_allclose(stg.statistics(z, rng=5, first_index=3), given, atol=1e-12)
 
 
-def test_same_bits_for_any_threads_and_batch(stg, rng):
+def test_same_bits_for_any_threads_and_batch(stg, rng, on_any_threads):
     z = draw(rng, 37)[0]
-    together = stg.statistics_and_jacobian(z, rng=1)
-    threads = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        single = stg.statistics_and_jacobian(z, rng=1)
-        alone = stg.statistics_and_jacobian(z[20:21], rng=1, first_index=20)
-    finally:
-        numba.set_num_threads(threads)
-    for a, b, c in zip(together, single, alone):
-        np.testing.assert_array_equal(a, b)
-        np.testing.assert_array_equal(a[20:21], c)
+    together = on_any_threads(lambda: stg.statistics_and_jacobian(z, rng=1))
+    alone = stg.statistics_and_jacobian(z[20:21], rng=1, first_index=20)
+    for a, b in zip(together, alone):
+        np.testing.assert_array_equal(a[20:21], b)
     assert np.all(stg.statistics(z, rng=2) != together[0])
 
 
