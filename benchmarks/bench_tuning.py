@@ -10,8 +10,8 @@ import time
 from dataclasses import fields
 
 import numepi as ne
-from benchmarks.bench_budget import Exact, paper_property
-from benchmarks.bench_solvers import EXACT_ENTROPY, worst_violation
+from benchmarks.bench_budget import distance, problem
+from benchmarks.bench_solvers import worst_violation
 from numepi.inference.dual.settings import Settings
 
 CASES = ("lds:default", "stg:default", "rnn10:50000")
@@ -39,13 +39,12 @@ def changed(name, factor):
 def tuned_fit(case, settings, seed=0):
     """Nats from the solution, worst violation in tolerances, rows, CPU seconds."""
     name, rows = case.split(":")
-    circuit, prop = paper_property(name)
+    circuit, prop = problem(name)
     begun = time.process_time()
     limit = None if rows == "default" else int(rows)
     result = ne.infer(circuit, prop, rng=seed, progress=False, max_simulations=limit, **settings)
     seconds = time.process_time() - begun
-    distance = Exact(circuit, prop).kl(result) if name == "lds" else EXACT_ENTROPY[name] - result.entropy
-    return distance, worst_violation(result), result.n_simulations, seconds
+    return distance(name, result), worst_violation(result), result.n_simulations, seconds
 
 
 class Tuning:
@@ -71,10 +70,10 @@ def main():
     for case in options.cases:
         tries = [{}, *({name: changed(name, factor)} for name in options.settings for factor in FACTORS)]
         for settings in tries:
-            distance, violation, rows, seconds = tuned_fit(case, settings, options.seed)
+            nats, violation, rows, seconds = tuned_fit(case, settings, options.seed)
             what = ", ".join(f"{name} = {value:g}" for name, value in settings.items()) or "defaults"
             print(
-                f"{case} {what}: distance {distance:.3f}, worst violation {violation:.2f}, {rows:,} rows, "
+                f"{case} {what}: distance {nats:.3f}, worst violation {violation:.2f}, {rows:,} rows, "
                 f"CPU {seconds:.1f} s",
                 flush=True,
             )
