@@ -5,7 +5,7 @@
 """Checks of one's own change, and of all versions: see CONTRIBUTING.md.
 
 ``nox`` runs `check` in the environment that it is started from: lint, types, and the tests of what changed.
-``nox -s site`` builds the site in ``site/``.
+``nox -s site`` builds the site in ``site/``; ``nox -s notebooks`` runs the tutorials' notebooks in Jupyter.
 ``nox -s suite`` runs the whole suite on each Python, ``nox -s oldest`` with the oldest packages that are allowed.
 """
 
@@ -38,6 +38,13 @@ def site(session):
     """The site, in site/: warnings and links that lead nowhere are errors."""
     session.install("-e", ".[docs]")
     session.run("python", "-m", "docs.site", *session.posargs)
+
+
+@nox.session(default=False)
+def notebooks(session):
+    """The tutorials' notebooks, run in Jupyter's kernel in notebooks/."""
+    session.install("-e", ".[docs]")
+    session.run("python", "-m", "docs.notebooks", *session.posargs)
 
 
 @nox.session(python=PYTHONS, default=False)

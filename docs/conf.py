@@ -5,8 +5,6 @@ import re
 import sys
 from pathlib import Path
 
-from pygments.lexers.special import TextLexer
-
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numepi
@@ -38,6 +36,10 @@ default_role = "autolink"  # `name` in a docstring leads to its page, where it h
 myst_heading_anchors = 4
 myst_fence_as_directive = ["math"]
 myst_enable_extensions = ["dollarmath"]
+
+nitpicky = True
+linkcheck_timeout, linkcheck_retries = 20, 2  # seconds, tries
+linkcheck_ignore = [r"https://repository\.invalid/"]  # the publisher's, still to be filled in
 
 html_theme = "furo"
 html_title = f"numepi {release}"
@@ -80,7 +82,6 @@ def setup(app):
     """What Sphinx does not do by itself."""
     app.connect("source-read", _show_the_picture)
     app.connect("autodoc-process-docstring", _bars_are_bars)
-    app.add_lexer("mermaid", TextLexer)  # forges draw it; here it is text
 
 
 def _show_the_picture(app, page, text):

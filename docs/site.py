@@ -3,7 +3,8 @@
 The pages of the repository are copied, and what is made anew on each build goes with them: a notebook of each tutorial,
 the tree of contents (from the lists of docs/index.md), a page for each public name and each example (by Sphinx), and
 the history of the benchmarks (by asv, from benchmarks/results; not in a source archive, which has no git).  A warning
-is an error, and so is a link within the site that leads nowhere.
+is an error, and so is a link within the site that leads nowhere.  Addresses elsewhere are asked by
+``python -m docs.site --elsewhere``, which needs a network.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import urlopen
 
-from docs import pages
+from docs import notebooks, pages
 
 ROOT = pages.ROOT
 COPIED = (
@@ -33,7 +34,6 @@ COPIED = (
     "benchmarks/README.md",
 )
 _HISTORY = "history"  # folder of the site with the pages of asv
-_TUTORIALS = re.compile(r"## Tutorials\n(.*?)\n## ", flags=re.DOTALL)
 _SECONDS = 3  # to wait for another project's names
 
 
@@ -56,7 +56,7 @@ def stage(to, with_history=False):
         path.write_text(with_heading(path.read_text()))
     index = to / "docs/index.md"
     text = index.read_text()
-    for page in re.findall(r"\]\((\w+\.md)\)", _TUTORIALS.search(text)[1]):
+    for page in notebooks.tutorials(text):
         tutorial = to / "docs" / page
         tutorial.with_suffix(".ipynb").write_text(pages.notebook(tutorial))
         head, _, rest = tutorial.read_text().partition("\n")
@@ -203,9 +203,9 @@ def build(out):
         source, html, published = (Path(scratch) / name for name in ("source", "html", _HISTORY))
         with_history = history(published)
         stage(source, with_history)
-        (source / "inventories.json").write_text(json.dumps(inventories(source)))
-        command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "-c", str(ROOT / "docs")]
-        if subprocess.run([*command, str(source), str(html)], check=False).returncode:
+        for notebook in source.rglob("*.ipynb"):
+            notebooks.validate(notebook.read_text())
+        if not _sphinx("html", source, html):
             sys.exit("the site was not built: see the warnings above")
         (html / "index.html").write_text('<meta http-equiv="refresh" content="0; url=docs/index.html">\n')
         (html / ".nojekyll").touch()
@@ -218,11 +218,40 @@ def build(out):
     print(f"{len(list(out.rglob('*.html')))} pages: {out / 'index.html'}")
 
 
+def ask_elsewhere():
+    """Ask every address outside of the site whether it answers (by Sphinx's linkcheck); needs a network.
+
+    Raises
+    ------
+    SystemExit
+        If an address does not answer, or an anchor is not on its page: Sphinx prints a line for each.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        source, answers = Path(scratch) / "source", Path(scratch) / "answers"
+        stage(source)
+        if not _sphinx("linkcheck", source, answers):
+            sys.exit("addresses that do not answer:\n" + (answers / "output.txt").read_text())
+        asked = (answers / "output.json").read_text().splitlines()
+    print(f"{len({json.loads(line)['uri'] for line in asked})} addresses answer")
+
+
+def _sphinx(builder, source, to):
+    """Run one of Sphinx's builders on a staged copy; say whether it went without a warning."""
+    (source / "inventories.json").write_text(json.dumps(inventories(source)))
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", builder, "-c", str(ROOT / "docs")]
+    return subprocess.run([*command, str(source), str(to)], check=False).returncode == 0
+
+
 def main():
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("site"), help="folder for the site (default site)")
-    build(parser.parse_args().out)
+    parser.add_argument("--elsewhere", action="store_true", help="build nothing, but ask all addresses elsewhere")
+    options = parser.parse_args()
+    if options.elsewhere:
+        ask_elsewhere()
+    else:
+        build(options.out)
 
 
 if __name__ == "__main__":

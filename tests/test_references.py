@@ -176,6 +176,14 @@ def test_every_room_is_on_the_map_and_every_path_on_it_exists():
         assert found, f"docs/architecture.md names {path}, which is not there"
 
 
-def test_the_picture_of_the_floors_is_that_of_the_import_test():
+@pytest.mark.parametrize("file", draw_architecture.PICTURES)
+def test_the_pictures_are_those_of_the_import_test_and_of_the_boxes(file):
     message = "the picture is stale: python -m docs.draw_architecture"
-    assert draw_architecture.PICTURE.read_text() == draw_architecture.picture(), message
+    assert (draw_architecture.FIGURES / file).read_text() == draw_architecture.PICTURES[file](), message
+    assert f"(figures/{file})" in (ROOT / "docs/architecture.md").read_text()
+
+
+def test_the_way_of_the_data_joins_every_box():
+    text = draw_architecture.way_of_the_data()
+    joined = {name for way in draw_architecture.WAYS for name in way[:2]}
+    assert joined == {name for name in draw_architecture.NODES if f">{name}</text>" in text}

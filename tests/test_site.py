@@ -28,6 +28,13 @@ def test_every_page_is_in_the_tree_of_contents(staged):
     assert re.search(r"```{toctree}\n:hidden:\n:glob:\n\n\*\n```", findings)
 
 
+def test_no_picture_is_left_to_a_script_from_elsewhere(staged):
+    for page in staged.rglob("*.md"):
+        assert not re.search(r"^```\{?(mermaid|graphviz|dot|plantuml)|<script", page.read_text(), flags=re.MULTILINE), (
+            page.name
+        )
+
+
 def test_tutorials_are_offered_as_notebooks(staged):
     for name in ("getting_started", "your_own_circuit", "reading_a_certificate"):
         page = (staged / f"docs/{name}.md").read_text()
