@@ -82,10 +82,24 @@ def setup(app):
     """What Sphinx does not do by itself."""
     app.connect("source-read", _show_the_picture)
     app.connect("autodoc-process-docstring", _bars_are_bars)
+    app.connect("missing-reference", _to_its_page, priority=900)  # after those who know other projects' pages
 
 
 def _show_the_picture(app, page, text):
     text[0] = site.with_picture(text[0], page, _copy)
+
+
+def _to_its_page(app, env, node, text):
+    """A name that is not that of a page leads to the page of what it names, or is text; unknown ones are warned of."""
+    module, owner = node.get("py:module"), node.get("py:class")
+    try:
+        value = names.value_of(node["reftarget"], owner and f"{module}.{owner}", module)
+    except LookupError:
+        return None
+    page = names.page_of(value)
+    if page is None:
+        return text
+    return env.domains["py"].resolve_xref(env, node["refdoc"], app.builder, "obj", page, node, text)
 
 
 def _bars_are_bars(app, what, name, value, options, lines):

@@ -1,6 +1,7 @@
 """The public names: those that docs/reference.rst lists, from where and in which group."""
 
 import re
+from functools import reduce
 from importlib import import_module
 from pathlib import Path
 
@@ -16,6 +17,29 @@ def public():
         elif re.fullmatch(r"   \w+", line):
             found.append((module, line.strip(), getattr(import_module(module), line.strip())))
     return found
+
+
+def value_of(name, *contexts):
+    """What a name in a docstring stands for: in one of the ``contexts`` (a module, a class), in numepi, or in full.
+
+    Raises
+    ------
+    LookupError
+        If there is no such name.
+    """
+    for full in (*(f"{context}.{name}" for context in contexts if context), f"numepi.{name}", name):
+        parts = full.split(".")
+        for n in range(len(parts), 0, -1):
+            try:
+                return reduce(getattr, parts[n:], import_module(".".join(parts[:n])))
+            except (ModuleNotFoundError, AttributeError):
+                continue
+    raise LookupError(f"{name} is no name in {', '.join(filter(None, contexts)) or 'numepi'}")
+
+
+def page_of(value):
+    """The full name under which a value has a page, or None."""
+    return next((f"{module}.{name}" for module, name, public_value in public() if public_value is value), None)
 
 
 def filenames():

@@ -110,6 +110,16 @@ def test_every_public_name_says_what_its_arguments_are(module, name, value):
             assert re.search(rf"\b{argument}\b", documentation), f"{module}.{name} does not say what {argument} is"
 
 
+def test_names_in_docstrings_lead_to_what_they_name():
+    assert names.page_of(names.value_of("Support", "numepi.flow")) == "numepi.Support"
+    assert names.page_of(names.value_of("numepi.LensFlow")) == "numepi.flow.LensFlow"
+    assert names.value_of("CLASSES", None, "numepi.analysis.rnn") is ne.analysis.rnn.CLASSES
+    assert names.page_of(names.value_of("numepi.priors")) is None  # a module: there, without a page of its own
+    for wrong in ("numepi.Suport", "numepi.circuits.LDS.taus", "nowhere.at_all"):
+        with pytest.raises(LookupError, match=f"{wrong} is no name"):
+            names.value_of(wrong, "numepi.flow")
+
+
 def test_pages_of_names_that_differ_in_capitals_have_files_of_their_own():
     renamed = names.filenames()
     files = [renamed.get(f"{module}.{name}", f"{module}.{name}").lower() for module, name, _ in PUBLIC]

@@ -94,6 +94,30 @@ def test_the_recipe_asks_for_what_pyproject_asks_for():
     assert asked == {f"python{project['requires-python']}", *project["dependencies"]}
 
 
+def test_the_recipe_has_what_a_channels_linter_asks_for():
+    """The rules of conda-smithy, which no package index carries; maintainers are the publisher's to enter."""
+    text = (publish.ROOT / "docs/publishing/meta.yaml").read_text()
+    parts = dict(re.findall(r"^(\w+):\n(.*?)(?=^\w|\Z)", text, flags=re.MULTILINE | re.DOTALL))
+    assert list(parts) == ["package", "source", "build", "requirements", "test", "about", "extra"]
+    for part, wanted in {
+        "package": ("name: numepi", "version:"),
+        "build": ("noarch: python", "number: 0", "--no-deps --no-build-isolation", "- numepi = numepi.__main__:main"),
+        "test": ("imports:", "pip check", "requires:"),
+        "about": ("home:", "summary:", "license: BSD-3-Clause", "license_file: LICENSE"),
+        "extra": ("recipe-maintainers:",),
+    }.items():
+        assert all(each in parts[part] for each in wanted), part
+    assert re.findall(r"^  (\w+):$", parts["requirements"], flags=re.MULTILINE) == ["host", "run"]
+    asked = re.findall(r"^    - (.*)$", parts["requirements"], flags=re.MULTILINE)
+    assert len(asked) > 8 and all(re.fullmatch(r"[a-z-]+( [<>=]*[\d.*]+)?", each) for each in asked)  # one space
+    assert all(re.fullmatch(r"{{ \w+ }}", each) for each in re.findall(r"{{.*?}}", text))
+    assert (publish.ROOT / "LICENSE").exists() and text.endswith("\n") and not text.endswith("\n\n")
+    settings = tomllib.loads((publish.ROOT / "pyproject.toml").read_text())
+    assert settings["build-system"]["requires"] == ["setuptools>=77"] and "setuptools >=77" in asked
+    assert settings["project"]["scripts"] == {"numepi": "numepi.__main__:main"}
+    assert settings["project"]["license"] == "BSD-3-Clause"
+
+
 def test_the_paper_cites_what_its_bibliography_has():
     folder = publish.ROOT / "docs/publishing"
     cited = set(re.findall(r"@([a-z]+\d{4})", (folder / "paper.md").read_text()))

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from numepi.annotations import Seed
 from numepi.arguments import check_choice, check_count, check_mapping, real_array
 from numepi.circuits.definition import Checked, constructor_arguments
+from numepi.kernels.announce import to_people
 from numepi.random_streams import stream_key
 from numepi.support import Support
 
@@ -166,7 +167,8 @@ class Circuit(metaclass=Checked):
         """Trajectories of the activity at each parameter (rows of ``z`` (n, D)), as `Trajectories`."""
         z = self._check_parameters(z)
         noise = self._check_noise(noise, len(z))
-        return self._simulate(z, stream_key(rng), noise)
+        with to_people(self.name):
+            return self._simulate(z, stream_key(rng), noise)
 
     def paper_settings(self) -> dict[str, Any]:
         """The paper's flow and Algorithm 1 for this circuit: keywords of `numepi.infer` (`numepi.paper`).
@@ -188,7 +190,8 @@ class Circuit(metaclass=Checked):
         noise = self._check_noise(noise, len(z))
         z = z.astype(_PRECISIONS[precision], order="C", copy=False)
         evaluate = self._evaluate if device == "cpu" else self._evaluate_on_gpu
-        f, jacobian = evaluate(z, stream_key(rng), first_index, noise, with_jacobian)
+        with to_people(self.name):
+            f, jacobian = evaluate(z, stream_key(rng), first_index, noise, with_jacobian)
         return self._real("statistics", f), None if jacobian is None else self._real("a Jacobian", jacobian)
 
     def _real(self, what, values):

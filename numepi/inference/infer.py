@@ -203,7 +203,8 @@ def infer(
             with reporter.announcing_compilation():
                 _check_statistics(problem)
             problem.constraints.warn_if_badly_conditioned()
-        started = SOLVERS[solver](problem, flow, settings)
+        with reporter.announcing_compilation():
+            started = SOLVERS[solver](problem, flow, settings)
         try:
             # The last bits of a matrix product depend on how many threads share it.
             with one_blas_thread(), reporter.announcing_compilation():

@@ -8,10 +8,10 @@ shows them.
 import logging
 import sys
 import time
-from contextlib import contextmanager
 
 import numpy as np
-from numba.core import event
+
+from numepi.kernels.announce import announcing, compiling_line
 
 __all__ = ["Progress"]
 
@@ -71,21 +71,16 @@ class Progress:
         self._bar.n = int(_PERCENT * state.elapsed / max(state.elapsed + state.remaining, 1e-9))
         self._bar.set_postfix_str(_line(state))
 
-    @contextmanager
     def announcing_compilation(self):
-        """Say so, once, when kernels are compiled within the block: a first call that takes long is no hanging one."""
-        if not self.enabled:
-            yield
-            return
-        with event.install_listener("numba:compile", _Compilation(self)):
-            yield
+        """A block in which compilation is announced, once; where there is no progress, in which none is."""
+        return announcing(self.compiling if self.enabled else None)
 
     def compiling(self):
         """Print that kernels are being compiled, the first time that this is called."""
         if not self._compiled:
             self._compiled = True
             self.close()
-            self.stream.write(f"{self.label}: compiling kernels, once: later runs find them in the cache\n")
+            self.stream.write(compiling_line(self.label))
             self.stream.flush()
 
     def close(self):
@@ -97,19 +92,6 @@ class Progress:
             self.stream.write("\n")
             self.stream.flush()
             self._open = False
-
-
-class _Compilation(event.Listener):
-    """Hears of every kernel that numba compiles, and of none that comes from its cache."""
-
-    def __init__(self, progress):
-        self.progress = progress
-
-    def on_start(self, event):
-        self.progress.compiling()
-
-    def on_end(self, event):
-        """There is nothing to say."""
 
 
 def _bar_class():

@@ -12,6 +12,7 @@ import pytest
 
 from numepi.inference.running.progress import Progress
 from numepi.inference.running.run import RunState
+from numepi.kernels.announce import to_people
 
 STATE = RunState(
     epoch=2, iteration=100, entropy=1.5, violation_in_stderr=np.array([0.5, 3.25]), n_simulations=12_345,
@@ -90,6 +91,13 @@ def test_nothing_is_announced_after_the_block_or_without_progress():
     with silent.announcing_compilation():
         compiled()
     assert stream.getvalue() == ""
+
+
+def test_who_wants_no_progress_hears_of_no_circuits_compilation_either(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with Progress(False, "stg").announcing_compilation(), to_people("stg"):
+        compiled()
+    assert sys.stderr.getvalue() == ""
 
 
 def test_a_terminal_shows_a_bar_where_tqdm_is_installed(tqdm, monkeypatch):
