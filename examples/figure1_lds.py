@@ -54,7 +54,10 @@ def main():
     log_density = result.distribution.log_prob(z)
     pairs = ne.plotting.pairs(z, log_density, circuit.parameter_names, circuit.support)[0, 0].figure
     pairs.suptitle("1-S1B: samples, coloured by density", x=0.65)
-    contours = ne.plotting.lds_contours(z, log_density, circuit, prop)[0].figure
+    panels = ne.plotting.lds_contours(z, log_density, circuit, prop)
+    for ax, letter in zip(panels, "AB"):
+        ax.set_title(f"1-S2{letter}: {ax.get_title()}", fontsize=10)
+    contours = panels[0].figure
     paths, axes = plt.subplots(1, 2, figsize=(8, 3), sharey=True, layout="constrained")
     for ax, (sign, title) in zip(axes, ((1, "a12 > 0"), (-1, "a12 < 0"))):
         chosen = z[sign * z[:, 1] > 0][:15]
@@ -69,7 +72,7 @@ def main():
         ne.plotting.animate_fit(recorder, gif, circuit, (1, 2), target=_ENTROPY, dpi=60)
     for alt, name in (
         ("1-S1B: samples in all pairs of parameters", "pairs.png"),
-        ("1-S2: samples over the contours of growth rate and frequency", "contours.png"),
+        ("1-S2A, B: samples, coloured as in 1-S1B, over the contours of growth rate and frequency", "contours.png"),
         ("1-S3: activity of systems of both modes over two seconds", "trajectories.png"),
         ("The fit as an animation: samples, entropy and worst constraint", "fit.gif"),
     ):

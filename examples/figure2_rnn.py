@@ -80,12 +80,13 @@ def _size(size, table, options, column):
     _entropy(size, result, table)
     peaks, norms, classes, time = _activity(circuit, z, f, size, table)
     ne.plotting.statistic_clouds(f, prop, ("Re λ₁", "λ₁ˢ"), ax=column[0])
-    column[0].set_title(f"N = {size}", fontsize=10)
+    column[0].set_title(f"2C: N = {size}", fontsize=10)
     column[0].set(xlim=(-0.6, 1.6), ylim=(0.4, 2.6), aspect="equal")
     column[0].axvline(1, color="0.6", linewidth=0.8, linestyle=":")
     column[0].axhline(1, color="0.6", linewidth=0.8, linestyle=":")
     ne.plotting.norm_curves(time, norms, classes, rnn.CLASSES, ax=column[1])
     column[1].set(yscale="log", ylim=(1e-2, 20))
+    column[1].set_title(f"2D: N = {size}", fontsize=10)
     return peaks
 
 

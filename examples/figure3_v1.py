@@ -62,6 +62,7 @@ def _deterministic(circuit, table, ax):
         np.all(np.diff(rates[:, 0]) > 0), fitted=False,
     )  # fmt: skip
     ne.plotting.contrast_curves(contrasts, rates, ax=ax)
+    ax.set_title("contrast (no panel of the paper)", fontsize=10)
 
 
 def _linear_theory(circuit, table, ax):
@@ -85,6 +86,7 @@ def _linear_theory(circuit, table, ax):
     ne.plotting.tidy(ax).plot(theory, simulated, "o-", color=ne.plotting.COLOURS[0], label="simulation")
     ax.plot(theory, theory, color="0.5", linewidth=1, label="linear theory")
     ax.set(xlabel="s_E by linear theory (Hz)", ylabel="s_E simulated (Hz)")
+    ax.set_title("linear theory (no panel of the paper)", fontsize=10)
     ax.legend(fontsize=8, frameon=False)
 
 

@@ -12,6 +12,7 @@ force is 162 of 440,000 uniform draws there.
 
 # sphinx_gallery_thumbnail_path = "docs/findings/sc-without-fit.png"
 import dataclasses
+import itertools
 from pathlib import Path
 
 import matplotlib as mpl
@@ -50,6 +51,7 @@ def main():
     gammas = _GAMMAS[12 if options.quick else 0 :]
     curves = [sc.silence(kind(), z, gammas, rng=2) for kind in (ne.circuits.SC, LongerDelay)]
     _silencing(curves, table)
+    _loss_by_sw(brute_z, table)
     _figure(z, path, found, moved, curves, options)
     table.note()
     table.note(
@@ -113,7 +115,7 @@ def _flips(z):
         tests.append(sc.task_flip(curve.baseline[:, 0], curve.accuracy[0, :, 1]))
         colour = np.clip(z[:, 0], -1.5, 1.5)
         ne.plotting.task_flip_points(curve.baseline[:, 0], curve.accuracy[0, :, 1], colour, size=14, ax=ax)
-        ax.set_title(f"γ = {gamma:g}: r = {tests[-1].correlation:+.2f}", fontsize=10)
+        ax.set_title(f"{sc_panels.panel(gamma)} right: γ = {gamma:g}, r = {tests[-1].correlation:+.2f}", fontsize=10)
         ax.set(ylim=(0, 1.15), ylabel="" if ax is not axes[0] else ax.get_ylabel())
         if ax is not axes[0]:
             ax.get_legend().remove()
@@ -221,6 +223,21 @@ def _silencing(curves, table):
         "5D: p_A,opto = 1 - p_P at 0.95: means; correlation with p_P", "25 %; closely",
         f"{flip.mean_anti:.0%}, {flip.mean_flipped:.0%}; r = {flip.correlation:.2f}",
         flip.correlation < -0.5 and abs(flip.mean_anti - flip.mean_flipped) < 0.05, fitted=False,
+    )  # fmt: skip
+
+
+def _loss_by_sw(brute_z, table):
+    """Which circuits lose Anti accuracy at 0.675, of those that brute force finds: no solution, fit or mode enters."""
+    rise, sw = 100 * sc.silence(ne.circuits.SC(), brute_z, [0.675], rng=14).rise[0, :, 1], brute_z[:, 0]
+    edges = (np.inf, 0.75, 0.25, -0.25, -0.75, -1.25, -np.inf)
+    groups = [rise[(sw <= high) & (sw > low)] for high, low in itertools.pairwise(edges)]
+    names = ["> 0.75", *(f"{low} to {high}" for high, low in itertools.pairwise(edges[1:-1])), "< -1.25"]
+    means = [f"{g.mean():+.1f} ± {g.std(ddof=1) / np.sqrt(len(g)):.1f} % ({len(g)})" for g in groups]
+    table.add(
+        f"5C: rise in Anti error at 0.675 of the {len(sw)} circuits of brute force by sW (mean ± s.e.; circuits)",
+        "in regime 1 alone, high sW by 4D", "; ".join(f"{n}: {m}" for n, m in zip(names, means)),
+        groups[0].mean() > 5, fitted=False,
+        because="the other way round: above sW = 0.75 next to none lose any (README.md, Which regime)",
     )  # fmt: skip
 
 

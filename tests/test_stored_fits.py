@@ -1,5 +1,8 @@
 """The fits that are stored with the findings: made by the paper's settings, readable, and small."""
 
+import argparse
+import runpy
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -26,3 +29,46 @@ def test_a_fit_by_algorithm_one_has_the_papers_flow_and_settings(path):
     trace = result.history["entropy"]
     assert len(trace) == len(result.history["violation"]) and np.isfinite(trace).all()
     assert path.stat().st_size < 150_000
+
+
+@pytest.fixture
+def procedures(monkeypatch):
+    """examples/paper/procedures.py."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "examples")
+    from paper import procedures
+
+    return procedures
+
+
+@pytest.fixture
+def options(tmp_path):
+    """Of a full run into an empty directory."""
+    return argparse.Namespace(quick=False, refit=False, seed=0, out=tmp_path)
+
+
+def test_what_the_figures_ask_for_is_stored_so_that_they_fit_nothing(procedures, options, monkeypatch):
+    monkeypatch.setattr(ne, "infer", None)
+    for name, fits in procedures.ALL.items():
+        assert len(fits(options)) == procedures.SEEDS[name]
+
+
+def test_a_stored_fit_of_other_settings_is_refused_by_name(procedures, options):
+    circuit = ne.circuits.LDS()
+    with pytest.raises(SystemExit, match=r"lds-paper-0.npz was made with epochs = 12, not 3: .* --refit"):
+        procedures.algorithm_one("lds", circuit, circuit.emergent_property(), options, epochs=3)
+
+
+def test_the_command_that_makes_the_fits_keeps_those_that_are_there(procedures, tmp_path, monkeypatch, capsys):
+    circuit = ne.circuits.LDS()
+    few = {"epochs": 1, "iterations_per_epoch": 3, "test_batch_size": 20, "n_tests": 2}
+    tiny = lambda options, n_seeds: procedures.algorithm_one(  # noqa: E731
+        "lds", circuit, circuit.emergent_property(), options, n_seeds, **few
+    )
+    monkeypatch.setitem(procedures.ALL, "lds", tiny)
+    monkeypatch.setattr(sys, "argv", ["paper", "--only", "lds", "--seeds", "2", "--out", str(tmp_path)])
+    runpy.run_module("paper")
+    first = capsys.readouterr().out
+    assert "loaded" not in first
+    assert first.count("does not pass the paper's test") == 2 and first.count(", the answer") == 1
+    runpy.run_module("paper")
+    assert capsys.readouterr().out.count("loaded") == 2

@@ -1,10 +1,11 @@
 """Fits: the paper's own flow and Algorithm 1, and the dual solver.
 
-Those that take minutes are stored with the documentation, so that a figure can be drawn again; ``--refit`` makes them
-anew, with checkpoints in ``--out``.
+Those that take minutes are stored with the documentation, so that a figure can be drawn again.  ``--refit`` leaves
+those aside: a fit that ``--out`` holds is taken, one that was begun there goes on from its checkpoint.
 """
 
 import dataclasses
+import time
 from pathlib import Path
 
 import numepi as ne
@@ -60,18 +61,34 @@ def exact(name, circuit, prop, options, **settings):
 
 def _fit(name, circuit, prop, options, seed, precision="float32", **settings):
     stem = f"{name}{'-quick' if options.quick else ''}-{seed}"
-    for path in (options.out / f"{stem}.npz", _STORED / f"{name}-{seed}.npz"):
-        if path.exists() and not options.refit:
+    kept = options.out / f"{stem}.npz"
+    for path in (kept,) if options.refit else (kept, _STORED / f"{name}-{seed}.npz"):
+        if path.exists():
             result = ne.load(path)
+            if not options.quick:
+                _check_settings(result, settings, path)
             print(f"{path}: loaded; {result.message}")
             return result
     if callable(settings.get("initial")):  # a search that only a fit needs
-        settings["initial"] = settings["initial"]()
+        settings["initial"] = settings["initial"](seed)
     checkpoint = {} if options.quick else {"checkpoint": options.out / f"{stem}.checkpoint", "resume": True}
+    begun = time.process_time()
     result = _thinned(ne.infer(circuit, prop, rng=seed, precision=precision, **checkpoint, **settings))
-    result.save(options.out / f"{stem}.npz")
-    print(f"\n{name}, seed {seed}\n{result}\n")
+    result.save(kept)
+    print(f"\n{name}, seed {seed}, {time.process_time() - begun:.0f} CPU seconds in this process\n{result}\n")
     return result
+
+
+def _check_settings(result, settings, path):
+    """Refuse a kept fit of other settings than are asked for now: a figure would show what it does not say."""
+    made = result.configuration["solver_settings"]
+    other = [
+        f"{key} = {made[key]}, not {value}"
+        for key, value in settings.items()
+        if key in made and not callable(value) and made[key] != value
+    ]
+    if other:
+        raise SystemExit(f"{path} was made with {'; '.join(other)}: remove it, or fit anew with --refit")
 
 
 def _thinned(result):

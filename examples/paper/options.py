@@ -13,7 +13,7 @@ def read_options(description):
     parser.add_argument("--seed", type=int, default=0, help="names every random number (default 0)")
     parser.add_argument("--out", type=Path, default=Path("out"), help="directory for fits and figures (default out)")
     parser.add_argument(
-        "--refit", action="store_true", help="fit anew where --out or the documentation holds the fit already"
+        "--refit", action="store_true", help="do not read the stored fits; what --out holds is taken, or goes on"
     )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
