@@ -154,7 +154,13 @@ def _algorithm_one(table, options):
     table.add("Algorithm 1: entropy (nats)", "1.41 (exact)", f"{result.entropy:.2f}")
     if result.ended["met"]:  # else its mode is that of no answer
         _hessians(result.distribution, "Algorithm 1", table, because=_SHORT)
-    _, jacobian = result.circuit.statistics_and_jacobian(result.sample(4000, rng=1), rng=1)
+    z = result.sample(4000, rng=1)
+    f, jacobian = result.circuit.statistics_and_jacobian(z, rng=1)
+    high = z[:, 1] > 2
+    table.add(
+        "Algorithm 1: share of its samples above g_synA = 2 nS, frequency there", "-",
+        f"{high.mean():.0%}, {f[high, 0].mean():.2f} Hz" if high.any() else "none",
+    )  # fmt: skip
     square = np.sort(np.sum(jacobian[:, 0] ** 2, axis=1))
     table.add(
         "Algorithm 1: slope of the frequency over its samples: median and greatest (Hz/nS); share of the steepest "
