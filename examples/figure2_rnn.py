@@ -52,7 +52,7 @@ def main():
     )
     table.note("turn round within a sample of 5 ms: the state that grows fastest at first soon leads into decay.")
     table.note()
-    table.note("![Statistics of the networks over their targets, and the norm of activity by class](figure2-rnn.png)")
+    table.note("![2C, top: statistics over their targets; 2D, bottom: norm of activity by class](figure2-rnn.png)")
     table.close()
 
 

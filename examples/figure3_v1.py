@@ -130,7 +130,7 @@ def _modes(fits, table, axes, options):
         ax.set(xlim=(0, 0.5), ylim=(0, 0.25))  # the same for both, and before arrows, which go by them
         ne.plotting.mode_points(path, (1, 0), ax=ax)
         ne.plotting.arrows(found, (1, 0), scale=0, ax=ax)
-        title = f"3E: X({level:g} Hz), modes along σ_P, and v1"
+        title = f"3E: X({level:g} Hz), modes (yellow: greatest σ_P) and v1"
         ax.set(xlabel="σ_P (input units)", ylabel="σ_E (input units)", title=title, aspect="equal")
         panels = ne.plotting.pairs(z, log_q, result.parameter_names, result.circuit.support, points=points_z)
         pairs = panels[0, 0].figure
