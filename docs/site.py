@@ -31,8 +31,9 @@ COPIED = (
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "LICENSE",
-    "benchmarks/README.md",
+    "benchmarks",
 )
+_LEFT_OUT = ("__pycache__", "results", "runs", ".asv")  # what is made, beside the code
 _HISTORY = "history"  # folder of the site with the pages of asv
 _SECONDS = 3  # to wait for another project's names
 
@@ -43,7 +44,7 @@ def stage(to, with_history=False):
         source, target = ROOT / name, to / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns(*_LEFT_OUT))
         else:
             shutil.copy(source, target)
     if with_history:

@@ -49,6 +49,16 @@ def test_links_to_folders_lead_to_what_describes_them(staged):
     assert not list(staged.rglob("__pycache__"))
 
 
+def test_links_of_pages_lead_to_what_the_site_has(staged):
+    made_by_sphinx = {staged / "gallery/index.rst", staged / "docs/index.html"}
+    pages = [*staged.glob("*.md"), *(staged / "docs").glob("*.md"), *(staged / "docs/findings").glob("*.md")]
+    for page in [*pages, staged / "benchmarks/README.md"]:
+        text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+        for link in re.findall(r"\]\((?!https?:|mailto:|#)([^)\s#]+)", text):
+            target = (page.parent / link).resolve()
+            assert target.exists() or target in made_by_sphinx, f"{page.relative_to(staged)}: {link}"
+
+
 def test_the_history_of_the_benchmarks_is_linked_where_there_is_one(staged, tmp_path):
     site.stage(tmp_path, with_history=True)
     link = '<a href="../history/index.html">'
