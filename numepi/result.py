@@ -293,7 +293,8 @@ class Result:
         path : path
             Of the page, such as ``"report.html"``; an existing file is replaced.
         data : array (n', k), optional
-            Measurements of the statistics, in the circuit's order: drawn beside the predictive check.
+            Measurements of the statistics, in the circuit's order: drawn beside the predictive check.  By default those
+            that the property came from (`numepi.EmergentProperty.from_data`), which files do not hold.
         n : int
             Fresh simulations for that check; a result that was loaded without its circuit has none.
 

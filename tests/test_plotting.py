@@ -239,6 +239,21 @@ def test_predictive_check_shows_targets_and_data(rng):
         ne.plotting.predictive_check(f, prop, ("rate", "period"), data[:, :1])
 
 
+def test_predictive_check_shows_what_the_property_came_from_column_by_column(rng):
+    prop = ne.EmergentProperty.from_data(rng.normal(5, 1, (30, 1)), ["period"])
+    _, period = axes = ne.plotting.predictive_check(rng.normal(size=(200, 2)), prop, ("rate", "period"))
+    grey = [
+        [patch for patch in ax.patches if patch.get_label() == "data" or patch.get_facecolor()[0] == 0.6] for ax in axes
+    ]
+    assert not grey[0] and sum(bar.get_width() * bar.get_height() for bar in grey[1]) == pytest.approx(1)
+    assert period.get_xlim()[1] > 6
+    data = np.array([[np.nan, -1.0], [1.0, np.nan]])
+    with pytest.raises(ValueError, match="log has 'period', of which data has -1"):
+        ne.plotting.predictive_check(np.ones((5, 2)), prop, ("rate", "period"), data, log=["period"])
+    with pytest.raises(ValueError, match="data has no finite number"):
+        ne.plotting.predictive_check(np.ones((5, 2)), prop, ("rate", "period"), data * np.nan)
+
+
 NAMES = ("a", "b", "c")
 
 

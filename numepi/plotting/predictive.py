@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from numepi.arguments import check_instance, check_names
-from numepi.plotting.checks import drawable
+from numepi.arguments import check_instance, check_names, real_array
+from numepi.plotting.checks import check_size, drawable
 from numepi.plotting.marginals import grid
 from numepi.plotting.scales import scales_of
 from numepi.plotting.style import COLOURS, GREY
@@ -44,7 +44,7 @@ def predictive_check(
     names : sequence of str (k,)
         The statistics.
     data : array (n', k), optional
-        Measurements, drawn behind.
+        Measurements, drawn behind; NaN is missing.  By default those that ``prop`` came from.
     units : dict of str to str, optional
         By name of a statistic: written beside it.
     limits : dict of str to (float, float), optional
@@ -63,20 +63,21 @@ def predictive_check(
     k = f.shape[1]
     names = check_names("names", names, k)
     prop = check_instance("prop", prop, EmergentProperty, "give a numepi.EmergentProperty").aligned(names)
-    measured = None if data is None else drawable("data", data, columns=k)[0]
+    measured = _measured(prop.measured(names) if data is None else data, k)
     scales = scales_of(names, units, limits, log)
     scales.check("f", f)
     if measured is not None:
         scales.check("data", measured)
     axes = grid(min(k, _MAX_PANELS), ax)
     for i, panel in enumerate(axes):
-        edges = scales.edges(i, f[:, i], *([] if measured is None else [measured[:, i]]))
+        known = np.empty(0) if measured is None else measured[np.isfinite(measured[:, i]), i]
+        edges = scales.edges(i, f[:, i], *([known] if len(known) else []))
         mean, variance = prop.mean[i], prop.largest_variance[i]
         if mean is not None and variance is not None:
             width = np.sqrt(variance)
             panel.axvspan(mean - width, mean + width, color=COLOURS[5], alpha=0.25, linewidth=0, label="target s.d.")
-        if measured is not None:
-            panel.hist(measured[:, i], bins=edges, density=True, color=GREY, alpha=0.6, label="data")
+        if len(known):
+            panel.hist(known, bins=edges, density=True, color=GREY, alpha=0.6, label="data")
         panel.hist(
             f[:, i], bins=edges, density=True, histtype="step", color=COLOURS[0], linewidth=1.4, label="simulated"
         )
@@ -87,3 +88,16 @@ def predictive_check(
         panel.set_yticks([])
     axes[0].legend(fontsize=7, frameon=False)
     return axes
+
+
+def _measured(data, k):
+    """Measurements (n, k), NaN where there are none; None where there are none at all."""
+    if data is None:
+        return None
+    data = real_array("data", data)
+    if data.ndim != 2 or data.shape[1] != k:
+        raise ValueError(f"data has shape {data.shape}: expected (n, {k})")
+    check_size("data", data)
+    if not np.isfinite(data).any():
+        raise ValueError(f"data has no finite number among its {len(data)} rows: there is nothing to draw")
+    return data

@@ -41,9 +41,11 @@ class Scales:
     def check(self, name: str, values: np.ndarray) -> None:
         """Refuse columns that a logarithmic axis cannot show."""
         for index in self.logarithmic:
-            if values[:, index].min() <= 0:
+            column = values[:, index]
+            least = np.min(column, where=np.isfinite(column), initial=np.inf)
+            if least <= 0:
                 raise ValueError(
-                    f"log has {self.names[index]!r}, of which {name} has {values[:, index].min():.3g}: "
+                    f"log has {self.names[index]!r}, of which {name} has {least:.3g}: "
                     "a logarithmic axis shows positive numbers only"
                 )
 

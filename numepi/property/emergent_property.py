@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from numepi.arguments import check_flag, check_mapping, check_names, check_number, shown
+from numepi.arguments import check_flag, check_mapping, check_names, check_number, real_array, shown
 from numepi.markup import card, table
 from numepi.property.constraints import Constraints
 from numepi.property.data import moments_of_data
@@ -79,6 +79,8 @@ class EmergentProperty:
     statistics: Sequence[str] | None = None
     variance_at_most: Sequence[float | None] | None = None
     within: float | None = None
+    # What `from_data` was given, to be shown beside an answer: no part of the question, nor of files.
+    data: np.ndarray | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self):
         mean = _targets(self.mean, "mean")
@@ -122,7 +124,8 @@ class EmergentProperty:
         ----------
         data : array (n, k)
             A row for each independent experiment (cell, animal), a column for each statistic, in its unit; (n,) for a
-            single one.  NaN and masked entries are missing, and left out.
+            single one.  NaN and masked entries are missing, and left out.  The property keeps them for reports
+            (`measured`); a file of a result does not.
         names : sequence of str (k,), optional
             The circuit's statistics that the columns are of, in any order; by default all of them, in its order.
         covariance : bool
@@ -140,7 +143,9 @@ class EmergentProperty:
         >>> prop.mean, round(prop.variance[0], 3), round(prop.standard_error["mean rate"], 3)
         ((3.0,), 3.333, 0.913)
         """
-        return cls(**moments_of_data(data, names, check_flag("covariance", covariance)))
+        prop = cls(**moments_of_data(data, names, check_flag("covariance", covariance)))
+        object.__setattr__(prop, "data", real_array("data", data).reshape(-1, len(prop.mean)).copy())
+        return prop
 
     def aligned(self, statistic_names: Sequence[str]) -> EmergentProperty:
         """The same property with an entry of ``mean`` and ``variance`` for each of a circuit's statistics, in order.
@@ -166,7 +171,21 @@ class EmergentProperty:
             for values in (self.mean, self.variance or (), self.variance_at_most or ())
         )
         names = tuple(statistic_names)
-        return replace(self, mean=mean, variance=variance, variance_at_most=bound, statistics=names)
+        prop = replace(self, mean=mean, variance=variance, variance_at_most=bound, statistics=names)
+        object.__setattr__(prop, "data", self.measured(names))
+        return prop
+
+    def measured(self, statistic_names: Sequence[str]) -> np.ndarray | None:
+        """What the property came from (`from_data`), as (n, k) in the order of a circuit's statistics.
+
+        NaN is what was not measured; None of a property that came from no data, or from a file.
+        """
+        if self.data is None:
+            return None
+        columns = np.full((len(self.data), len(statistic_names)), np.nan)
+        for name, values in zip(self.statistics or statistic_names, self.data.T):
+            columns[:, list(statistic_names).index(name)] = values
+        return columns
 
     @property
     def largest_variance(self) -> tuple[float | None, ...]:

@@ -81,3 +81,19 @@ def test_one_column_without_a_name(rng):
 def test_bad_data_are_refused(data, settings, error, message):
     with pytest.raises(error, match=message):
         ne.EmergentProperty.from_data(data, **settings)
+
+
+def test_the_property_keeps_its_measurements_by_name_and_files_do_not(rng):
+    data = rng.normal(size=(9, 2))
+    prop = ne.EmergentProperty.from_data(data, NAMES)
+    circuits_order = ("latency", "other", "rate")
+    for form in (prop, prop.aligned(circuits_order)):
+        columns = form.measured(circuits_order)
+        np.testing.assert_array_equal(columns[:, [2, 0]], data)
+        assert np.isnan(columns[:, 1]).all()
+    kept = data.copy()
+    data[:] = 0
+    np.testing.assert_array_equal(prop.measured(NAMES), kept)
+    again = ne.EmergentProperty.from_description(prop.description())
+    assert again == prop and again.measured(NAMES) is None
+    assert ne.EmergentProperty.from_data(kept[:, 0]).measured(("s",)).shape == (9, 1)

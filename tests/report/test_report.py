@@ -11,6 +11,7 @@ import pytest
 
 import numepi as ne
 import numepi.inference
+import numepi.report
 from numepi.report.code import code
 
 _VOID = {"meta", "img", "source", "line", "rect", "br"}
@@ -169,6 +170,17 @@ def test_names_cannot_break_the_page(result, tmp_path):
     page = Page((tmp_path / "odd.html").read_text(encoding="utf-8"))
     assert page.wrong == [] and not page.all("script") and not page.all("b")
     assert "<script>alert(1)</script>" in "".join(page.text)
+
+
+def test_measurements_that_the_property_came_from_stand_beside_the_answer(result, tmp_path, monkeypatch):
+    measured, given = np.random.default_rng(0).normal(6.28, 0.1, (30, 1)), np.zeros((4, 2))
+    of_data = replace(result, property=ne.EmergentProperty.from_data(measured, ["im_lambda1"]))
+    shown = []
+    monkeypatch.setattr(numepi.report, "write_report", lambda result, path, fresh, data: shown.append(data))
+    for how in ({}, {"data": given}):
+        of_data.report(tmp_path / "report.html", n=2, **how)
+    np.testing.assert_array_equal(shown[0], np.hstack([np.full((30, 1), np.nan), measured]))
+    np.testing.assert_array_equal(shown[1], given)
 
 
 def test_bad_input_is_refused_before_any_simulation(result, tmp_path, monkeypatch):

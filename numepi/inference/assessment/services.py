@@ -78,7 +78,8 @@ class Assessment:
             write_report,
         )
 
-        data = None if data is None else measurements(data, result.statistic_names)
+        names = result.statistic_names
+        data = result.property.measured(names) if data is None else measurements(data, names)
         fresh = None
         if result.circuit is not None and (result.prior is not None or result.configuration["prior"] is None):
             how = {name: result.configuration[name] for name in ("precision", "device")}
