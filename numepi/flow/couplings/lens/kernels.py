@@ -1,43 +1,125 @@
 """Compiled passes of `numepi.flow.couplings.lens.stack.LensStack` over blocks of samples; float64 but for networks.
 
 A block goes through all stages in place; its state is all vectors (vectors, length, LANES) on the line, and ``places``,
-where they are in the box.  A stage's tape: ``trail`` (3, length, LANES), the moved vector as the pass found it, then
-made standard, then moved; and the rows of its network.  What is small is computed again on the way back.
+where they are in the box.  A stage's tape: ``trail`` (4, length, LANES), the moved vector as the pass found it, then
+made standard, then moved, and where its rest alone would be on the line; and the rows of its network.  What is small is
+computed again on the way back.
 """
 
 from numepi.flow.couplings.lens.basis import cholesky, features, features_pull
+from numepi.flow.couplings.lens.overlaps import (
+    from_base,
+    from_base_pull,
+    rest_scale,
+    rest_scale_pull,
+    to_base,
+    to_base_pull,
+)
 from numepi.flow.couplings.lens.stages import (
-    affine,
-    affine_pull,
-    along,
-    coefficients,
+    cast,
+    extend,
+    extend_pull,
     gram,
     gram_pull,
     lens,
     lens_pull,
-    move,
-    move_pull,
+    orient,
     place,
     places_pull,
+    project,
+    project_pull,
+    shadow,
+    shadow_pull,
+    stretch,
+    stretch_pull,
+    turn,
 )
 from numepi.flow.networks.mlp_kernels import clear, mlp_pull, mlp_run
 from numepi.flow.passes.blocks import LANES
-from numepi.kernels.compile import kernel
+from numepi.kernels.compile import block_function, kernel
 
 __all__ = ["pull", "run"]
 
 
-@kernel
-def run(w, widths, order, unit, x, y, trail, rows, log_q, state, small, inverse):
-    """Fill y, ``trail`` (blocks, stages, 3, length, LANES), ``rows`` (blocks, stages, units, LANES); update log_q.
+@block_function
+def _move(v, places, moved, triangle, support_side, own, line, small, log_q, inverse):
+    """The middle of a stage, in place: overlaps and the rest of a standard vector, to the other side."""
+    length, r = len(v), len(places) - 1
+    here, there, cut, coordinates = small[:r], small[r : 2 * r], small[2 * r : 3 * r], small[3 * r : 4 * r]
+    sigma, unused = small[4 * r], small[4 * r + 1]
+    project(places, moved, triangle, v, here)
+    extend(places, moved, triangle, here, -1.0, coordinates, v)
+    if inverse:
+        shadow(places, moved, triangle, v, support_side, line, unused, cut)
+        to_base(own, r, here, cut, there, log_q)
+        rest_scale(own, r, length, there, sigma)
+        stretch(v, sigma, -1.0)
+    else:
+        rest_scale(own, r, length, here, sigma)
+        stretch(v, sigma, 1.0)
+        shadow(places, moved, triangle, v, support_side, line, unused, cut)
+        from_base(own, r, here, cut, there, log_q)
+    for lane in range(LANES):
+        log_q[lane] -= (length - r) * sigma[lane]
+    extend(places, moved, triangle, there, 1.0, coordinates, v)
 
-    ``state`` (2, vectors, length, LANES) and ``small`` (pairs + 4 r + 1, LANES) are scratch.
+
+@block_function
+def _move_pull(
+    steps, grad, places, moved, triangle, support_side, own, small, scratch, grad_log_q, grad_support_side, grad_own,
+    grad_triangle, grad_places, inverse,
+):  # fmt: skip
+    """VJP of `_move`; ``grad`` is overwritten, ``scratch`` (3, length, LANES) too."""
+    length, r = len(grad), len(places) - 1
+    base, support = (steps[2], steps[1]) if inverse else (steps[1], steps[2])
+    zeta, moved_zeta, cut, coordinates = small[:r], small[r : 2 * r], small[2 * r : 3 * r], small[3 * r : 5 * r]
+    grad_zeta, grad_moved, grad_cut = small[5 * r : 6 * r], small[6 * r : 7 * r], small[7 * r : 8 * r]
+    sigma, grad_sigma, rest = small[8 * r], small[8 * r + 1], scratch[0]
+    project(places, moved, triangle, base, zeta)
+    project(places, moved, triangle, support, moved_zeta)
+    cast(steps[3], places, moved, triangle, cut)
+    rest_scale(own, r, length, zeta, sigma)
+    for i in range(length):
+        for lane in range(LANES):
+            rest[i, lane] = support[i, lane]
+    extend(places, moved, triangle, moved_zeta, -1.0, coordinates, rest)
+    clear(grad_zeta, r)
+    clear(grad_moved, r)
+    for lane in range(LANES):
+        grad_sigma[lane] = -(length - r) * grad_log_q[lane]
+    if inverse:
+        extend_pull(places, moved, triangle, zeta, 1.0, coordinates, grad, grad_zeta, grad_triangle, grad_places)
+        stretch(rest, sigma, -1.0)
+        stretch_pull(rest, sigma, -1.0, grad, grad_sigma)
+        stretch(rest, sigma, 1.0)
+        rest_scale_pull(own, r, length, zeta, grad_sigma, grad_own, grad_zeta)
+        to_base_pull(own, r, zeta, cut, grad_zeta, grad_log_q, grad_own, grad_moved, grad_cut)
+    else:
+        extend_pull(places, moved, triangle, moved_zeta, 1.0, coordinates, grad, grad_moved, grad_triangle, grad_places)
+        from_base_pull(own, r, zeta, cut, grad_moved, grad_log_q, grad_own, grad_zeta, grad_cut)
+    shadow_pull(
+        places, moved, triangle, rest, support_side, steps[3], cut, grad_cut, scratch[1:], grad, grad_log_q,
+        grad_support_side, grad_triangle, grad_places,
+    )  # fmt: skip
+    if not inverse:
+        stretch_pull(rest, sigma, 1.0, grad, grad_sigma)
+        rest_scale_pull(own, r, length, zeta, grad_sigma, grad_own, grad_zeta)
+    here, grad_here = (moved_zeta, grad_moved) if inverse else (zeta, grad_zeta)
+    extend_pull(places, moved, triangle, here, -1.0, coordinates, grad, grad_here, grad_triangle, grad_places)
+    project_pull(places, moved, triangle, steps[1], here, grad_here, grad, grad_triangle, grad_places)
+
+
+@kernel
+def run(w, widths, order, labels, anchors, unit, x, y, trail, rows, log_q, state, small, inverse):
+    """Fill y, ``trail`` (blocks, stages, 4, length, LANES), ``rows`` (blocks, stages, units, LANES); update log_q.
+
+    ``labels`` (vectors,) and ``anchors`` (vectors, labels): see `LensStack`.  ``state`` (2, vectors, length, LANES) and
+    ``small`` (labels + pairs + 4 r + 2, LANES) are scratch.
     """
     vectors, places = state[0], state[1]
     length, r = state.shape[2], state.shape[1] - 1
     pairs = r * (r + 1) // 2
-    triangle, numbers = small[:pairs], small[pairs : pairs + 2 * r + 1]
-    zeta, beta = small[pairs + 2 * r + 1 : pairs + 3 * r + 1], small[pairs + 3 * r + 1 :]
+    triangle, rest, tau = small[:pairs], small[pairs : pairs + 4 * r + 2], small[pairs + 4 * r + 2 :]
     for block in range(len(x)):
         for k in range(r + 1):
             vectors[k] = x[block, k * length : (k + 1) * length]
@@ -46,24 +128,26 @@ def run(w, widths, order, unit, x, y, trail, rows, log_q, state, small, inverse)
             stage = len(order) - 1 - i if inverse else i
             moved, network, steps = order[stage], rows[block, stage], trail[block, stage]
             v = vectors[moved]
+            orient(places, anchors[moved], length, tau)
+            turn(vectors, labels, tau)
+            turn(places, labels, tau)
             gram(places, moved, triangle)
             cholesky(triangle, r, triangle)
             clear(network, widths[0])
             features(triangle, r, unit, network)
             mlp_run(w[stage], widths, network)
             outputs = network[len(network) - widths[-1] :]
-            base_side, support_side = outputs[: r + 1], outputs[r + 1 : 2 * r + 2]
-            affine(outputs, r, length, numbers, log_q[block], inverse)
+            base_side, support_side, own = outputs[: r + 1], outputs[r + 1 : 2 * r + 2], outputs[2 * r + 2 :]
             steps[0] = v
             lens(v, places, moved, support_side if inverse else base_side, 1.0 if inverse else -1.0, True, log_q[block])
             steps[1] = v
-            along(places, moved, v, zeta)
-            coefficients(numbers, r, triangle, zeta, beta)
-            move(v, places, moved, numbers, beta)
+            _move(v, places, moved, triangle, support_side, own, steps[3], rest, log_q[block], inverse)
             steps[2] = v
             lens(
                 v, places, moved, base_side if inverse else support_side, -1.0 if inverse else 1.0, False, log_q[block]
             )
+            turn(vectors, labels, tau)
+            turn(places, labels, tau)
             place(v, places[moved])
         for k in range(r + 1):
             y[block, k * length : (k + 1) * length] = vectors[k]
@@ -71,21 +155,23 @@ def run(w, widths, order, unit, x, y, trail, rows, log_q, state, small, inverse)
 
 @kernel
 def pull(
-    w, widths, order, unit, y, trail, rows, grad_y, grad_log_q, grad_x, grad_theta, state, small, buffers, inverse,
-    group,
+    w, widths, order, labels, anchors, unit, y, trail, rows, grad_y, grad_log_q, grad_x, grad_theta, state, scratch,
+    small, buffers, inverse, group,
 ):  # fmt: skip
     """Fill grad_x; add the gradients of the networks to grad_theta (groups, stages * packed).
 
     Each ``group`` of blocks adds to its own row; with ``group`` = 0 they are left out.  ``state`` (4, vectors, length,
-    LANES), ``small`` (2 pairs + 12 r + 6, LANES) and ``buffers`` (2, widest layer, LANES) are scratch.
+    LANES), ``scratch`` (3, length, LANES), ``small`` (labels + 2 pairs + 8 r + 2 + outputs, LANES) and ``buffers``
+    (2, widest layer, LANES) are scratch.
     """
     vectors, places, grads, grad_places = state[0], state[1], state[2], state[3]
     length, r = state.shape[2], state.shape[1] - 1
     pairs = r * (r + 1) // 2
-    triangle, grad_triangle, rest = small[:pairs], small[pairs : 2 * pairs], small[2 * pairs :]
-    numbers, grad_numbers = rest[: 2 * r + 1], rest[2 * r + 1 : 4 * r + 2]
-    zeta, beta, scratch = rest[4 * r + 2 : 5 * r + 2], rest[5 * r + 2 : 6 * r + 2], rest[6 * r + 2 : 8 * r + 2]
-    unused, grad_outputs, g = rest[8 * r + 2], rest[8 * r + 3 :], buffers[0]
+    n_labels = anchors.shape[1]
+    tau, small = small[:n_labels], small[n_labels:]
+    triangle, grad_triangle, rest = small[:pairs], small[pairs : 2 * pairs], small[2 * pairs : 2 * pairs + 8 * r + 2]
+    grad_outputs, g = small[2 * pairs + 8 * r + 2 :], buffers[0]
+    grad_base_side, grad_support_side = grad_outputs[: r + 1], grad_outputs[r + 1 : 2 * r + 2]
     for block in range(len(y)):
         row = block // group if group else 0
         for k in range(r + 1):
@@ -96,34 +182,34 @@ def pull(
             stage = i if inverse else len(order) - 1 - i
             moved, network, steps = order[stage], rows[block, stage], trail[block, stage]
             outputs = network[len(network) - widths[-1] :]
-            base_side, support_side = outputs[: r + 1], outputs[r + 1 : 2 * r + 2]
-            grad_base_side, grad_support_side = grad_outputs[: r + 1], grad_outputs[r + 1 : 2 * r + 2]
+            base_side, support_side, own = outputs[: r + 1], outputs[r + 1 : 2 * r + 2], outputs[2 * r + 2 :]
             for k in range(r + 1):
                 clear(grad_places[k], length)
             clear(grad_triangle, pairs)
+            clear(grad_outputs, len(grad_outputs))
+            orient(places, anchors[moved], length, tau)
+            turn(vectors, labels, tau)
+            turn(places, labels, tau)
+            turn(grads, labels, tau)
             gram(places, moved, triangle)
             cholesky(triangle, r, triangle)
-            affine(outputs, r, length, numbers, unused, inverse)
-            along(places, moved, steps[1], zeta)
-            coefficients(numbers, r, triangle, zeta, beta)
             grad = grads[moved]
             lens_pull(
                 vectors[moved], steps[2], grad, places, moved, base_side if inverse else support_side,
                 -1.0 if inverse else 1.0, False, grad_log_q[block],
                 grad_base_side if inverse else grad_support_side, grad_places,
             )  # fmt: skip
-            move_pull(
-                steps[1], grad, places, moved, numbers, triangle, zeta, beta, scratch, grad_numbers, grad_triangle,
-                grad_places,
+            _move_pull(
+                steps, grad, places, moved, triangle, support_side, own, rest, scratch, grad_log_q[block],
+                grad_support_side, grad_outputs[2 * r + 2 :], grad_triangle, grad_places, inverse,
             )  # fmt: skip
             lens_pull(
                 steps[0], steps[1], grad, places, moved, support_side if inverse else base_side,
                 1.0 if inverse else -1.0, True, grad_log_q[block],
                 grad_support_side if inverse else grad_base_side, grad_places,
             )  # fmt: skip
-            affine_pull(outputs, r, length, numbers, grad_numbers, grad_log_q[block], grad_outputs, inverse)
             clear(g, widths[-1])
-            for k in range(4 * r + 3):
+            for k in range(len(grad_outputs)):
                 for lane in range(LANES):
                     g[k, lane] = grad_outputs[k, lane]
             start = stage * w.shape[1]
@@ -133,5 +219,8 @@ def pull(
             vectors[moved] = steps[0]
             place(vectors[moved], places[moved])
             places_pull(vectors, moved, grad_places, grads)
+            turn(vectors, labels, tau)
+            turn(places, labels, tau)
+            turn(grads, labels, tau)
         for k in range(r + 1):
             grad_x[block, k * length : (k + 1) * length] = grads[k]

@@ -1,17 +1,15 @@
 """What a stage of `numepi.flow.couplings.lens.stack.LensStack` is made of, on one block of samples, with VJPs.
 
 ``places`` (p, length, LANES) says where all vectors are in the box; the ``moved`` one is left out of what goes along
-the others.  Rows of outputs, r directions: c (r) and log s of the lens at the base's side, the same at the support's
-side, then sigma, t (r) and s (r).  `affine` brings the last ones to one form for both directions of a pass,
-
-    w <- e^sigma w + sum_k B_k (L^-T beta)_k,   beta_k = t_k + (e^s_k - e^sigma) zeta_k,   zeta = L^-1 B w.
+the others, the r rows of B.  Their basis is L^-1 B (`numepi.flow.couplings.lens.basis`).  Outputs of a lens are r + 1:
+the combination of B that is its mean, and its log deviation.
 """
 
 from math import erfc
 
 import numpy as np
 
-from numepi.flow.couplings.clamp import LOG_SCALE_LIMIT, soft, soft_slope
+from numepi.flow.couplings.clamp import soft, soft_slope
 from numepi.flow.couplings.lens.basis import cholesky_pull, solve, solve_transposed
 from numepi.flow.couplings.lens.truncated import MEAN_LIMIT, from_normal, slopes, to_normal
 from numepi.flow.networks.mlp_kernels import clear
@@ -20,8 +18,9 @@ from numepi.kernels.compile import block_function
 from numepi.kernels.fastmath import exp
 
 __all__ = [
-    "LOG_DEVIATION", "LOG_DEVIATION_LIMIT", "affine", "affine_pull", "along", "coefficients", "gram", "gram_pull",
-    "lens", "lens_pull", "move", "move_pull", "place", "places_pull",
+    "LOG_DEVIATION", "LOG_DEVIATION_LIMIT", "along", "cast", "extend", "extend_pull", "gram", "gram_pull", "lens",
+    "lens_pull", "orient", "place", "places_pull", "project", "project_pull", "shadow", "shadow_pull", "stretch",
+    "stretch_pull", "turn",
 ]  # fmt: skip
 
 # Of a lens, softly clamped: log s within 0.7 -+ 3.2, from a twelfth of the box's half width to no lens at all.
@@ -36,6 +35,29 @@ def place(vector, place):
     for i in range(len(vector)):
         for lane in range(LANES):
             place[i, lane] = 1.0 - erfc(vector[i, lane] * _SQRT_HALF)
+
+
+@block_function
+def orient(places, anchors, length, tau):
+    """Signs (labels, LANES) by which vectors of each label lie along those of the first: by their ``anchors``."""
+    for label in range(len(tau)):
+        for lane in range(LANES):
+            tau[label, lane] = 0.0
+        for i in range(length):
+            for lane in range(LANES):
+                tau[label, lane] += places[anchors[label], i, lane] * places[anchors[0], i, lane]
+        for lane in range(LANES):
+            tau[label, lane] = 1.0 if tau[label, lane] >= 0 else -1.0
+
+
+@block_function
+def turn(vectors, labels, tau):
+    """Multiply vectors by the sign of their label."""
+    for k in range(len(vectors)):
+        if labels[k] > 0:
+            for i in range(vectors.shape[1]):
+                for lane in range(LANES):
+                    vectors[k, i, lane] *= tau[labels[k], lane]
 
 
 @block_function
@@ -65,42 +87,6 @@ def along(places, moved, vector, out):
 
 
 @block_function
-def affine(outputs, r, length, numbers, log_q, inverse):
-    """Fill sigma, t (r), s (r) of the move in the pass's own direction; subtract log|det| of the forward one."""
-    sign = -1.0 if inverse else 1.0
-    own = outputs[2 * r + 2 :]
-    for lane in range(LANES):
-        sigma = soft(np.float64(own[0, lane]), LOG_SCALE_LIMIT)
-        numbers[0, lane] = sign * sigma
-        log_q[lane] -= (length - r) * sigma
-    for k in range(r):
-        for lane in range(LANES):
-            s, t = soft(np.float64(own[1 + r + k, lane]), LOG_SCALE_LIMIT), np.float64(own[1 + k, lane])
-            numbers[1 + r + k, lane] = sign * s
-            numbers[1 + k, lane] = -t * np.exp(-s) if inverse else t
-            log_q[lane] -= s
-
-
-@block_function
-def affine_pull(outputs, r, length, numbers, grad_numbers, grad_log_q, grad_outputs, inverse):
-    """From the gradient of what `affine` filled to that of the outputs."""
-    own, grad_own = outputs[2 * r + 2 :], grad_outputs[2 * r + 2 :]
-    sign = -1.0 if inverse else 1.0
-    for lane in range(LANES):
-        total = sign * grad_numbers[0, lane] - (length - r) * grad_log_q[lane]
-        grad_own[0, lane] = total * soft_slope(np.float64(own[0, lane]), LOG_SCALE_LIMIT)
-    for k in range(r):
-        for lane in range(LANES):
-            total = sign * grad_numbers[1 + r + k, lane] - grad_log_q[lane]
-            grad_t = grad_numbers[1 + k, lane]
-            if inverse:
-                total -= grad_t * numbers[1 + k, lane]
-                grad_t *= -np.exp(numbers[1 + r + k, lane])
-            grad_own[1 + k, lane] = grad_t
-            grad_own[1 + r + k, lane] = total * soft_slope(np.float64(own[1 + r + k, lane]), LOG_SCALE_LIMIT)
-
-
-@block_function
 def lens(vector, places, moved, own, sign, to, log_q):
     """Through a lens with outputs ``own`` [c, log s], to standard or from it; adds ``sign`` log slopes to log_q."""
     r = len(places) - 1
@@ -121,9 +107,8 @@ def lens(vector, places, moved, own, sign, to, log_q):
 
 @block_function
 def lens_pull(line, normal, grad, places, moved, own, sign, to, grad_log_q, grad_own, grad_places):
-    """VJP of `lens`; ``grad`` is overwritten."""
+    """VJP of `lens`; ``grad`` is overwritten, the others are added to."""
     r = len(places) - 1
-    clear(grad_own, r + 1)
     for i in range(len(grad)):
         for lane in range(LANES):
             raw = 0.0
@@ -149,67 +134,125 @@ def lens_pull(line, normal, grad, places, moved, own, sign, to, grad_log_q, grad
 
 
 @block_function
-def coefficients(numbers, r, triangle, zeta, beta):
-    """Zeta from B w in place, and L^-T beta."""
-    solve(triangle, r, zeta)
-    for k in range(r):
-        for lane in range(LANES):
-            change = np.exp(numbers[1 + r + k, lane]) - np.exp(numbers[0, lane])
-            beta[k, lane] = numbers[1 + k, lane] + change * zeta[k, lane]
-    solve_transposed(triangle, r, beta)
+def project(places, moved, triangle, vector, out):
+    """Overlaps L^-1 B v (r) of a vector with the orthonormal basis."""
+    along(places, moved, vector, out)
+    solve(triangle, len(places) - 1, out)
 
 
 @block_function
-def move(vector, places, moved, numbers, beta):
-    """The affine move, in place; ``beta`` is L^-T beta."""
-    for i in range(len(vector)):
-        for lane in range(LANES):
-            vector[i, lane] *= np.exp(numbers[0, lane])
-        for k in range(len(places) - 1):
-            b = places[k + (k >= moved), i]
-            for lane in range(LANES):
-                vector[i, lane] += b[lane] * beta[k, lane]
-
-
-@block_function
-def move_pull(
-    before, grad, places, moved, numbers, triangle, zeta, beta, small, grad_numbers, grad_triangle, grad_places
-):
-    """VJP of `move` and `coefficients`; ``grad`` is overwritten, ``small`` (2 r, LANES) scratch."""
+def project_pull(places, moved, triangle, vector, out, grad_out, grad, grad_triangle, grad_places):
+    """VJP of `project`; ``grad_out`` is overwritten, the others are added to."""
     r = len(places) - 1
-    grad_beta, grad_zeta = small[:r], small[r:]
-    along(places, moved, grad, grad_beta)
-    solve(triangle, r, grad_beta)
-    for lane in range(LANES):
-        total = 0.0
-        for i in range(len(grad)):
-            total += grad[i, lane] * before[i, lane]
-        for k in range(r):
-            total -= grad_beta[k, lane] * zeta[k, lane]
-        scale = np.exp(numbers[0, lane])
-        grad_numbers[0, lane] = scale * total
-        for k in range(r):
-            stretch = np.exp(numbers[1 + r + k, lane])
-            grad_numbers[1 + k, lane] = grad_beta[k, lane]
-            grad_numbers[1 + r + k, lane] = grad_beta[k, lane] * stretch * zeta[k, lane]
-            grad_zeta[k, lane] = grad_beta[k, lane] * (stretch - scale)
-    solve_transposed(triangle, r, grad_zeta)
+    solve_transposed(triangle, r, grad_out)
     for i in range(r):
         for j in range(i + 1):
             for lane in range(LANES):
-                both = beta[i, lane] * grad_beta[j, lane] + grad_zeta[i, lane] * zeta[j, lane]
-                grad_triangle[i * (i + 1) // 2 + j, lane] -= both
-    for i in range(len(grad)):
+                grad_triangle[i * (i + 1) // 2 + j, lane] -= grad_out[i, lane] * out[j, lane]
+    for i in range(len(vector)):
         for k in range(r):
             other = k + (k >= moved)
             for lane in range(LANES):
-                grad_places[other, i, lane] += beta[k, lane] * grad[i, lane] + grad_zeta[k, lane] * before[i, lane]
+                grad[i, lane] += grad_out[k, lane] * places[other, i, lane]
+                grad_places[other, i, lane] += grad_out[k, lane] * vector[i, lane]
+
+
+@block_function
+def extend(places, moved, triangle, overlaps, sign, coordinates, vector):
+    """Add ``sign`` times what has these ``overlaps`` and lies in the basis: B^T L^-T zeta; fill L^-T zeta."""
+    r = len(places) - 1
+    for k in range(r):
         for lane in range(LANES):
-            grad[i, lane] *= np.exp(numbers[0, lane])
+            coordinates[k, lane] = overlaps[k, lane]
+    solve_transposed(triangle, r, coordinates)
+    for i in range(len(vector)):
         for k in range(r):
             b = places[k + (k >= moved), i]
             for lane in range(LANES):
-                grad[i, lane] += b[lane] * grad_zeta[k, lane]
+                vector[i, lane] += sign * b[lane] * coordinates[k, lane]
+
+
+@block_function
+def extend_pull(places, moved, triangle, overlaps, sign, scratch, grad, grad_overlaps, grad_triangle, grad_places):
+    """VJP of `extend` from ``grad``, that of the vector, which stays; the others are added to."""
+    r = len(places) - 1
+    coordinates, own = scratch[:r], scratch[r:]
+    for k in range(r):
+        for lane in range(LANES):
+            coordinates[k, lane] = sign * overlaps[k, lane]
+    solve_transposed(triangle, r, coordinates)
+    project(places, moved, triangle, grad, own)
+    for i in range(r):
+        for j in range(i + 1):
+            for lane in range(LANES):
+                grad_triangle[i * (i + 1) // 2 + j, lane] -= coordinates[i, lane] * own[j, lane]
+    for k in range(r):
+        for lane in range(LANES):
+            grad_overlaps[k, lane] += sign * own[k, lane]
+    for i in range(len(grad)):
+        for k in range(r):
+            for lane in range(LANES):
+                grad_places[k + (k >= moved), i, lane] += coordinates[k, lane] * grad[i, lane]
+
+
+@block_function
+def shadow(places, moved, triangle, rest, own, line, unused, out):
+    """Overlaps in the box of ``rest`` gone through the lens ``own``: fill ``out`` (r), and ``line``, where it went."""
+    for i in range(len(rest)):
+        for lane in range(LANES):
+            line[i, lane] = rest[i, lane]
+    lens(line, places, moved, own, 0.0, False, unused)
+    cast(line, places, moved, triangle, out)
+
+
+@block_function
+def cast(line, places, moved, triangle, out):
+    """Overlaps in the box of what lies at ``line``."""
+    r = len(places) - 1
+    clear(out, r)
+    for i in range(len(line)):
+        for lane in range(LANES):
+            place = 1.0 - erfc(line[i, lane] * _SQRT_HALF)
+            for k in range(r):
+                out[k, lane] += places[k + (k >= moved), i, lane] * place
+    solve(triangle, r, out)
+
+
+@block_function
+def shadow_pull(
+    places, moved, triangle, rest, own, line, out, grad_out, scratch, grad, grad_log_q, grad_own, grad_triangle,
+    grad_places,
+):  # fmt: skip
+    """VJP of `shadow`; ``grad_out`` is overwritten, ``scratch`` (2, length, LANES) too, the others are added to."""
+    box, own_grad = scratch[0], scratch[1]
+    place(line, box)
+    clear(own_grad, len(line))
+    project_pull(places, moved, triangle, box, out, grad_out, own_grad, grad_triangle, grad_places)
+    for i in range(len(line)):
+        for lane in range(LANES):
+            own_grad[i, lane] *= _DENSITY * exp(-0.5 * line[i, lane] * line[i, lane])
+    lens_pull(line, rest, own_grad, places, moved, own, 0.0, False, grad_log_q, grad_own, grad_places)
+    for i in range(len(line)):
+        for lane in range(LANES):
+            grad[i, lane] += own_grad[i, lane]
+
+
+@block_function
+def stretch(vector, log_scale, sign):
+    """Multiply by e^(sign sigma)."""
+    for lane in range(LANES):
+        scale = np.exp(sign * log_scale[lane])
+        for i in range(len(vector)):
+            vector[i, lane] *= scale
+
+
+@block_function
+def stretch_pull(after, log_scale, sign, grad, grad_log_scale):
+    """VJP of `stretch`, whose result is ``after``: ``grad`` is overwritten, that of sigma added to."""
+    for i in range(len(grad)):
+        for lane in range(LANES):
+            grad_log_scale[lane] += sign * grad[i, lane] * after[i, lane]
+    stretch(grad, log_scale, sign)
 
 
 @block_function
