@@ -129,6 +129,8 @@ class Problem:
     def simulate(self, z, purpose, iteration, first_index=0, with_jacobian=False):
         """Statistics at the rows of ``z``, as a `Batch` without the rows that failed."""
         f, T, jacobian, valid = self._simulate(z, purpose, iteration, first_index, with_jacobian)
+        if valid.all():
+            return Batch(valid, f, T, jacobian)
         return Batch(valid, f[valid], T[valid], jacobian[valid] if with_jacobian else None)
 
     def simulate_rows(self, z, purpose, iteration, first_index=0):
@@ -143,7 +145,8 @@ class Problem:
     def _simulate(self, z, purpose, iteration, first_index, with_jacobian):
         call = self.circuit.statistics_and_jacobian if with_jacobian else self.circuit.statistics
         inside = self.inside(z)
-        asked = z[inside]
+        everywhere = inside.all()
+        asked = z if everywhere else z[inside]
         answer, reports = simulate(
             call, asked, self.seed(purpose, iteration), first_index, len(self.circuit.statistic_names), self.executor,
             self.on_error, precision=self.precision, device=self.device,
@@ -151,11 +154,13 @@ class Problem:
         self._report(reports)
         f, jacobian = answer if with_jacobian else (answer, None)
         T, good = self._sufficient(f)
-        self._note_overflow(asked, np.isfinite(f).all(axis=1) & ~good, f)
+        self._note_overflow(asked, good, f)
         self._account(asked, good, purpose)
         self.last_not_differentiable = 0
         if with_jacobian:
             good &= self._differentiable(asked, good, jacobian)
+        if everywhere:
+            return f, T, jacobian, good
         valid = np.zeros(len(z), bool)
         valid[inside] = good
         every = [np.full((len(z), *part.shape[1:]), np.nan) for part in (f, T)]
@@ -177,13 +182,17 @@ class Problem:
 
     def _sufficient(self, f):
         """T (n, m) of statistics, and where both are finite; what was seen of T is kept."""
-        good = np.isfinite(f).all(axis=1)
-        T = np.full((len(f), len(self.constraints)), np.nan)
+        good = _finite_rows(f)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            T[good] = self.constraints.sufficient_statistics(f[good])
-        good &= np.isfinite(T).all(axis=1)
+            if good.all():
+                T = self.constraints.sufficient_statistics(f)
+            else:
+                T = np.full((len(f), len(self.constraints)), np.nan)
+                T[good] = self.constraints.sufficient_statistics(f[good])
+        good &= _finite_rows(T)
         if good.any():
-            low, high = T[good].min(axis=0), T[good].max(axis=0)
+            counted = T if good.all() else T[good]
+            low, high = counted.min(axis=0), counted.max(axis=0)
             self.seen = np.array([np.minimum(self.seen[0], low), np.maximum(self.seen[1], high)])
         return T, good
 
@@ -266,7 +275,9 @@ class Problem:
         self.reports += reports
         self.last_raised = reports.n_raised
 
-    def _note_overflow(self, z, lost, f):
+    def _note_overflow(self, z, good, f):
+        """Count rows that have statistics, and no finite T."""
+        lost = np.zeros(0, bool) if good.all() else _finite_rows(f) & ~good
         self.last_overflowed = int(lost.sum())
         if self.last_overflowed:
             row = np.flatnonzero(lost)[0]
@@ -276,7 +287,7 @@ class Problem:
 
     def _differentiable(self, z, valid, jacobian):
         """Rows with a finite Jacobian; counts those that work and have none, which are no failed simulations."""
-        finite = np.isfinite(jacobian).all(axis=(1, 2))
+        finite = _finite_rows(jacobian)
         lost = np.flatnonzero(valid & ~finite)
         self.last_not_differentiable = len(lost)
         self.n_not_differentiable += len(lost)
@@ -328,3 +339,9 @@ class Problem:
         self.reports = Reports(n_raised, tuple(str(text) for text in state["failure_reports"]))
         self.failed_examples = np.array(state["failed_examples"])
         self.seen = np.array(state["seen"])
+
+
+def _finite_rows(x):
+    """Rows of ``x`` (n, ...) that are finite throughout (n,): mostly all, which one look at the whole tells soonest."""
+    finite = np.isfinite(x)
+    return np.ones(len(x), bool) if finite.all() else finite.reshape(len(x), -1).all(axis=1)

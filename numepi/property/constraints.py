@@ -237,20 +237,18 @@ class Constraints:
         """dT/df at statistics ``f`` (n, k): (n, m, k)."""
         f = self._check(f)
         out = np.zeros((len(f), len(self), f.shape[1]))
-        out[:, : len(self._powers)] = self._monomial_derivative(f)
+        for row, j, slope in self._slopes(f):
+            out[:, row, j] += slope
         for row, (moment, columns) in enumerate(self._functions, start=len(self._powers)):
             out[:, row, columns] = _user_derivative(moment, f[:, columns])
         return out
 
-    def _monomial_derivative(self, f):
+    def _slopes(self, f):
+        """Row of T, statistic, and share (n,) or 1 in the derivative, of each factor of a monomial: product rule."""
         centred = f - self._centre
-        out = np.zeros((len(f), len(self._powers), f.shape[1]))
-        for row, power in enumerate(self._powers):
-            for j in np.flatnonzero(power):
-                lowered = power.copy()
-                lowered[j] -= 1
-                out[:, row, j] = power[j] * np.prod(centred**lowered, axis=1)
-        return out
+        for row, factors in enumerate(self._factors):
+            for place, j in enumerate(factors):
+                yield row, j, prod(centred[:, i] for i in factors[:place] + factors[place + 1 :])
 
     def remainder(self, f: np.ndarray, about: np.ndarray) -> np.ndarray:
         """What T(f) is beyond its value at ``about`` and, for moments, the linear part of the way: (n, m).
@@ -260,8 +258,9 @@ class Constraints:
         """
         f, about = self._check(f), self._check(about)
         remainder = self.sufficient_statistics(f) - self.sufficient_statistics(about)
-        linear = np.einsum("nmk,nk->nm", self._monomial_derivative(about), f - about)
-        remainder[:, : len(self._powers)] -= linear
+        way = f - about
+        for row, j, slope in self._slopes(about):
+            remainder[:, row] -= slope * way[:, j]
         return remainder
 
     def pullback(self, f: np.ndarray, jacobian: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -269,8 +268,12 @@ class Constraints:
 
         ``f`` (n, k), ``jacobian`` df/dz (n, k, D), ``weights`` (m,) or (n, m); returns (n, D).
         """
-        weights = np.broadcast_to(weights, (len(f), len(self)))
-        in_f = np.einsum("nm,nmk->nk", weights, self.derivative(f))
+        f = self._check(f)
+        weights, in_f = np.broadcast_to(weights, (len(f), len(self))), np.zeros(f.shape)
+        for row, j, slope in self._slopes(f):  # without the tensor of all derivatives, most of which are zero
+            in_f[:, j] += weights[:, row] * slope
+        for row, (moment, columns) in enumerate(self._functions, start=len(self._powers)):
+            in_f[:, columns] += weights[:, row, None] * _user_derivative(moment, f[:, columns])
         return np.einsum("nk,nkd->nd", in_f, jacobian)
 
     def recentred(self, offset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

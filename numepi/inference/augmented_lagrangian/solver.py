@@ -113,14 +113,14 @@ def penalty_weights(violation, valid_halves, c, both_pairings=True):
     c : float
     both_pairings : bool
     """
-    first, second = valid_halves, ~valid_halves
-    weights = np.zeros_like(violation)
-    if first.any() and second.any():
-        share = 0.5 if both_pairings else 1.0
-        weights[first] = share * c * violation[second].mean(axis=0) / first.sum()
-        if both_pairings:
-            weights[second] = share * c * violation[first].mean(axis=0) / second.sum()
-    return weights
+    first = valid_halves.astype(float)
+    second = 1.0 - first
+    pairs = first.sum() * second.sum()
+    if not pairs:
+        return np.zeros_like(violation)
+    factor = (0.5 if both_pairings else 1.0) * c / pairs
+    in_second = factor * (first @ violation) if both_pairings else 0.0
+    return np.where(valid_halves[:, None], factor * (second @ violation), in_second)
 
 
 class AugmentedLagrangian:
@@ -150,6 +150,7 @@ class AugmentedLagrangian:
         self.best_entropy = -np.inf
         self.failure = None
         self._last_spread = np.full(len(constraints), np.nan)
+        self._first_half = np.arange(settings.batch_size) < settings.batch_size // 2
         self.trace = {"entropy": [], "violation": []}
         self.epochs = {"entropy": [], "multipliers": [], "penalty": [], "p_values": [], "violation": []}
 
@@ -218,11 +219,12 @@ class AugmentedLagrangian:
         if self._fails(valid, z):
             return
         violation = (batch.T - problem.constraints.target) / self.scale
-        first_half = np.arange(settings.batch_size)[valid] < settings.batch_size // 2
-        weights = self.eta / n + penalty_weights(violation, first_half, self.c, settings.both_pairings)
+        weights = penalty_weights(violation, self._first_half[valid], self.c, settings.both_pairings)
+        weights += self.eta / n
         grad_z = np.zeros_like(z)
         grad_z[valid] = problem.constraints.pullback(batch.f, batch.jacobian, weights / self.scale)
-        grad_z[valid] -= problem.log_prior_gradient(z[valid]) / n
+        if problem.prior is not None:
+            grad_z[valid] -= problem.log_prior_gradient(z[valid]) / n
         gradient = pullback(grad_z, valid / n)
         with np.errstate(over="ignore"):
             length = gradient @ gradient  # the optimiser squares it
@@ -233,8 +235,10 @@ class AugmentedLagrangian:
         self.optimiser.learning_rate = settings.learning_rate * settings.learning_rate_decay**progress
         self.theta = self.optimiser.step(self.theta, gradient)
         self.trace["entropy"].append(float((problem.log_prior(z) - log_q)[valid].mean()))
-        self.trace["violation"].append(violation.mean(axis=0))
-        self._last_spread = violation.std(axis=0) / np.sqrt(n)
+        mean = violation.sum(axis=0) / n
+        self.trace["violation"].append(mean)
+        centred = violation - mean
+        self._last_spread = np.sqrt(np.einsum("nm,nm->m", centred, centred)) / n
         self.iteration += 1
 
     def _end_epoch(self):
