@@ -36,22 +36,38 @@ def _pngs(draw, size):
     """The drawing in both inks, as data URLs; pyplot and its backend are left alone."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
-    from matplotlib.text import Text
 
     paper = ("figure.facecolor", "axes.facecolor", "savefig.facecolor", "legend.facecolor")
     urls = []
-    with rc_context(dict.fromkeys(paper, "none")):
+    with rc_context(dict.fromkeys(paper, "none") | {"text.color": _LIGHT}):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
         for ink in (_LIGHT, _DARK):
-            for text in figure.findobj(Text):
-                text.set_color(ink)
-            for ax in figure.axes:
-                ax.tick_params(which="both", colors=ink)
-                ax.spines[:].set_color(ink)
+            _write_in(figure, ink)
             urls.append(_url(figure))
             figure.set_layout_engine("none")  # where it put things the first time
     return urls
+
+
+def _write_in(figure, ink):
+    """Give text, axes, and what was drawn in the ink of text (`numepi.plotting.style.ink`) another one."""
+    from matplotlib.collections import Collection
+    from matplotlib.colors import same_color
+    from matplotlib.lines import Line2D
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        text.set_color(ink)
+    for ax in figure.axes:
+        ax.tick_params(which="both", colors=ink)
+        ax.spines[:].set_color(ink)
+    for line in figure.findobj(Line2D):
+        if same_color(line.get_color(), _LIGHT):
+            line.set_color(ink)
+    for points in figure.findobj(Collection):
+        edges = points.get_edgecolor()
+        if len(edges) == 1 and same_color(edges[0], _LIGHT):
+            points.set_edgecolor(ink)
 
 
 def _url(figure):

@@ -204,13 +204,28 @@ def test_notebooks_show_results_as_a_table(result):
         assert name + "".join(line.removeprefix(name).split()).replace("<=", "<= ") in text
 
 
+@pytest.fixture(scope="module")
+def cards(result):
+    """A page of what notebooks show of a result, its property, a support and a sweep."""
+    row = {
+        "run": 0, "circuit": "lds", "labels": {"contrast": 0.5}, "status": "lost", "entropy": 1.25, "kl": 0.5,
+        "reliable": True, "n_simulations": 4000, "elapsed": 2.0, "path": None, "message": "its worker died",
+    }  # fmt: skip
+    shown = (result, result.property, ne.Support([0.0, -np.inf], [1.0, np.inf]), ne.SweepIndex("runs", [row]))
+    body = "".join(each._repr_html_() for each in shown)
+    return (
+        f'<!DOCTYPE html><html lang="en"><meta name="viewport" content="width=device-width"><body>{body}</body></html>'
+    )
+
+
 @pytest.mark.slow
-def test_a_browser_shows_it_without_complaint_and_no_wider_than_a_phone(path, tmp_path):
+@pytest.mark.parametrize("what", ["report", "cards"])
+def test_a_browser_shows_it_without_complaint_and_no_wider_than_a_phone(what, path, request, tmp_path):
     browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
     if browser is None:
         pytest.skip(f"no browser here: none of {', '.join(_BROWSERS)} is on the PATH")
     # A copy that writes down what it measures: the page itself has no script.
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8") if what == "report" else request.getfixturevalue("cards")
     script = (
         "<script>onload = () => { const broken = [...document.images].filter(i => !i.naturalWidth).length;"
         "document.title = `wide ${document.documentElement.scrollWidth} of ${innerWidth}, broken ${broken}`; }</script>"
