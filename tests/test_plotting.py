@@ -52,6 +52,9 @@ def test_activity_accepts_tasks_and_trials(rng):
         paths = ne.circuits.Trajectories(np.arange(30.0), rng.normal(size=shape), ("a", "b", "c"))
         axes = ne.plotting.activity(paths)
         assert axes.shape == panels and axes[-1, 0].get_xlabel() == "time (s)"
+    wild = rng.normal(size=(2, 30, 1)) * np.array([1.0, 1e6])[:, None, None]  # one network runs away
+    small, large = ne.plotting.activity(ne.circuits.Trajectories(np.arange(30.0), wild, ("a",)))[:, 0]
+    assert small.get_ylim()[1] < 10 and large.get_ylim()[1] > 1e5
     with pytest.raises(ValueError, match="expected 3, 4 or 5 axes"):
         ne.plotting.activity(ne.circuits.Trajectories(np.arange(3.0), rng.normal(size=(3, 3)), ()))
 

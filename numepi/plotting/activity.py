@@ -26,7 +26,7 @@ _MAX_LINES = 8
 def activity(
     trajectories: Trajectories, titles: Sequence[str] | None = None, ax: Axes | ArrayLike | None = None
 ) -> np.ndarray:
-    """Draw trajectories, one row of panels per parameter and one column per task, variables in colours.
+    """Draw trajectories: a row of panels per parameter, on a scale of its own, a column per task, variables in colours.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def activity(
     values = values.reshape(values.shape[0], *shape, *values.shape[1:])
     n, tasks = values.shape[:2]
     shown = min(values.shape[-1], len(COLOURS))
-    axes = panels_of(ax, n, tasks, (3.6 * tasks + 1, 1.8 * n), sharex=True, sharey=True)
+    axes = panels_of(ax, n, tasks, (3.6 * tasks + 1, 1.8 * n), sharex=True, sharey="row")
     for row in range(n):
         for task in range(tasks):
             panel = tidy(axes[row, task])
@@ -80,7 +80,7 @@ def activity(
         panel.set_ylabel("activity", fontsize=8)
     for panel in axes[-1]:
         panel.set_xlabel("time (s)")
-    legend = axes[0, 0].legend(fontsize=7, frameon=False, ncols=shown, loc="upper left")
+    legend = axes[0, 0].legend(fontsize=7, frameon=False, ncols=min(shown, 4 * tasks), loc="upper left")
     for handle in legend.legend_handles:
         handle.set_alpha(1)  # trials are drawn faint
     return axes

@@ -57,7 +57,7 @@ def traces(result: Result, ax: Axes | ArrayLike | None = None) -> np.ndarray:
             panel.axhline(0, color="0.5", linewidth=0.8)
             panel.set_ylabel("(E[T] - target) / scale")
             panel.set_yscale("symlog", linthresh=0.1)
-            panel.legend(fontsize=7, ncols=3, frameon=False, loc="upper right")
+            panel.legend(fontsize=7, ncols=3, frameon=False, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
         elif what == "ess":
             panel.plot(*_smooth(values), color=COLOURS[2])
             panel.set_ylabel("effective share of samples")
