@@ -18,8 +18,8 @@ ALGORITHM_1 = {"progress": False, "epochs": 4, "iterations_per_epoch": 150, "bat
 # Without a surrogate, by likelihood at far too high a rate: what leads away is taken back while a surrogate leads.
 COLLAPSING = ["collapse", "collapse of two modes"]
 REPLAY = {
-    "kl": 1e-9, "least_explained": 0.99999999, "most_misses": 1, "replay_rows": 1500, "replay_fit_steps": 60,
-    "final_rounds": 3, "refine_steps": 100,
+    "kl": 1e-9, "least_explained": 0.99999999, "most_misses": 1, "most_early_misses": 1, "replay_rows": 1500,
+    "replay_fit_steps": 60, "final_rounds": 3, "refine_steps": 100,
 }  # fmt: skip
 SIGMAS, SLACK = 3.0, 0.05  # standard errors and nats
 N = 40_000

@@ -1,5 +1,7 @@
 """What a round's fresh rows say of the flow that they came from, and of the surrogate that has not seen them."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from numepi.inference.assessment.own_rows import Beliefs, Rows, certify_rows, score_rows
@@ -9,7 +11,7 @@ from numepi.inference.dual.state import Answer
 from numepi.inference.dual_problem import normalised_weights
 from numepi.inference.problem import Stream
 
-__all__ = ["NOISY_REPLICATES", "assess", "explained", "noise_in_targets", "noise_share", "passes"]
+__all__ = ["NOISY_REPLICATES", "assess", "better", "explained", "joined", "noise_in_targets", "noise_share", "passes"]
 
 NOISY_REPLICATES = 4  # simulations of each parameter, where a noisy circuit has no surrogate to average for it
 _LEAST_SIGNAL = 0.05  # share of the variance of eta . T that is taken to be there besides noise
@@ -78,8 +80,8 @@ def _mean(values):
     return (values.mean(), values.var() / len(values)) if len(values) else (0.0, 0.0)
 
 
-def passes(answer, constraints, kl):
-    """Whether the answer meets the constraints and is within ``kl`` nats, each by half a standard error.
+def passes(answer, constraints, kl, certainty):
+    """Whether the answer meets the constraints, by half a standard error, and is within ``kl`` nats, by ``certainty``.
 
     Nor may a standard error exceed what it is to tell: the tolerance, or ``kl``.  That of the entropy's bound neither:
     where noise makes up most of a variance, KL and bound err together, by as much as the multipliers are not known.
@@ -93,8 +95,32 @@ def passes(answer, constraints, kl):
         and constraints_met(constraints, score)
     )
     told = max(certificate.kl_stderr, certificate.entropy_bound_stderr) <= kl
-    near = max(certificate.kl, 0.0) + 0.5 * certificate.kl_stderr <= kl and told
+    near = max(certificate.kl, 0.0) + certainty * certificate.kl_stderr <= kl and told
     return bool(met and near and certificate.reliable)
+
+
+def joined(first, second):
+    """One request of the rows of two, of the same flow."""
+
+    def rows(name):
+        parts = []
+        for each in (first, second):
+            values, n = getattr(each, name), len(each.z) - each.n_repeat
+            parts.append(np.split(values, [each.n_start, each.n_start + each.n_repeat, n]))
+        return np.concatenate([part for pair in zip(*parts) for part in pair])
+
+    n_start, n_repeat = first.n_start + second.n_start, first.n_repeat + second.n_repeat
+    return replace(second, z=rows("z"), n_start=n_start, n_repeat=n_repeat, f=rows("f"), T=rows("T"))
+
+
+def better(before, now, constraints):
+    """The later of two answers (the earlier may be None), unless it misses a constraint and the other does not.
+
+    By their KL they are not told apart: the least of several estimates is too small.
+    """
+    if before is None or constraints_met(constraints, now.score):
+        return now
+    return before if constraints_met(constraints, before.score) else now
 
 
 def assess(state, done, problem, flow, settings):

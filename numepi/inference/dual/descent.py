@@ -121,8 +121,8 @@ def _end(state, problem, settings, n):
                 problem.constraints.target + stretches[np.argmin(distance)] * problem.constraints.scale,
             ),
         )
-    if np.mean(state.trace.ess[-_ENOUGH // 2 :]) < CLOSE:
-        return replace(state, phase="done")
+    if state.rounds.last is not None or np.mean(state.trace.ess[-_ENOUGH // 2 :]) < CLOSE:
+        return replace(state, phase="done")  # all that a limited run had left was for the descent
     # Importance weights work again: they cover what the descent missed, and need no more steps.
     descended = Stretch(float(distance[-1]), state.theta, state.dual.eta)
     rounds = replace(state.rounds, left=settings.final_rounds)

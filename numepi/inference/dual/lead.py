@@ -18,9 +18,9 @@ from dataclasses import replace
 import numpy as np
 
 from numepi.inference.assessment.infeasible import WORTH_A_LOOK
-from numepi.inference.assessment.verdict import not_reached
+from numepi.inference.assessment.verdict import constraints_met, not_reached
 from numepi.inference.dual import plan
-from numepi.inference.dual.checks import assess, explained, noise_in_targets, noise_share, passes
+from numepi.inference.dual.checks import assess, better, explained, joined, noise_in_targets, noise_share, passes
 from numepi.inference.dual.draws import with_density
 from numepi.inference.dual.multipliers import Sample, confined, dual_start, move, unbounded_after, weights_of
 from numepi.inference.dual.pool import divergence, draw_pool, fit_steps, in_single_precision
@@ -37,7 +37,7 @@ from numepi.inference.dual_problem import (
 from numepi.inference.optimiser import Adam, Moments
 from numepi.inference.problem import Stream
 
-__all__ = ["check", "draw", "fit", "go_on", "learn_rows", "survey", "take_survey"]
+__all__ = ["check", "draw", "fit", "go_on", "learn_rows", "survey", "take_survey", "worthless"]
 
 _NEWTON_STEPS = 6  # on the moments of real rows
 _RIDGE = 1e-4  # on the covariance of T-bar in natural scales
@@ -124,7 +124,7 @@ def learn_rows(state, problem, flow, settings):
     failure = unbounded_after(dual, False, True)
     if failure is None and dual.stalled:
         failure = not_reached(constraints, constraints.target + dual.gradient * constraints.scale)
-    return replace(state, dual=dual, failure=failure, phase="fit", fit=None)
+    return replace(state, dual=dual, failure=failure, phase="fit", fit=None, unsure=None)
 
 
 def real_sample(state, problem):
@@ -253,7 +253,7 @@ def draw(state, problem, flow, settings):
         else plan.round_size(settings, problem, state)
     )
     if n == 0:
-        return _spent(state, problem)
+        return _spent(state, problem, settings)
     n_start = int(settings.defensive * n)
     n_repeat = int(settings.repeat_share * (n - n_start)) if state.noisy is not False else 0
     parts = [(state.theta_start, n_start), (state.theta, n - n_repeat - n_start)]
@@ -266,13 +266,13 @@ def draw(state, problem, flow, settings):
 
 
 def check(state, problem, flow, settings):
-    """Score and certify the flow on its fresh rows; end, learn from them, or drop the surrogate."""
-    done = state.request
+    """Score and certify the flow on its fresh rows; end, ask for more of them, learn, or drop the surrogate."""
     share, share_stderr = explained(state, problem)
+    done = state.request if state.unsure is None else joined(state.unsure, state.request)
     loud = noise_in_targets(done, problem.constraints) > WORTH_A_LOOK
     state = replace(kept(state, problem, flow), noisy=_noisy(state, problem), loud=loud)
     answer = assess(state, done, problem, flow, settings)
-    state = replace(state, answer=answer)
+    state = replace(state, answer=better(state.answer, answer, problem.constraints))
     score, certificate = answer.score, answer.certificate
     violation = (score.constraint - problem.constraints.target) / problem.constraints.scale
     state = recorded(
@@ -282,16 +282,27 @@ def check(state, problem, flow, settings):
     explains = share + _SIGMAS * share_stderr >= settings.least_explained
     misses = 0 if explains else state.rounds.misses + 1
     state = replace(state, rounds=replace(state.rounds, misses=misses))
-    if state.dual.optimal and passes(answer, problem.constraints, settings.kl):
+    if state.dual.optimal and passes(answer, problem.constraints, settings.kl, settings.certainty):
         return replace(state, phase="done")
     if plan.round_size(settings, problem, state) == 0:
-        return _spent(state, problem)
-    if misses >= settings.most_misses:
-        return dropped(state, problem)
-    return replace(state, phase="learn")
+        return _spent(state, problem, settings)
+    if state.unsure is None and state.dual.optimal and passes(answer, problem.constraints, settings.kl, 0.0):
+        return replace(state, phase="draw", unsure=done)
+    return dropped(state, problem) if worthless(state, problem, settings) else replace(state, phase="learn")
 
 
-def _spent(state, problem):
+def worthless(state, problem, settings):
+    """Whether the surrogate has missed so often that the rows which are left serve better without it."""
+    early = 0 if state.dual.optimal else settings.most_early_misses
+    if state.rounds.misses < max(settings.most_misses, early):
+        return False
+    if problem.limit is None:
+        return True
+    enough = problem.left(problem.limit) >= settings.replay_share * problem.limit
+    return enough and not constraints_met(problem.constraints, state.answer.score)
+
+
+def _spent(state, problem, settings):
     """The end of a run whose rows are spent; a failure where no distribution has come in sight.
 
     A limited run is not over: it waits for a larger limit.  Without a limit, an answer that misses a constraint or that
@@ -303,7 +314,7 @@ def _spent(state, problem):
     if failure is None and not state.dual.optimal:
         constraints = problem.constraints
         failure = not_reached(constraints, constraints.target + state.dual.gradient * constraints.scale)
-    if failure is None and not passes(state.answer, problem.constraints, np.inf):
+    if failure is None and not passes(state.answer, problem.constraints, np.inf, settings.certainty):
         return dropped(state, problem)
     return replace(state, phase="done", failure=failure)
 

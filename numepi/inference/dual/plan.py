@@ -4,14 +4,13 @@ from numepi.inference.assessment.infeasible import CHECK_ROWS, LOOK_ROWS
 from numepi.inference.assessment.reserve import reserve, sizes
 
 __all__ = [
-    "LEAST_ROUND", "kept_back", "last_phase", "replay_round_size", "round_size", "seek_size", "share_done",
-    "survey_size",
+    "LEAST_ROUND", "kept_back", "last_phase", "replay_round_size", "round_size", "rows_of_last_phase", "seek_size",
+    "share_done", "survey_size",
 ]  # fmt: skip
 
 LEAST_ROUND = 20  # rows that a score can be made from
 _ROUNDS_SHARE = 0.5  # of the rows left when the surrogate is dropped, for rounds
 _ROUND_SHARE = 0.055  # of them, for one round: RNN N = 10 needs about four to anneal and four more
-_LAST_SHARE = 0.38  # of them, for the last phase
 _LEAST_REFINE, _LEAST_DESCENT = 60, 20  # rows of one of its steps: path gradients scatter less than score functions
 _ANNEALING_ROUNDS = 4  # without a surrogate, for an estimate before they are over: RNN N = 10 takes about as many
 _SCORED = 20_000  # draws of a score without a limit
@@ -71,16 +70,21 @@ def replay_round_size(settings, problem, rounds):
     return size if spent + size <= _ROUNDS_SHARE * rounds.allowance else 0
 
 
+def rows_of_last_phase(problem):
+    """Rows for the last phase without a surrogate, at its beginning: what score and certificate leave of a limit."""
+    return None if problem.limit is None else max(0, problem.left(problem.limit) - reserve(problem.limit))
+
+
 def last_phase(settings, rounds, phase):
     """Steps of the last phase without a surrogate, "refine" or "descend", and the rows of each.
 
-    In a limited run the rows that are left for it decide: fewer of them a step down to what a step needs, then fewer
+    In a limited run the rows that were left for it decide: fewer of them a step down to what a step needs, then fewer
     steps (RNN N = 10, from 50,000 rows: 25.0 nats by 600 steps of 29 rows, 25.5 by 300 of 60).
     """
     n_steps = settings.refine_steps if phase == "refine" else settings.descent_steps
-    if rounds.allowance is None:
+    rows = rounds.last
+    if rows is None:
         return n_steps, settings.refine_size
-    rows = int(_LAST_SHARE * rounds.allowance)
     least = _LEAST_REFINE if phase == "refine" else _LEAST_DESCENT
     n_steps = min(n_steps, max(1, rows // least))
     return n_steps, min(settings.refine_size, max(least, rows // max(n_steps, 1)))

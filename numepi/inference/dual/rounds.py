@@ -189,4 +189,5 @@ def _last_phase(state, problem):
     follows = state.rounds.left == 0 and len(state.trace.ess) > 0 and state.trace.ess[-1] >= CLOSE
     guided = problem.with_gradient and state.descended is None
     phase = "descend" if guided and not follows else "refine"
-    return replace(state, phase=phase, last_step=0, adam=Moments.zero(len(state.theta)), fit=None)
+    rounds = replace(state.rounds, last=plan.rows_of_last_phase(problem))
+    return replace(state, phase=phase, rounds=rounds, last_step=0, adam=Moments.zero(len(state.theta)), fit=None)

@@ -175,7 +175,10 @@ class Dual:
 
     @property
     def multipliers(self):
-        """Natural parameters of p ~ exp(eta . T), at the optimum of the dual."""
+        """Natural parameters of p ~ exp(eta . T), those that the answer was certified at."""
+        answer = self.record.answer
+        if answer is not None:
+            return np.array(answer.certificate.multipliers)
         return self.record.dual.optimal_eta / self.problem.constraints.scale
 
     @property

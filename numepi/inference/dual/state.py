@@ -105,6 +105,8 @@ class Rounds:
         Rows that were left when the surrogate was dropped; None before, or without a limit.
     left : int, optional
         Final rounds to come, without a surrogate; None until the dual's optimum has been reached.
+    last : int, optional
+        Rows for the last phase without a surrogate; None before, or without a limit.
     """
 
     number: int
@@ -112,6 +114,7 @@ class Rounds:
     misses: int
     allowance: int | None = None
     left: int | None = None
+    last: int | None = None
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,9 @@ class State:
     leads : bool
         Whether the surrogate leads, or was dropped.
     answer : Answer, optional
-        The last flow that was checked on rows of its own.
+        The last flow that was checked on rows of its own, and met the constraints if any did.
+    unsure : Request, optional
+        Rows of the present flow by which it seems near enough, but not surely: the next are of the same flow.
     last_step : int
         Steps taken of the refinement or the descent.
     best, descended : Stretch, optional
@@ -189,6 +194,7 @@ class State:
     leads: bool = True
     fit: Fit | None = None
     answer: Answer | None = None
+    unsure: Request | None = None
     last_step: int = 0
     best: Stretch | None = None
     descended: Stretch | None = None

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.inference.dual.checks import explained, noise_in_targets, passes
+from numepi.inference.dual.checks import better, explained, joined, noise_in_targets, passes
+from numepi.inference.dual.state import Request
 
 CONSTRAINTS = ne.EmergentProperty(mean=[1.0], variance=[4.0]).constraints(("x",))
 SCORE = {
@@ -22,7 +23,7 @@ CERTIFICATE = {"kl": 0.02, "kl_stderr": 0.01, "entropy_bound_stderr": 0.02, "rel
     [
         ({}, {}, True),
         ({}, {"kl": -0.02}, True),
-        ({}, {"kl": 0.048}, False),  # within the distance asked for, but not by half a standard error
+        ({}, {"kl": 0.035}, False),  # within the distance asked for, but not by two standard errors
         ({}, {"kl": -0.1, "kl_stderr": 0.06}, False),
         ({}, {"entropy_bound_stderr": 0.06}, False),
         ({}, {"reliable": False}, False),
@@ -35,7 +36,17 @@ def test_a_run_ends_where_constraints_and_distance_are_within_what_was_asked_and
     answer = SimpleNamespace(
         score=SimpleNamespace(**SCORE | score), certificate=SimpleNamespace(**CERTIFICATE | certificate)
     )
-    assert passes(answer, CONSTRAINTS, 0.05) is ends
+    assert passes(answer, CONSTRAINTS, 0.05, 2.0) is ends
+
+
+def test_an_answer_that_meets_the_constraints_gives_way_to_none_that_does_not():
+    met, missed = (SimpleNamespace(score=SimpleNamespace(**SCORE | {"constraint": CONSTRAINTS.target + [0.02, shift]}))
+                   for shift in (0.1, 0.9))  # fmt: skip
+    later = SimpleNamespace(score=met.score)
+    assert better(None, missed, CONSTRAINTS) is missed
+    assert better(missed, met, CONSTRAINTS) is met
+    assert better(met, missed, CONSTRAINTS) is met
+    assert better(met, later, CONSTRAINTS) is later
 
 
 @pytest.mark.parametrize("error", [0.0, 1e-4, 1.0])
@@ -60,3 +71,16 @@ def test_few_pairs_count_for_the_most_noise_that_they_may_show(pairs, loudest):
     request = SimpleNamespace(f=f, n_start=0, n_repeat=pairs)
     assert noise_in_targets(request, CONSTRAINTS) == pytest.approx(loudest)
     assert noise_in_targets(SimpleNamespace(f=f, n_start=0, n_repeat=0), CONSTRAINTS) == 0
+
+
+def test_requests_of_one_flow_join_start_own_repeated_and_repeats():
+    def rows(n_start, n_repeat, *z):
+        z = np.array(z, float)[:, None]
+        return Request(z, n_start, n_repeat, 0, 0, z, 2 * z)
+
+    # start; own rows, of which the first are simulated again; these again
+    both = joined(rows(1, 2, 10, 20, 21, 22, 20, 21), rows(2, 1, 11, 12, 30, 31, 30))
+    np.testing.assert_array_equal(both.z[:, 0], [10, 11, 12, 20, 21, 30, 22, 31, 20, 21, 30])
+    np.testing.assert_array_equal(both.T, 2 * both.f)
+    assert (both.n_start, both.n_repeat) == (3, 3)
+    np.testing.assert_array_equal(both.z[3:6], both.z[-3:])

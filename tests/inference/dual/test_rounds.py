@@ -88,13 +88,15 @@ def test_rounds_and_last_phase_share_what_a_dropped_surrogate_left():
         sizes.append(size)
         spent += size
     assert len(sizes) >= 8 and sum(sizes) <= 20_000
+    last = replace(counters, last=plan.rows_of_last_phase(Account(50_000, spent)))
     for phase in ("refine", "descend"):
-        n_steps, rows = plan.last_phase(settings, counters, phase)
-        assert n_steps * rows > 0.35 * 40_000 and sum(sizes) + n_steps * rows <= 0.9 * 40_000
+        n_steps, rows = plan.last_phase(settings, last, phase)
+        assert 45_000 - rows < spent + n_steps * rows <= 45_000  # a tenth of the budget is for score and certificate
+    assert plan.rows_of_last_phase(Account(None, spent)) is None
 
 
 def test_a_step_of_a_refinement_is_not_thinned_out_where_rows_are_few():
-    few, plenty = Rounds(3, 0, 0, allowance=40_000), Rounds(3, 0, 0)
+    few, plenty = Rounds(3, 0, 0, last=15_200), Rounds(3, 0, 0)
     assert plan.last_phase(Settings(), few, "refine") == (253, 60)
     assert plan.last_phase(Settings(), few, "descend")[1] == 20
     assert plan.last_phase(Settings(refine_steps=100), few, "refine") == (100, 152)

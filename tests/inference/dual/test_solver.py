@@ -15,7 +15,7 @@ SMALL = {
     "refine_steps": 200, "refine_size": 100, "replay_fit_steps": 100, "max_annealing_rounds": 10,
 }  # fmt: skip
 # Without a surrogate: one that must explain everything is dropped after the first round.
-REPLAY = {"most_misses": 1, "least_explained": 0.9999999}  # fmt: skip
+REPLAY = {"most_misses": 1, "most_early_misses": 1, "least_explained": 0.9999999}
 BOX = ne.Support([-10.0, -10.0], [10.0, 10.0])
 
 
