@@ -56,7 +56,8 @@ def main():
     for window, style in (("choice", "--"), ("total", ":")):
         for task in range(2):
             axes[0, 0].plot(gammas, 100 * curves[window].mean_rise[:, task], style, color=ne.plotting.COLOURS[task])
-    axes[0, 0].set_title("5B: solid: delay, dashed: choice, dotted: total", fontsize=9)
+    axes[0, 0].set_title("5B: solid: delay silenced, dashed: choice, dotted: total", fontsize=9)
+    axes[0, 0].set_ylabel("rise in error (%)")
     ne.plotting.task_flip_points(*flip, size=8, ax=axes[0, 1])
     axes[0, 1].set_title("5D right: delay silenced, γ = 0.95", fontsize=9)
     error = rises.std(axis=1, ddof=1) / np.sqrt(rises.shape[1])
@@ -64,7 +65,7 @@ def main():
     left.errorbar(path.values, 100 * rises.mean(axis=1), 100 * error, fmt="o-", capsize=3, color=ne.plotting.COLOURS[1])
     left.axhline(0, color="0.7", linewidth=0.8)
     left.set(xlabel="sW of the group's mode", ylabel="rise in Anti error (%)")
-    left.set_title("5C left: mean and standard error of each group", fontsize=9)
+    left.set_title("5C left: mean ± s.e. of each group", fontsize=9)
     _correlations(axes[1, 1], groups, rises, path)
     figure.savefig(options.out / "figure5-sc.png", dpi=100)
     table.note()
