@@ -85,7 +85,8 @@ def test_own_model_is_a_click_away_from_the_front_page(staged):
     screen = text[: text.index("## Tutorials")]
     assert "](your_own_circuit.md)" in screen and screen.count("![") == 1
     (code,) = re.findall(r"```python\n(.*?)```", screen, flags=re.DOTALL)
-    assert "ne.Dynamics(" in code and len(code.splitlines()) <= 20 and max(map(len, code.splitlines())) <= 80
+    lines = [line for line in code.splitlines()[1:] if line]  # below the import
+    assert "ne.Dynamics(" in code and len(lines) <= 10 and max(map(len, lines)) <= 90
 
 
 def test_examples_show_the_pictures_that_they_name(staged):
