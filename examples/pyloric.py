@@ -1,9 +1,9 @@
 """The pyloric network: a population of simulated networks that has the animals' moments, and what goes with it.
 
-Without options it reads the simulated networks in docs/figures, writes pyloric.md and draws the figures.  ``--more N``
-simulates N further generations of networks first, ``--again N`` the N nearest to the means twice more with fresh noise;
-both keep all in ``--out``, where the next call finds them.  ``--fit ROWS`` learns from them: numepi.infer for property
-A with so many simulations of its own, with a checkpoint in ``--out`` from which the same call with more rows goes on.
+Without options it reads what is stored in docs/figures, writes pyloric.md and draws the figures.  ``--more N``
+simulates N generations of networks about those that worked; ``--rounds N`` goes on with N rounds of chains on a
+surrogate; ``--settle`` draws the population from what these found and simulates it again; ``--fit`` fits a flow to the
+surrogate and certifies it on fresh rows.  All is kept in ``--out``, where the next call finds it and goes on.
 """
 
 import argparse
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-from paper import pyloric
+from paper import pyloric, pyloric_flow, pyloric_rounds
 from scipy import stats
 
 mpl.use("Agg")
@@ -23,32 +23,58 @@ from numepi.circuits.pyloric.bursts import FEATURES
 from numepi.circuits.pyloric.constants import TARGETS
 
 _STORED = Path(__file__).parents[1] / "docs" / "figures"
-_AGAIN = ("pyloric-again.npz", "pyloric-fresh.npz")
-_BOX = 5632  # of the stored networks are draws of the box, and come first
+_POPULATION = ("pyloric-first.npz", "pyloric-second.npz")  # the same networks with two noises
 _NEAR = 12.0  # squared distance to the six means: twice what it is on average where property A is met
+_MEANS, _VARIANCES = 0.15, 0.2  # how near property A is to be met, in the animals' s.d. and variances
+_ROUNDS, _SIZE = 10, 1500  # the population: from so many of the last rounds, and how many networks
+_SPLIT, _BETWEEN = pyloric.CIRCUIT.parameter_names.index("log_AB_PY_slow"), -9.8  # where there are next to none
+_CONDITIONS = ("AB_CaT", "AB_KCa", "LP_CaT", "PY_CaT", "log_AB_LP_slow", "log_PY_LP_fast")
 _SHOWN = 6
 _SECONDS = (3.0, 6.0)  # of the traces
 
 
 def main():
-    """Gather or fit as asked for; table and figures."""
+    """Gather as asked for; table and figures."""
     options = _options()
     kept = options.out / "pyloric-networks.npz"
     networks = _stored("pyloric-networks.npz", options)
     for _ in range(options.more):
         new = pyloric.generation(networks, [options.seed, len(networks.z)])
-        networks = pyloric.Networks(*(np.concatenate(pair) for pair in zip(networks, new)))
+        networks = pyloric.joined(networks, new)
         pyloric.save(kept, networks)
         print(
             f"{len(networks.z)} networks; of the last {len(new.z)} {new.valid.mean():.0%} have all features", flush=True
         )
-    for number, name in enumerate(_AGAIN if options.again else ()):
-        near = networks.part(np.argsort(networks.distance)[: options.again])  # NaN comes last
-        again = near._replace(f=pyloric.CIRCUIT.statistics(near.z, rng=[options.seed, number]))
-        pyloric.save(options.out / name, again)
+    if options.rounds or options.settle or options.fit:
+        _gather(networks, options)
+    _report(networks, *(_stored(name, options) for name in _POPULATION), options)
+
+
+def _gather(networks, options):
+    """Rounds of chains, and the population that they lead to."""
+    kept = options.out / "pyloric-rounds.npz"
+    rounds = pyloric_rounds.load(kept) if kept.exists() else pyloric_rounds.begin(networks)
+    for _ in range(options.rounds):
+        rounds = pyloric_rounds.round_of(rounds, networks, options.seed)
+        pyloric_rounds.save(kept, rounds)
+        last = rounds.networks.part(slice(-pyloric_rounds.SIMULATED, None))
+        x = last.standard[last.valid]
+        print(
+            f"round {rounds.number}: {last.valid.mean():.0%} of chains of {rounds.length} steps end at networks with "
+            f"all features; means {np.round(x.mean(axis=0), 2)}, variances {np.round(x.var(axis=0), 2)}",
+            flush=True,
+        )
+    if options.settle:
+        first, effective = pyloric_rounds.population(rounds, networks, _ROUNDS, _SIZE, options.seed)
+        print(f"the population: of {effective:.0f} effective networks")
+        fresh = pyloric.CIRCUIT.statistics(first.z, rng=[options.seed, rounds.number, 1])
+        for name, f in zip(_POPULATION, (first.f, fresh)):
+            pyloric.save(options.out / name, first._replace(f=f))
     if options.fit:
-        _fit(networks, options)
-    _report(networks, [_stored(name, options) for name in _AGAIN], options)
+        settled = pyloric_rounds.settled(rounds, networks, options.seed)
+        theta, settled = pyloric_flow.fitted(settled, rounds.bias, np.random.default_rng([options.seed, 3]))
+        answer = pyloric_flow.judged(theta, settled, options.seed)
+        pyloric_flow.save(options.out / "pyloric-flow.npz", answer)
 
 
 def _stored(name, options):
@@ -63,52 +89,47 @@ def _options():
     parser.add_argument("--seed", type=int, default=0, help="names every random number (default 0)")
     parser.add_argument("--out", type=Path, default=Path("out"), help="directory (default out)")
     parser.add_argument("--more", type=int, default=0, help="generations of 256 networks to simulate (15 s each)")
-    parser.add_argument("--again", type=int, default=0, help="nearest networks to simulate twice more (0.1 s each)")
-    parser.add_argument("--fit", type=int, default=0, help="simulations of a fit (checkpointed)")
+    parser.add_argument("--rounds", type=int, default=0, help="rounds of 512 networks from chains (45 s each)")
+    parser.add_argument("--settle", action="store_true", help="draw the population, and simulate it again (2 min)")
+    parser.add_argument("--fit", action="store_true", help="fit a flow to the surrogate and certify it (2 min)")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     return options
 
 
-def _fit(networks, options):
-    """Property A by the dual solver, which learns from the networks; its result without them."""
-    circuit = ne.circuits.Pyloric(features="A")
-    result = ne.infer(
-        circuit, circuit.emergent_property(), rng=options.seed, max_simulations=options.fit,
-        simulations=networks.simulations, checkpoint=options.out / "pyloric-fit.npz", resume=True, max_batch=256,
-        round_size=400, most_misses=30, surrogate_steps=500, kl=0.3,
-    )  # fmt: skip
-    print(result)
-    result.save(options.out / "pyloric-result.npz")
-
-
-def _report(networks, repeats, options):
-    """The population is made from a first repeat, and what it does is seen in the second: none chose its own noise."""
-    worked = networks.part(networks.valid)
-    both = repeats[0].valid & repeats[1].valid
-    first, second = (each.part(both) for each in repeats)
-    weights, has_moments = pyloric.population(first)
+def _report(networks, first, second, options):
+    """The population was chosen by its first simulation; what it is is seen in the second, with fresh noise."""
+    again = second.valid
     lines = ["# The pyloric network", "", f"`python examples/pyloric.py{' --quick' * options.quick}`", ""]
-    lines += _shares(networks, repeats)
-    lines += _reach(worked)
-    lines += _moments(first, second, weights, has_moments)
-    lines += _predictions(second, weights)
-    lines += _apart(first, weights)
+    lines += _shares(networks, second)
+    lines += _reach(networks.part(networks.valid))
+    lines += _moments(first.part(again), second.part(again))
+    lines += _flow(options)
+    lines += _predictions(second.part(again))
+    lines += _apart(second.part(again))
+    larger = second.part(again & (second.z[:, _SPLIT] < _BETWEEN))
+    lines += [
+        f"Two groups: in {len(larger.z) / again.sum():.0%} the slow synapse from AB to PY is below exp({_BETWEEN}) mS, "
+        "in the others above. What follows is of the larger group.",
+        "",
+        *_shape(larger),
+        *_conditional(larger),
+    ]
     if not options.quick:
         _traces(second.part(second.distance < _NEAR), options)
-    _features(networks, second, weights, options)
-    _pairs(second, options)
+    _features(networks, second.part(again), options)
+    _pairs(second.part(again), options)
     (options.out / "pyloric.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))
 
 
-def _shares(networks, repeats):
+def _shares(networks, second):
     """How many have all features."""
     lines = ["| simulated | with all features | 95 % interval |", "|---|---|---|"]
     groups = {
-        "draws of the box": networks.valid[:_BOX],
-        "draws near others that worked": networks.valid[_BOX:],
-        "repeats, with fresh noise, of those nearest to the means": np.concatenate([each.valid for each in repeats]),
+        "draws of the box": networks.valid[: pyloric.SURVEYED],
+        "draws near others that worked": networks.valid[pyloric.SURVEYED :],
+        "networks of the population, with fresh noise": second.valid,
     }
     for name, valid in groups.items():
         low, high = stats.binomtest(int(valid.sum()), len(valid)).proportion_ci(method="wilson")
@@ -119,40 +140,67 @@ def _shares(networks, repeats):
 def _reach(worked):
     """How near the networks come."""
     least = ", ".join(f"{d:.1f}" for d in np.sort(worked.distance)[:3])
-    weights, has_moments = pyloric.population(worked)
+    weights, has_moments = pyloric.reach(worked)
     return [
-        f"Of {len(worked.z):,} networks with all features {(worked.distance < _NEAR).sum()} lie within a squared "
-        f"distance of {_NEAR:.0f} of the six means, the nearest at {least}. Weights that give them all twelve moments "
+        f"Of {len(worked.z):,} stored networks with all features {(worked.distance < _NEAR).sum()} lie within a "
+        f"squared distance of {_NEAR:.0f} of the six means, the nearest at {least}. Weights that give them all twelve "
+        f"moments "
         f"{'exist' if has_moments else 'do not exist'}: {1 / np.sum(weights**2):.0f} effective networks.",
         "",
     ]
 
 
-def _moments(first, second, weights, has_moments):
-    """The twelve moments of the population, with the noise it was made from and with fresh noise."""
+def _moments(first, second):
+    """The twelve moments of the population, with the noise that it was chosen by and with fresh noise."""
+    x, before = second.standard, first.standard
+    mean, variance = x.mean(axis=0), x.var(axis=0)
+    met = np.all(np.abs(mean) < _MEANS) and np.all(np.abs(variance - 1) < _VARIANCES)
     lines = [
-        f"The population: {len(weights)} networks near the means, simulated twice more; weights from the first repeat "
-        f"({'all' if has_moments else 'not all'} twelve moments met there), {1 / np.sum(weights**2):.0f} effective.",
+        f"The population: {len(x)} networks with all features on fresh noise, {len(np.unique(second.z, axis=0))} "
+        f"different ones. Property A (means within {_MEANS} s.d., variances within {_VARIANCES:.0%}) is "
+        f"{'met' if met else 'not met'} there.",
         "",
-        "| feature | mean of the first repeat, from the target in s.d. | variance, of the target | mean, fresh | "
-        "variance, fresh | noise in the variance |",
+        "| feature | chosen by: mean from the target in s.d. | variance, of the target | fresh: mean | variance | "
+        "noise in the variance |",
         "|---|---|---|---|---|---|",
     ]
-    noise = np.mean((first.standard - second.standard) ** 2, axis=0) / 2
-    columns = [m for x in (first.standard, second.standard) for m in (weights @ x, weights @ x**2)]
-    for name, a, b, c, d, e in zip(pyloric.FIXED, *columns, noise):
-        lines.append(f"| `{name}` | {a:+.2f} | {b:.2f} | {c:+.2f} | {d:.2f} | {e:.2f} |")
+    noise = np.mean((before - x) ** 2, axis=0) / 2
+    errors = _error(second.z, x - mean), _error(second.z, (x - mean) ** 2 - variance)
+    for k, name in enumerate(pyloric.FIXED):
+        fresh = f"{mean[k]:+.2f} ± {errors[0][k]:.2f} | {variance[k]:.2f} ± {errors[1][k]:.2f}"
+        lines.append(f"| `{name}` | {before[:, k].mean():+.2f} | {before[:, k].var():.2f} | {fresh} | {noise[k]:.2f} |")
     return [*lines, ""]
 
 
-def _predictions(second, weights):
+def _flow(options):
+    """What the flow's own fresh rows say."""
+    name = "pyloric-flow.npz"
+    kept = options.out / name
+    flow = pyloric_flow.load(kept if kept.exists() else _STORED / name)
+    x = flow.standard[flow.valid]
+    cells = ", ".join(f"{mean:+.2f} ({variance:.2f})" for mean, variance in zip(x.mean(axis=0), x.var(axis=0)))
+    return [
+        f"The flow: {flow.valid.mean():.0%} of {len(flow.z)} draws have all features; their means from the targets in "
+        f"s.d. and, in brackets, variances of the targets, in the table's order: {cells}. Certificate: {flow.verdict}.",
+        "",
+    ]
+
+
+def _error(z, centred):
+    """Standard error of the mean of ``centred`` (n, k): the same network counts once, however often it was drawn."""
+    _, network = np.unique(z, axis=0, return_inverse=True)
+    sums = np.zeros((network.max() + 1, centred.shape[1]))
+    np.add.at(sums, network.ravel(), centred)
+    return np.sqrt(np.sum(sums**2, axis=0)) / len(z)
+
+
+def _predictions(second):
     """The nine features that property A does not fix, with fresh noise."""
     lines = ["| predicted | animals | population | mean, in s.d. | s.d., of the animals' |", "|---|---|---|---|---|"]
     for k, name in enumerate(FEATURES):
         if name in pyloric.FIXED:
             continue
-        mean = weights @ second.f[:, k]
-        sd = np.sqrt(weights @ (second.f[:, k] - mean) ** 2)
+        mean, sd = second.f[:, k].mean(), second.f[:, k].std()
         target, spread = TARGETS[name]
         form = ".3f" if name.startswith("phase") else ".0f"
         lines.append(
@@ -162,11 +210,17 @@ def _predictions(second, weights):
     return [*lines, ""]
 
 
-def _apart(near, weights):
+def _in_box(networks):
+    """Parameters in ranges of the box: (n, 31)."""
+    support = pyloric.CIRCUIT.support
+    return (networks.z - support.lower) / support.width
+
+
+def _apart(population):
     """How far apart networks lie that have much the same features."""
-    names, width = pyloric.CIRCUIT.parameter_names, pyloric.CIRCUIT.support.width
-    drawn = near.z[np.random.default_rng(0).choice(len(weights), size=(2, 2000), p=weights)]
-    apart = np.median(np.abs(drawn[0] - drawn[1]) / width, axis=0)
+    names, u = pyloric.CIRCUIT.parameter_names, _in_box(population)
+    pairs = np.random.default_rng(0).integers(len(u), size=(2, 4000))
+    apart = np.median(np.abs(u[pairs[0]] - u[pairs[1]]), axis=0)
     order = np.argsort(apart)
     ends = [", ".join(f"{names[i]} {apart[i]:.2f}" for i in part) for part in (order[:6], order[-6:])]
     return [
@@ -176,12 +230,53 @@ def _apart(near, weights):
     ]
 
 
-def _features(networks, second, weights, options):
+def _shape(population):
+    """Shrinkage and strongest couplings of parameters; the directions with least and most spread."""
+    names, u = pyloric.CIRCUIT.parameter_names, _in_box(population)
+    covariance = np.cov(u.T)
+    correlation = np.corrcoef(u.T)
+    shrinkage = 1 - 12 * np.diag(covariance)
+    order = np.argsort(-shrinkage)
+    pairs = np.column_stack(np.triu_indices(len(names), 1))
+    strongest = pairs[np.argsort(-np.abs(correlation[pairs[:, 0], pairs[:, 1]]))[:10]]
+    lines = [
+        "Shrinkage (1 less the variance in that of the box), the greatest: "
+        + ", ".join(f"{names[i]} {shrinkage[i]:.2f}" for i in order[:8])
+        + f"; the least {names[order[-1]]} {shrinkage[order[-1]]:.2f}.",
+        "",
+        "| strongest couplings | correlation |",
+        "|---|---|",
+        *(f"| {names[i]}, {names[j]} | {correlation[i, j]:+.2f} |" for i, j in strongest),
+    ]
+    values, vectors = np.linalg.eigh(12 * covariance)
+    for which, k in (("least", 0), ("second least", 1), ("most", -1)):
+        loads = np.argsort(-np.abs(vectors[:, k]))[:4]
+        terms = ", ".join(f"{vectors[i, k]:+.2f} {names[i]}" for i in loads)
+        lines += ["", f"Direction with {which} spread, {values[k]:.2f} of the box's variance: {terms}."]
+    return [*lines, ""]
+
+
+def _conditional(population):
+    """What a conductance does to the others: those of networks with little and with much of it."""
+    names, u = pyloric.CIRCUIT.parameter_names, _in_box(population)
+    lines = ["| of networks with the least and the most (fifths) | others that differ most, in s.d. |", "|---|---|"]
+    for fixed in _CONDITIONS:
+        k = names.index(fixed)
+        low, high = (u[each] for each in np.array_split(np.argsort(u[:, k]), 5)[:: 5 - 1])
+        change = (high.mean(axis=0) - low.mean(axis=0)) / u.std(axis=0)
+        change[k] = 0.0
+        most = np.argsort(-np.abs(change))[:4]
+        lines.append(f"| `{fixed}` | {', '.join(f'{names[i]} {change[i]:+.2f}' for i in most)} |")
+    error = np.sqrt(2 * 5 / len(np.unique(population.z, axis=0)))
+    return [*lines, "", f"Without a coupling such differences have a standard error of {error:.2f}.", ""]
+
+
+def _features(networks, second, options):
     """All fifteen features, from the animals' means in their standard deviations."""
     centre, spread = np.array([TARGETS[name] for name in FEATURES]).T
-    drawn = np.random.default_rng(1).choice(len(weights), size=300, p=weights)
+    drawn = np.random.default_rng(1).choice(len(second.z), size=300, replace=False)
     groups = {
-        "the box": networks.part(np.flatnonzero(networks.valid[:_BOX])).f,
+        "the box": networks.part(np.flatnonzero(networks.valid[: pyloric.SURVEYED])).f,
         "population, fresh noise": second.f[drawn],
     }
     figure, ax = plt.subplots(figsize=(9, 3.6))
@@ -198,11 +293,11 @@ def _features(networks, second, weights, options):
     figure.savefig(options.out / "pyloric-features.png", dpi=110, bbox_inches="tight")
 
 
-def _pairs(near, options):
-    """The six parameters whose spread near the means is least against the box; the nearest are drawn on top."""
+def _pairs(population, options):
+    """The six parameters whose spread is least against the box."""
     names, support = pyloric.CIRCUIT.parameter_names, pyloric.CIRCUIT.support
-    shown = np.sort(np.argsort(near.z.std(axis=0) / support.width)[:6])
-    axes = plotting.pairs(near.z, -near.distance, names, support, parameters=[names[i] for i in shown])
+    shown = np.sort(np.argsort(_in_box(population).std(axis=0))[:6])
+    axes = plotting.pairs(population.z, names=names, support=support, parameters=[names[i] for i in shown])
     axes[0, 0].figure.savefig(options.out / "pyloric-pairs.png", dpi=70, bbox_inches="tight")
 
 

@@ -3,7 +3,7 @@
 Of the box one draw in a hundred and twenty has all features, and none comes near the animals'.  Population Monte Carlo
 (Cappe et al. 2004) leads there: each generation draws from a mixture of truncated normals about networks that worked,
 most of them chosen by weights that bring the moments of all that is known as near to their targets as fifteen networks'
-worth of weight allows.  The mixture's density is kept, so that `numepi.infer(simulations=)` can learn from every row.
+worth of weight allows.  The mixture's density is kept.
 """
 
 from typing import NamedTuple
@@ -16,10 +16,23 @@ from numepi.circuits.pyloric.bursts import FEATURES
 from numepi.circuits.pyloric.constants import TARGETS
 from numepi.inference.dual_problem import minimise_dual, normalised_weights
 
-__all__ = ["CIRCUIT", "FIXED", "Networks", "generation", "load", "population", "save", "survey"]
+__all__ = [
+    "CIRCUIT",
+    "FIXED",
+    "SURVEYED",
+    "Networks",
+    "generation",
+    "joined",
+    "load",
+    "reach",
+    "save",
+    "survey",
+    "tilted",
+]
 
 CIRCUIT = ne.circuits.Pyloric(features=(*FEATURES, "pyloric"))
 _SUPPORT = CIRCUIT.support
+SURVEYED = 5632  # of the stored networks are draws of the box, and come first
 _LOG_VOLUME = np.log(_SUPPORT.width).sum()
 FIXED = ne.circuits.Pyloric(features="A").statistic_names
 _COLUMNS = [CIRCUIT.statistic_names.index(name) for name in FIXED]
@@ -29,6 +42,7 @@ _KINDS = ((0, 0.0, 0.05), (0, 0.0, 0.09), (8, 0.3, 0.03), (16, 0.15, 0.03))
 _TEMPERATURE = 0.5  # of the normal density about the animals' means that the weights start from
 _FEWEST = 5.0  # networks with weight in a population
 _FARTHEST = 5.0  # s.d. of a feature from its mean, beyond which a network is no centre: it would rule the variances
+_NEWTON_STEPS = 100
 _LEAST, _EVENLY = 15.0, 0.2  # networks with weight, at the least; share of the kernels chosen evenly
 
 
@@ -55,14 +69,14 @@ class Networks(NamedTuple):
         """Squared distance to the six means in standard deviations: 6 in the mean over a population that meets A."""
         return np.sum(self.standard**2, axis=1)
 
-    @property
-    def simulations(self):
-        """As `numepi.infer` takes them, with the six statistics."""
-        return ne.Simulations(self.z, self.f[:, _COLUMNS], self.log_density)
-
     def part(self, rows):
         """Some of them."""
         return Networks(*(each[rows] for each in self))
+
+
+def joined(*parts):
+    """Networks of all parts, in their order."""
+    return Networks(*(np.concatenate(each) for each in zip(*parts)))
 
 
 def survey(n, seed):
@@ -109,7 +123,7 @@ def _weights(worked):
     return normalised_weights(base + violations @ eta)
 
 
-def population(worked):
+def reach(worked):
     """Weights (n,) of networks that worked: the most even ones with the twelve moments; and whether they have them.
 
     Where no weights have them, those whose moments are as near as `_FEWEST` networks' worth of weight allows.
@@ -117,6 +131,21 @@ def population(worked):
     base, violations = -0.5 * _TEMPERATURE * worked.distance, _violations(worked)
     step = minimise_dual(violations, base, np.zeros(12), _FEWEST, max_steps=400)
     return normalised_weights(base + violations @ step.eta), step.optimal
+
+
+def tilted(expected, seen):
+    """Weights (n,) from expected moments (n, 12), exp(eta . T-bar), with which the ``seen`` ones (n, 12) vanish.
+
+    Moments of single runs would choose those that were lucky.
+    """
+    eta, ridge = np.zeros(expected.shape[1]), 0.01 * np.eye(expected.shape[1])
+    for _ in range(_NEWTON_STEPS):
+        weights = normalised_weights(expected @ eta)
+        centred = expected - weights @ expected
+        covariance = (weights[:, None] * centred).T @ centred
+        step = np.linalg.solve(covariance + ridge, weights @ seen)
+        eta -= step * min(0.5, 0.15 / np.abs(step).max())
+    return normalised_weights(expected @ eta)
 
 
 def save(path, networks):

@@ -11,7 +11,7 @@ import numpy as np
 
 from numepi.inference.optimiser import Adam
 
-__all__ = ["LOGISTIC", "SQUARED", "Network", "train"]
+__all__ = ["LOGISTIC", "SQUARED", "Network", "start_network", "train"]
 
 SQUARED, LOGISTIC = "squared", "logistic"
 _AVERAGING = (
@@ -70,7 +70,7 @@ def train(network, z, y, row_weights, steps, learning_rate, batch_size, generato
     loss : "squared" or "logistic"
         The latter takes y in {0, 1} and makes the network their log-odds.
     """
-    network = _new(z, y, hidden, loss, generator) if network is None else network
+    network = start_network(z, y, hidden, loss, generator) if network is None else network
     x = network._inputs(z)
     target = y if loss == LOGISTIC else (y - network.shift) / network.size
     target = target.astype(np.float32)
@@ -89,7 +89,8 @@ def train(network, z, y, row_weights, steps, learning_rate, batch_size, generato
     return replace(network, weights=average)
 
 
-def _new(z, y, hidden, loss, generator):
+def start_network(z, y, hidden, loss, generator):
+    """A `Network` with random weights, standardised by rows ``z`` (n, D) and ``y`` (n, k)."""
     shapes = _shapes(z.shape[1], hidden, y.shape[1])
     parts = [generator.standard_normal(s) * (1 / np.sqrt(s[0]) if len(s) > 1 else 0.5) for s in shapes]
     k = y.shape[1]

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from numepi.inference.dual.network import LOGISTIC, SQUARED, _gradient, _new, train
+from numepi.inference.dual.network import LOGISTIC, SQUARED, _gradient, start_network, train
 
 
 @pytest.mark.parametrize("loss", [SQUARED, LOGISTIC])
 def test_gradient_is_that_of_the_loss(rng, loss):
     z = rng.normal(size=(30, 3))
     y = rng.normal(size=(30, 2)) if loss == SQUARED else (rng.random((30, 1)) < 0.5).astype(float)
-    network = _new(z, y, 4, loss, rng)
+    network = start_network(z, y, 4, loss, rng)
     x = network._inputs(z).astype(float)
     target = y if loss == LOGISTIC else (y - network.shift) / network.size
 
