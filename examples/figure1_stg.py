@@ -13,7 +13,7 @@ in their middle.  Beside them: the simulator's own metric, which needs no fit.
 # sphinx_gallery_thumbnail_path = "docs/findings/figure1-stg.png"
 import matplotlib as mpl
 import numpy as np
-from paper import Findings, exact, procedures, read_options
+from paper import Findings, best, exact, procedures, read_options
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -24,11 +24,11 @@ from numepi import analysis
 _DISTANCE = 0.5  # nS
 _FEW = 200  # points on the ridge that are moved from
 _SHORT = (
-    "with the paper's settings no epoch of this seed passes (the page of optimisation traces): the frequency jumps "
-    "where the rhythm changes, a few samples there have all of the gradient (last row), and a step of Adam on one of "
-    "them throws the answer elsewhere; with both pairings of the half batches, which the paper does not average, the "
-    "first and third of eight epochs passed: 0.551 ± 0.028 Hz, 0.73 nats, eigenvalues -70.5 and -13.3 at the mode "
-    "(commit 161b897)"
+    "of two seeds one passes, in its fourth epoch (the page of optimisation traces), with twice the variance asked "
+    "for, which the test's 100 samples do not see. The frequency jumps where the rhythm changes, a few samples there "
+    "have all of the gradient (last row), and a step of Adam on one of them throws the answer elsewhere. With both "
+    "pairings of the half batches, which the paper does not average, the first and third of eight epochs passed: "
+    "0.551 ± 0.028 Hz, 0.73 nats, eigenvalues -70.5 and -13.3 at the mode (commit 161b897)"
 )
 
 
@@ -145,15 +145,17 @@ def _change(circuit, z, directions, trials):
 
 def _algorithm_one(table, options):
     """What the paper's algorithm arrives at from the paper's kind of start."""
-    result = procedures.stg(options)[0]
+    result = best(procedures.stg(options))
     spread = np.sqrt(result.statistic_variance[0])
+    narrow = bool(result.ended["met"]) and spread < 0.03
     table.add(
         "Algorithm 1 from a rejection search: frequency", "0.55 ± 0.025 Hz",
-        f"{result.statistic_mean[0]:.3f} ± {spread:.3f} Hz", bool(result.ended["met"]), because=_SHORT,
+        f"{result.statistic_mean[0]:.3f} ± {spread:.3f} Hz", narrow, because=_SHORT,
     )  # fmt: skip
     table.add("Algorithm 1: entropy (nats)", "1.41 (exact)", f"{result.entropy:.2f}")
     if result.ended["met"]:  # else its mode is that of no answer
-        _hessians(result.distribution, "Algorithm 1", table, because=_SHORT)
+        short = f"this answer is {1.41 - result.entropy:.1f} nats below the greatest entropy, so more curved"
+        _hessians(result.distribution, "Algorithm 1", table, because=short)
     z = result.sample(4000, rng=1)
     f, jacobian = result.circuit.statistics_and_jacobian(z, rng=1)
     high = z[:, 1] > 2
