@@ -98,7 +98,7 @@ class Surrogate:
             missed[left] = x[usable[left]] - self._mean(k, u[usable[left]])
             rows = np.flatnonzero(fold != k)
             self.success.append(fit(rows, worked[rows, None].astype(float), 0.8 * relevance[-1], 64, LOGISTIC))
-        self.noise = fit(usable, np.minimum(missed**2, _LARGEST_NOISE), np.ones(_DIM), 32, steps=500)
+        self.noise = fit(usable, np.minimum(missed**2, _LARGEST_NOISE), np.ones(_DIM), 32, steps=_STEPS // 3)
         self.rows, self.unseen = usable, self._moments(x[usable] - missed, u[usable])
 
     def _mean(self, k, u):

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from numepi.circuits.pyloric.constants import TARGETS
+
 
 @pytest.fixture
 def modules(monkeypatch):
@@ -71,3 +73,49 @@ def test_rounds_are_kept(modules, tmp_path, rng):
         np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
     for a, b in zip(after.networks, networks):
         np.testing.assert_array_equal(a, b)
+
+
+class Quick:
+    """Features that are parameters, with noise; it fails where another parameter is large."""
+
+    def __init__(self, pyloric):
+        self.support, self.statistic_names = pyloric.CIRCUIT.support, pyloric.CIRCUIT.statistic_names
+        self.columns = [self.statistic_names.index(name) for name in pyloric.FIXED]
+        self.centre, self.spread = np.array([TARGETS[name] for name in pyloric.FIXED]).T
+
+    def statistics(self, z, rng):
+        u = (z - self.support.lower) / self.support.width
+        f = np.zeros((len(z), len(self.statistic_names)))
+        noise = 0.1 * np.random.default_rng(rng).standard_normal((len(z), 6))
+        f[:, self.columns] = self.centre + self.spread * (8 * u[:, :6] - 3 + noise)
+        f[u[:, 6] > 0.7] = np.nan
+        return f
+
+
+def test_a_stopped_run_goes_on_to_the_same_bits_and_draws_from_what_it_found(modules, tmp_path, monkeypatch):
+    pyloric, rounds = modules
+    monkeypatch.setattr(pyloric, "CIRCUIT", Quick(pyloric))
+    monkeypatch.setattr(pyloric, "SURVEYED", 600)
+    for name, value in {
+        "_STEPS": 250,
+        "_UNITS": 16,
+        "_BATCH": 64,
+        "_CHAINS": 200,
+        "SIMULATED": 200,
+        "_KEPT": 50,
+    }.items():
+        monkeypatch.setattr(rounds, name, value)
+    known = pyloric.survey(800, 3)
+    start = rounds.begin(known)._replace(relevance=np.ones((7, 31)), number=1, length=50)
+    first = rounds.round_of(start, known, 5)
+    rounds.save(tmp_path / "rounds.npz", first)
+    twice = [rounds.round_of(each, known, 5) for each in (first, rounds.load(tmp_path / "rounds.npz"))]
+    for a, b in zip(twice[0][1:], twice[1][1:]):
+        np.testing.assert_array_equal(a, b)
+    last = twice[0].networks.part(slice(-200, None))
+    assert last.valid.mean() > 0.8 > known.valid.mean()  # of the box 0.7 work
+    drawn, effective = rounds.population(twice[0], known, 2, 300, 5)
+    assert drawn.valid.all() and 10 < effective < 400
+    x = drawn._replace(f=pyloric.CIRCUIT.statistics(drawn.z, rng=9)).standard
+    np.testing.assert_allclose(x.mean(axis=0), 0.0, atol=4 / np.sqrt(effective))
+    np.testing.assert_allclose(x.var(axis=0), 1.0, atol=4 * np.sqrt(2 / effective))
