@@ -99,8 +99,6 @@ BAD = {
     ("GramFlow", "box_map"): ONE_OF,
     ("GramFlow", "precision"): ONE_OF,
     ("LensFlow", "vectors"): [*COUNT, (3, V, "divisor"), (4, V, "as long as their number")],
-    ("LensFlow", "signs"): [("ab", T, "whole number"), ((0,), V, "a label for each"), ((0, 1), V, "at least twice"),
-                            ((-1, -1), V, WHOLE), ((0.5, 0.5), V, WHOLE)],
     ("SymmetricFlow", "sign_symmetries"): [("ab", T, "sequence of sets"), ([3], T, "indices"), ([(0, 0)], V, "twice"),
                                            ([(9,)], V, "out of range"), ([()], V, "is empty"), ([(0.0,)], T, "index")],
     ("SymmetricFlow", "half_family"): ONE_OF,

@@ -30,7 +30,7 @@ TRANSFORMS = {
     "direction": lambda precision: DirectionStack(3, 4, 5, (6, 5), 0, precision),
     "direction-anchored": lambda precision: DirectionStack(2, 3, 3, (6, 5), 1, precision),
     "lens": lambda precision: LensStack(2, 3, 3, (6, 5), precision),
-    "lens-signs": lambda precision: LensStack(4, 5, 2, (5,), precision, [0, 1, 0, 1]),
+    "lens-three": lambda precision: LensStack(3, 4, 2, (5,), precision),
     "sinh-arcsinh": lambda precision: SinhArcsinh(3, precision),
     "elementwise-spline": lambda precision: ElementwiseSpline(3, 2, precision),
     "elementwise-spline-1d": lambda precision: ElementwiseSpline(1, 3, precision),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from numepi.arguments import check_count, check_counts, shown
+from numepi.arguments import check_count
 from numepi.flow.couplings.lens.stack import LensStack
 from numepi.flow.elementwise.support import SupportMap
 from numepi.flow.families.composition import ComposedFlow
@@ -39,10 +39,6 @@ class LensFlow(CouplingFlow):
         Number of couplings: each moves one vector, the last first.
     hidden : tuple of int
         Units of each hidden layer of a coupling's network.
-    signs : sequence of int, optional
-        A label, 0 to ``vectors`` - 1, for each vector: where all vectors of one label, two at the least, may change
-        sign and leave the density alone.  The flow's does not change then, either; it has as many modes as there are
-        images, without a bridge between them.  By default all have one label: together they may change it in any flow.
     precision : "float64" or "float32"
         What the couplings' networks compute in.
 
@@ -60,7 +56,6 @@ class LensFlow(CouplingFlow):
         vectors: int,
         stages: int = 8,
         hidden: Sequence[int] = (32, 32),
-        signs: Sequence[int] | None = None,
         precision: str = "float64",
     ) -> None:
         settings = self.check_settings(support, stages, hidden, False, "gaussian-cdf", 0, precision)
@@ -75,19 +70,6 @@ class LensFlow(CouplingFlow):
         if not support.is_box:
             raise ValueError(f"{support!r} has an open side: a lens flow lives in a box; use DirectionalFlow")
         settings["vectors"] = int(vectors)
-        settings["signs"] = None if signs is None else _labels(signs, int(vectors))
         self.settings = settings
-        stack = LensStack(
-            settings["vectors"], length, settings["stages"], settings["hidden"], precision, settings["signs"]
-        )
+        stack = LensStack(settings["vectors"], length, settings["stages"], settings["hidden"], precision)
         ComposedFlow.__init__(self, support, [stack, SupportMap(support, "gaussian-cdf", "float64")], precision)
-
-
-def _labels(signs, vectors):
-    """The labels as a list."""
-    labels = list(check_counts("signs", signs, least=0, most=vectors - 1))
-    if len(labels) != vectors or any(labels.count(each) < 2 for each in labels):
-        raise ValueError(
-            f"signs = {shown(signs)}: give a label for each of the {vectors} vectors, each label at least twice"
-        )
-    return labels

@@ -18,11 +18,14 @@ import numpy as np
 from numepi.arguments import check_count, check_number
 from numepi.flow.elementwise.support import SupportMap
 from numepi.flow.families.composition import ComposedFlow
+from numepi.flow.families.directional import DirectionalFlow
+from numepi.flow.families.elementwise import ElementwiseFlow
+from numepi.flow.families.lens import LensFlow
+from numepi.flow.families.spline import SplineFlow
 from numepi.inference.assessment.reserve import reserve
 from numepi.inference.dual_problem import free_gradient
 from numepi.inference.optimiser import Adam
 from numepi.inference.particles.annealing import ParticleSettings, Path, Stage, begin, go_on
-from numepi.inference.particles.default_flow import default_flow
 from numepi.inference.particles.density import PathPoint, TemperedDensity
 from numepi.inference.particles.moves import Mover
 from numepi.inference.problem import Stream
@@ -105,7 +108,6 @@ class ParticleSolver:
     replicates = 1
     least_simulations = 1000  # to score and certify: a step of the path alone takes some ten thousand
     surrogate_share = 0.0  # there is none
-    default_flow = staticmethod(default_flow)
 
     def __init__(self, problem, flow, settings):
         self.problem, self.flow, self.settings = problem, flow, settings
@@ -121,6 +123,17 @@ class ParticleSolver:
         m = len(self.scale)
         self._spread = np.full(m, np.nan)
         self.trace = {"entropy": [], "violation": [], "ess": [], "multipliers": []}
+
+    @staticmethod
+    def default_flow(circuit, precision, prior):
+        """Lenses, or directions, in vectors where the parameters are some, long enough; else splines."""
+        vectors = circuit.parameter_vectors
+        if 1 < vectors < circuit.support.dim // vectors:
+            family = LensFlow if circuit.support.is_box else DirectionalFlow
+            return family(circuit.support, vectors, precision=precision)
+        if circuit.support.dim == 1:
+            return ElementwiseFlow(circuit.support, precision=precision)
+        return SplineFlow(circuit.support, post_affine=True, precision=precision)
 
     def initialise(self):
         """Begin with particles of the support's map: the prior on a box."""

@@ -102,6 +102,14 @@ def test_a_flow_that_is_mostly_outside_of_the_region_learns_from_particles_alone
         assert gradient.any() == learns and solver.failure is None
 
 
+def test_vectors_in_a_box_get_lenses():
+    circuit = ne.circuits.RankTwoRNN(n_neurons=6)
+    assert isinstance(ParticleSolver.default_flow(circuit, "float64", None), ne.LensFlow)
+    assert isinstance(ParticleSolver.default_flow(network(), "float32", None), ne.LensFlow)
+    short = ne.circuits.RankTwoRNN(n_neurons=4)
+    assert isinstance(ParticleSolver.default_flow(short, "float64", None), ne.SplineFlow)
+
+
 def test_settings_are_checked():
     with pytest.raises(ValueError, match="particles"):
         Settings(particles=3)

@@ -6,12 +6,13 @@ made standard, then moved, and where its rest alone would be on the line; and th
 computed again on the way back.
 """
 
+import numpy as np
+
+from numepi.flow.couplings.clamp import LOG_SCALE_LIMIT, soft, soft_slope
 from numepi.flow.couplings.lens.basis import cholesky, features, features_pull
 from numepi.flow.couplings.lens.overlaps import (
     from_base,
     from_base_pull,
-    rest_scale,
-    rest_scale_pull,
     to_base,
     to_base_pull,
 )
@@ -23,7 +24,6 @@ from numepi.flow.couplings.lens.stages import (
     gram_pull,
     lens,
     lens_pull,
-    orient,
     place,
     places_pull,
     project,
@@ -32,7 +32,6 @@ from numepi.flow.couplings.lens.stages import (
     shadow_pull,
     stretch,
     stretch_pull,
-    turn,
 )
 from numepi.flow.networks.mlp_kernels import clear, mlp_pull, mlp_run
 from numepi.flow.passes.blocks import LANES
@@ -47,20 +46,19 @@ def _move(v, places, moved, triangle, support_side, own, line, small, log_q, inv
     length, r = len(v), len(places) - 1
     here, there, cut, coordinates = small[:r], small[r : 2 * r], small[2 * r : 3 * r], small[3 * r : 4 * r]
     sigma, unused = small[4 * r], small[4 * r + 1]
+    for lane in range(LANES):
+        sigma[lane] = soft(np.float64(own[0, lane]), LOG_SCALE_LIMIT)
+        log_q[lane] -= (length - r) * sigma[lane]
     project(places, moved, triangle, v, here)
     extend(places, moved, triangle, here, -1.0, coordinates, v)
     if inverse:
         shadow(places, moved, triangle, v, support_side, line, unused, cut)
         to_base(own, r, here, cut, there, log_q)
-        rest_scale(own, r, length, there, sigma)
         stretch(v, sigma, -1.0)
     else:
-        rest_scale(own, r, length, here, sigma)
         stretch(v, sigma, 1.0)
         shadow(places, moved, triangle, v, support_side, line, unused, cut)
         from_base(own, r, here, cut, there, log_q)
-    for lane in range(LANES):
-        log_q[lane] -= (length - r) * sigma[lane]
     extend(places, moved, triangle, there, 1.0, coordinates, v)
 
 
@@ -78,7 +76,6 @@ def _move_pull(
     project(places, moved, triangle, base, zeta)
     project(places, moved, triangle, support, moved_zeta)
     cast(steps[3], places, moved, triangle, cut)
-    rest_scale(own, r, length, zeta, sigma)
     for i in range(length):
         for lane in range(LANES):
             rest[i, lane] = support[i, lane]
@@ -86,13 +83,13 @@ def _move_pull(
     clear(grad_zeta, r)
     clear(grad_moved, r)
     for lane in range(LANES):
+        sigma[lane] = soft(np.float64(own[0, lane]), LOG_SCALE_LIMIT)
         grad_sigma[lane] = -(length - r) * grad_log_q[lane]
     if inverse:
         extend_pull(places, moved, triangle, zeta, 1.0, coordinates, grad, grad_zeta, grad_triangle, grad_places)
         stretch(rest, sigma, -1.0)
         stretch_pull(rest, sigma, -1.0, grad, grad_sigma)
         stretch(rest, sigma, 1.0)
-        rest_scale_pull(own, r, length, zeta, grad_sigma, grad_own, grad_zeta)
         to_base_pull(own, r, zeta, cut, grad_zeta, grad_log_q, grad_own, grad_moved, grad_cut)
     else:
         extend_pull(places, moved, triangle, moved_zeta, 1.0, coordinates, grad, grad_moved, grad_triangle, grad_places)
@@ -103,23 +100,23 @@ def _move_pull(
     )  # fmt: skip
     if not inverse:
         stretch_pull(rest, sigma, 1.0, grad, grad_sigma)
-        rest_scale_pull(own, r, length, zeta, grad_sigma, grad_own, grad_zeta)
+    for lane in range(LANES):
+        grad_own[0, lane] = grad_sigma[lane] * soft_slope(np.float64(own[0, lane]), LOG_SCALE_LIMIT)
     here, grad_here = (moved_zeta, grad_moved) if inverse else (zeta, grad_zeta)
     extend_pull(places, moved, triangle, here, -1.0, coordinates, grad, grad_here, grad_triangle, grad_places)
     project_pull(places, moved, triangle, steps[1], here, grad_here, grad, grad_triangle, grad_places)
 
 
 @kernel
-def run(w, widths, order, labels, anchors, unit, x, y, trail, rows, log_q, state, small, inverse):
+def run(w, widths, order, unit, x, y, trail, rows, log_q, state, small, inverse):
     """Fill y, ``trail`` (blocks, stages, 4, length, LANES), ``rows`` (blocks, stages, units, LANES); update log_q.
 
-    ``labels`` (vectors,) and ``anchors`` (vectors, labels): see `LensStack`.  ``state`` (2, vectors, length, LANES) and
-    ``small`` (labels + pairs + 4 r + 2, LANES) are scratch.
+    ``state`` (2, vectors, length, LANES) and ``small`` (pairs + 4 r + 2, LANES) are scratch.
     """
     vectors, places = state[0], state[1]
     length, r = state.shape[2], state.shape[1] - 1
     pairs = r * (r + 1) // 2
-    triangle, rest, tau = small[:pairs], small[pairs : pairs + 4 * r + 2], small[pairs + 4 * r + 2 :]
+    triangle, rest = small[:pairs], small[pairs:]
     for block in range(len(x)):
         for k in range(r + 1):
             vectors[k] = x[block, k * length : (k + 1) * length]
@@ -128,9 +125,6 @@ def run(w, widths, order, labels, anchors, unit, x, y, trail, rows, log_q, state
             stage = len(order) - 1 - i if inverse else i
             moved, network, steps = order[stage], rows[block, stage], trail[block, stage]
             v = vectors[moved]
-            orient(places, anchors[moved], length, tau)
-            turn(vectors, labels, tau)
-            turn(places, labels, tau)
             gram(places, moved, triangle)
             cholesky(triangle, r, triangle)
             clear(network, widths[0])
@@ -146,8 +140,6 @@ def run(w, widths, order, labels, anchors, unit, x, y, trail, rows, log_q, state
             lens(
                 v, places, moved, base_side if inverse else support_side, -1.0 if inverse else 1.0, False, log_q[block]
             )
-            turn(vectors, labels, tau)
-            turn(places, labels, tau)
             place(v, places[moved])
         for k in range(r + 1):
             y[block, k * length : (k + 1) * length] = vectors[k]
@@ -155,20 +147,18 @@ def run(w, widths, order, labels, anchors, unit, x, y, trail, rows, log_q, state
 
 @kernel
 def pull(
-    w, widths, order, labels, anchors, unit, y, trail, rows, grad_y, grad_log_q, grad_x, grad_theta, state, scratch,
+    w, widths, order, unit, y, trail, rows, grad_y, grad_log_q, grad_x, grad_theta, state, scratch,
     small, buffers, inverse, group,
 ):  # fmt: skip
     """Fill grad_x; add the gradients of the networks to grad_theta (groups, stages * packed).
 
     Each ``group`` of blocks adds to its own row; with ``group`` = 0 they are left out.  ``state`` (4, vectors, length,
-    LANES), ``scratch`` (3, length, LANES), ``small`` (labels + 2 pairs + 8 r + 2 + outputs, LANES) and ``buffers``
+    LANES), ``scratch`` (3, length, LANES), ``small`` (2 pairs + 8 r + 2 + outputs, LANES) and ``buffers``
     (2, widest layer, LANES) are scratch.
     """
     vectors, places, grads, grad_places = state[0], state[1], state[2], state[3]
     length, r = state.shape[2], state.shape[1] - 1
     pairs = r * (r + 1) // 2
-    n_labels = anchors.shape[1]
-    tau, small = small[:n_labels], small[n_labels:]
     triangle, grad_triangle, rest = small[:pairs], small[pairs : 2 * pairs], small[2 * pairs : 2 * pairs + 8 * r + 2]
     grad_outputs, g = small[2 * pairs + 8 * r + 2 :], buffers[0]
     grad_base_side, grad_support_side = grad_outputs[: r + 1], grad_outputs[r + 1 : 2 * r + 2]
@@ -187,10 +177,6 @@ def pull(
                 clear(grad_places[k], length)
             clear(grad_triangle, pairs)
             clear(grad_outputs, len(grad_outputs))
-            orient(places, anchors[moved], length, tau)
-            turn(vectors, labels, tau)
-            turn(places, labels, tau)
-            turn(grads, labels, tau)
             gram(places, moved, triangle)
             cholesky(triangle, r, triangle)
             grad = grads[moved]
@@ -219,8 +205,5 @@ def pull(
             vectors[moved] = steps[0]
             place(vectors[moved], places[moved])
             places_pull(vectors, moved, grad_places, grads)
-            turn(vectors, labels, tau)
-            turn(places, labels, tau)
-            turn(grads, labels, tau)
         for k in range(r + 1):
             grad_x[block, k * length : (k + 1) * length] = grads[k]

@@ -7,7 +7,7 @@ from autograd import make_hvp, make_vjp
 from numepi.flow.couplings.clamp import clamp
 from numepi.flow.couplings.lens import kernels as lens_kernels
 from numepi.flow.couplings.lens.basis import cholesky_rows, features_definition, n_features
-from numepi.flow.couplings.lens.overlaps import OVERLAP_LIMIT, n_outputs
+from numepi.flow.couplings.lens.overlaps import n_outputs
 from numepi.flow.couplings.lens.stages import LOG_DEVIATION, LOG_DEVIATION_LIMIT
 from numepi.flow.couplings.lens.truncated import MEAN_LIMIT, from_normal_definition, to_normal_definition
 from numepi.flow.networks.mlp import MLP
@@ -46,14 +46,9 @@ class LensStack(Transform):
         Units of each hidden layer of a stage's MLP.
     precision : "float64" or "float32"
         What the networks compute in; the rest is float64, which keeps what is near the bounds.
-    signs : sequence of int, optional
-        A label for each vector: those of one label, two at the least, may change sign together.  By default all have
-        the same.  Before a stage the vectors of each label are turned to lie along those of the first, by the sign of
-        an inner product that the stage leaves alone, and turned back after it: images under such changes of sign go to
-        images, and there may be a tear between them.
     """
 
-    def __init__(self, vectors, length, stages, hidden, precision, signs=None):
+    def __init__(self, vectors, length, stages, hidden, precision):
         super().__init__(vectors * length)
         self.vectors, self.length, self.n_stages = vectors, length, stages
         r = vectors - 1
@@ -61,18 +56,9 @@ class LensStack(Transform):
         self.n_parameters = stages * self.network.n_parameters
         self.dtype = np.dtype(precision)
         self.unit = (length / 3) ** 0.5  # of norms: that of a uniform vector
-        self._labels = np.unique([0] * vectors if signs is None else signs, return_inverse=True)[1]
-        self._anchors = np.array(
-            [[self._anchor(moved, k) for k in range(max(self._labels) + 1)] for moved in range(vectors)]
-        )
         self._order = vectors - 1 - np.arange(stages) % vectors
-        self._structure = self._order, self._labels, self._anchors
         self._rows = int(self.network.padded_widths.sum())
         self.tape_size = self.dim + stages * (self._rows + 4 * length)
-
-    def _anchor(self, moved, label):
-        """The first vector of this label that stays."""
-        return next(k for k in range(self.vectors) if k != moved and self._labels[k] == label)
 
     def forward(self, theta, x):
         """Y (n, D) and log|det dy/dx| (n,): the definition."""
@@ -88,13 +74,8 @@ class LensStack(Transform):
         log_det = 0.0
         for stage in range(self.n_stages)[:: -1 if inverse else 1]:
             moved = self._order[stage]
-            places = [2 * ndtr(v) - 1 for v in state]
-            first = places[self._anchors[moved, 0]]
-            along = [anp.sum(first * places[k], axis=1, keepdims=True) for k in self._anchors[moved]]
-            tau = [anp.where(along[k] >= 0, 1.0, -1.0) for k in self._labels]
-            others = [tau[k] * places[k] for k in range(self.vectors) if k != moved]
-            y, more = self._stage(networks[stage], others, tau[moved] * state[moved], inverse)
-            state[moved] = tau[moved] * y
+            others = [2 * ndtr(v) - 1 for v in state[:moved] + state[moved + 1 :]]
+            state[moved], more = self._stage(networks[stage], others, state[moved], inverse)
             log_det = log_det + more
         return anp.concatenate(state, axis=1), log_det
 
@@ -113,31 +94,21 @@ class LensStack(Transform):
     def _move(self, outputs, basis, lens, w, inverse):
         """Overlaps and the rest of a standard vector: see `numepi.flow.couplings.lens.overlaps`."""
         r = len(basis)
-        t, s, kappa, b = (outputs[:, 1 + k * r : 1 + (k + 1) * r] for k in range(4))
-        pairs = r * (r - 1) // 2
-        slopes = (outputs[:, 1 + 4 * r : 1 + 4 * r + pairs], outputs[:, 1 + 4 * r + pairs :])
-        here, there, log_det = [anp.sum(q * w, axis=1) for q in basis], [], 0.0
+        t, s, kappa = (outputs[:, 1 + k * r : 1 + (k + 1) * r] for k in range(3))
+        sigma, slopes = clamp(outputs[:, :1]), outputs[:, 1 + 3 * r :]
+        here, there, log_det = [anp.sum(q * w, axis=1) for q in basis], [], (self.length - r) * sigma[:, 0]
         rest = w - sum(x[:, None] * q for x, q in zip(here, basis))
-        if not inverse:
-            sigma = self._rest_scale(outputs[:, 0], b, here)
-            rest = anp.exp(sigma)[:, None] * rest
-        shadow = 2 * ndtr(from_normal_definition(rest, *lens)[0]) - 1
+        above = rest if inverse else anp.exp(sigma) * rest  # at the support's side
+        shadow = 2 * ndtr(from_normal_definition(above, *lens)[0]) - 1
         for k in range(r):
             before, row = (there if inverse else here)[:k], k * (k - 1) // 2
-            shift = t[:, k] + sum((slopes[0][:, row + j] * x for j, x in enumerate(before)), 0.0)
-            free = s[:, k] + sum((slopes[1][:, row + j] * _soft(x, OVERLAP_LIMIT) for j, x in enumerate(before)), 0.0)
+            shift = t[:, k] + sum((slopes[:, row + j] * x for j, x in enumerate(before)), 0.0)
             shift = shift - kappa[:, k] * anp.sum(basis[k] * shadow, axis=1)
-            scale = anp.exp(clamp(free))
+            scale = anp.exp(clamp(s[:, k]))
             there.append((here[k] - shift) / scale if inverse else scale * here[k] + shift)
-            log_det = log_det + clamp(free)
-        if inverse:
-            sigma = self._rest_scale(outputs[:, 0], b, there)
-            rest = anp.exp(-sigma)[:, None] * rest
-        return rest + sum(x[:, None] * q for x, q in zip(there, basis)), log_det + (self.length - r) * sigma
-
-    def _rest_scale(self, free, b, zeta):
-        more = sum(b[:, k] * _soft(x, OVERLAP_LIMIT) for k, x in enumerate(zeta))
-        return clamp(free + more / self.length**0.5)
+            log_det = log_det + clamp(s[:, k])
+        rest = anp.exp(-sigma) * rest if inverse else above
+        return rest + sum(x[:, None] * q for x, q in zip(there, basis)), log_det
 
     def pack(self, theta):
         """Theta, and the padded networks' parameters (stages, packed size)."""
@@ -168,7 +139,7 @@ class LensStack(Transform):
         trail = np.empty((len(x), self.n_stages, 4, self.length, LANES))
         rows = np.empty((len(x), self.n_stages, self._rows, LANES), self.dtype)
         lens_kernels.run(
-            parameters[1], self.network.padded_widths, *self._structure, self.unit, x, y, trail, rows, log_q,
+            parameters[1], self.network.padded_widths, self._order, self.unit, x, y, trail, rows, log_q,
             self._state(2), self._small(4 * self.vectors - 2, 1), inverse,
         )  # fmt: skip
         return y, (x, y, trail, rows)
@@ -178,7 +149,7 @@ class LensStack(Transform):
         _, y, trail, rows = tape
         grad_input = np.empty_like(y)
         lens_kernels.pull(
-            parameters[1], self.network.padded_widths, *self._structure, self.unit, y, trail, rows,
+            parameters[1], self.network.padded_widths, self._order, self.unit, y, trail, rows,
             grad_output.astype(np.float64, copy=False), grad_log_q, grad_input,
             partial if group else np.empty((1, 0), self.dtype), self._state(4), np.empty((3, self.length, LANES)),
             self._small(8 * self.vectors - 6 + self.network.widths[-1], 2), self._buffers(), inverse, group,
@@ -210,8 +181,7 @@ class LensStack(Transform):
         return np.empty((count, self.vectors, self.length, LANES))
 
     def _small(self, rows, triangles):
-        rows += self._anchors.shape[1] + triangles * self.vectors * (self.vectors - 1) // 2
-        return np.empty((rows, LANES))
+        return np.empty((triangles * self.vectors * (self.vectors - 1) // 2 + rows, LANES))
 
     def _buffers(self):
         return np.empty((2, int(self.network.padded_widths.max()), LANES), self.dtype)

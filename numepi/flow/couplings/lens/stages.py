@@ -19,8 +19,8 @@ from numepi.kernels.fastmath import exp
 
 __all__ = [
     "LOG_DEVIATION", "LOG_DEVIATION_LIMIT", "along", "cast", "extend", "extend_pull", "gram", "gram_pull", "lens",
-    "lens_pull", "orient", "place", "places_pull", "project", "project_pull", "shadow", "shadow_pull", "stretch",
-    "stretch_pull", "turn",
+    "lens_pull", "place", "places_pull", "project", "project_pull", "shadow", "shadow_pull", "stretch",
+    "stretch_pull",
 ]  # fmt: skip
 
 # Of a lens, softly clamped: log s within 0.7 -+ 3.2, from a twelfth of the box's half width to no lens at all.
@@ -35,29 +35,6 @@ def place(vector, place):
     for i in range(len(vector)):
         for lane in range(LANES):
             place[i, lane] = 1.0 - erfc(vector[i, lane] * _SQRT_HALF)
-
-
-@block_function
-def orient(places, anchors, length, tau):
-    """Signs (labels, LANES) by which vectors of each label lie along those of the first: by their ``anchors``."""
-    for label in range(len(tau)):
-        for lane in range(LANES):
-            tau[label, lane] = 0.0
-        for i in range(length):
-            for lane in range(LANES):
-                tau[label, lane] += places[anchors[label], i, lane] * places[anchors[0], i, lane]
-        for lane in range(LANES):
-            tau[label, lane] = 1.0 if tau[label, lane] >= 0 else -1.0
-
-
-@block_function
-def turn(vectors, labels, tau):
-    """Multiply vectors by the sign of their label."""
-    for k in range(len(vectors)):
-        if labels[k] > 0:
-            for i in range(vectors.shape[1]):
-                for lane in range(LANES):
-                    vectors[k, i, lane] *= tau[labels[k], lane]
 
 
 @block_function
