@@ -7,6 +7,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import NullFormatter
 
 __all__ = ["table", "write"]
 
@@ -42,13 +43,21 @@ def _chosen(runs, name, method):
 def _cell(runs):
     if not runs:
         return "–"
-    said = ", ".join(f"{r['kl']:.2g}" for r in runs) + f" ({np.median([r['cpu'] for r in runs]):.0f} s"
+    said = [f"{np.median([r['cpu'] for r in runs]):.0f} s"]
     if "effective" in runs[0]:
-        said += f"; {min(r['effective'] for r in runs):.0f} to {max(r['effective'] for r in runs):.0f} effective"
-    fewer = [r["rows"] for r in runs if r["rows"] < 0.9 * r["asked"]]
-    if fewer:
-        said += f"; {min(fewer):,} to {max(fewer):,} rows" if len(fewer) > 1 else f"; one ended at {fewer[0]:,} rows"
-    return said + ")"
+        said.append(f"{_span([r['effective'] for r in runs])} effective")
+    if any(r["rows"] < 0.95 * r["asked"] for r in runs):
+        said.append(f"from {_span([r['rows'] for r in runs])} rows")
+    return ", ".join(_nats(r["kl"]) for r in runs) + f" ({'; '.join(said)})"
+
+
+def _nats(kl):
+    return f"{kl:.3f}" if kl < 0.1 else f"{kl:.2f}" if kl < 1 else f"{kl:.1f}" if kl < 10 else f"{kl:.0f}"
+
+
+def _span(values):
+    low, high = (f"{v:,.0f}" for v in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
 
 
 def _figure(stored, path):
@@ -69,6 +78,9 @@ def _figure(stored, path):
             )
         axis.axhline(0.05, color="0.7", lw=0.8)
         axis.set(xscale="log", yscale="log", title=_TITLES.get(name, name), xlabel="simulations")
+        asked = sorted({r["asked"] for r in stored["runs"] if r["problem"] == name})
+        axis.set_xticks(asked, [f"{n:,}" for n in asked])
+        axis.xaxis.set_minor_formatter(NullFormatter())
     axes[0, 0].set_ylabel("KL(q‖p*) (nats)")
     handles = {t: h for axis in axes.flat for h, t in zip(*axis.get_legend_handles_labels())}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, fontsize=8)

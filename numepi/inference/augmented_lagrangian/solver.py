@@ -215,8 +215,8 @@ class AugmentedLagrangian:
         base = problem.normals(Stream.BASE, counter, settings.batch_size)
         z, log_q, pullback = self.flow.sample_with_pullback(self.theta, base)
         batch = problem.simulate(z, Stream.NOISE, counter, with_jacobian=True)
-        valid, n = batch.valid, int(batch.valid.sum())
-        if self._fails(valid, z):
+        valid, n = batch.valid, len(batch.T)
+        if n < settings.batch_size and self._fails(valid, z):
             return
         violation = (batch.T - problem.constraints.target) / self.scale
         weights = penalty_weights(violation, self._first_half[valid], self.c, settings.both_pairings)
