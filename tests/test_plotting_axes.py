@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Polygon
 
 import numepi as ne
 from numepi import analysis, plotting
@@ -113,5 +114,70 @@ def test_what_is_no_axes_is_refused():
     for ax in (3, "ax", Figure()):
         with pytest.raises(TypeError, match=r"ax is a \w+: give matplotlib Axes, or None"):
             plotting.plane(Z, ax=ax)
-        with pytest.raises(TypeError, match=r"ax\[0\] is a \w+: give matplotlib Axes, an array of them, or None"):
+        with pytest.raises(TypeError, match=r"^ax is a \w+: give matplotlib Axes, an array of them, or None"):
             plotting.pairs(Z, ax=ax)
+    with pytest.raises(TypeError, match=r"^ax\[1\] is a str: give matplotlib Axes"):
+        plotting.marginals(Z[:, :2], ax=[Figure().add_subplot(), "ax"])
+
+
+def test_axes_that_no_plot_can_use_are_refused():
+    round_one = Figure().add_subplot(projection="polar")
+    for draw in (lambda: plotting.plane(Z, ax=round_one), lambda: plotting.tidy(round_one)):
+        with pytest.raises(ValueError, match=r"^ax has the projection 'polar': give Axes that were made without"):
+            draw()
+    with pytest.raises(ValueError, match=r"^ax\[0\] has the projection 'polar'"):
+        plotting.marginals(Z[:, :1], ax=[round_one])
+    place = Figure().add_subplot()
+    with pytest.raises(ValueError, match=r"^ax has the same Axes twice: give 2 different ones"):
+        plotting.marginals(Z[:, :2], ax=[place, place])
+    plotting.marginals(Z, ax=place)
+    with pytest.raises(ValueError, match=r"^ax is no longer on its figure: .* give another Axes"):
+        plotting.pairs(Z, ax=place)
+
+
+def test_labels_of_ticks_stay_at_the_bottom_of_columns_that_share_their_axis():
+    figure = Figure()
+    panels = plotting.pairs(Z[:, :3], ax=figure.subplots(3, 3, sharex="col"))
+    figure.draw_without_rendering()
+    ticks = [panel.xaxis.get_major_ticks() for panel in panels[:, 0]]
+    shown = [any(tick.label1.get_visible() and tick.label1.get_text() for tick in each) for each in ticks]
+    assert shown == [False, False, True]
+
+
+def test_two_pair_plots_on_one_figure_have_a_legend_each_by_their_panels():
+    figure = Figure(figsize=(10, 5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    both = [
+        plotting.pairs({"one": Z[:, :3], "two": -Z[:, :3]}, ax=left),
+        plotting.pairs({"three": Z[:, :3]}, prior=Z[:, :3], ax=right),
+    ]
+    figure.draw_without_rendering()
+    assert not figure.legends
+    for panels, names in zip(both, (["one", "two"], ["prior", "three"])):
+        legend = panels[0, 0].get_legend()
+        assert [text.get_text() for text in legend.get_texts()] == names
+        box, taken = legend.get_window_extent(), panels[1, 1].get_window_extent()
+        assert box.x0 >= panels[0, 0].get_window_extent().x1 and box.y0 >= taken.y1
+
+
+@pytest.mark.filterwarnings("error")
+def test_samples_outside_the_limits_are_drawn_as_none():
+    limits = {"a": (5.0, 6.0)}
+    axes = plotting.marginals(Z[:, :2], Z[:, :2], ["a", "b"], limits=limits)
+    (outline,) = [patch for patch in axes[0].patches if isinstance(patch, Polygon)]
+    assert not outline.get_xy()[:, 1].any()
+    for drawing in (
+        lambda: plotting.pairs(Z[:, :2], names=["a", "b"], limits=limits),
+        lambda: plotting.pairs({"x": Z[:, :2]}, prior=Z[:, :2], names=["a", "b"], limits=limits),
+        lambda: plotting.predictive_check(F, PROPERTY, ("a", "b"), data=F, limits=limits),
+    ):
+        drawing()
+
+
+def test_logarithmic_axes_are_named_and_correlations_need_three_rows():
+    for log in (True, None):
+        with pytest.raises(TypeError, match=rf"^log = {log}: give a name or an index"):
+            plotting.marginals(F, log=log)
+    assert plotting.marginals(F, log=1)[1].get_xscale() == "log"
+    with pytest.raises(ValueError, match=r"^z has 2 finite rows: a rank correlation needs three"):
+        plotting.strongest_pairs(Z[:2])

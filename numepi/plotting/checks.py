@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from numepi.arguments import check_array, check_indices, check_instance, check_points, check_text, real_array
-from numepi.plotting.style import COLOURS
+from numepi.arguments import check_array, check_indices, check_points, check_text, real_array
+from numepi.plotting.style import COLOURS, check_axes
 
 __all__ = [
     "answers_of", "axes_of", "check_size", "colour_limits", "drawable", "marked_of", "pair_of", "panels_of", "range_of",
@@ -19,11 +19,10 @@ _PARTS = 160  # distinct numbers that a range has at least: 40 bins with some be
 def axes_of(ax, name="ax"):
     """Return ``ax``, matplotlib Axes; for None those of a new figure."""
     import matplotlib.pyplot as plt
-    from matplotlib.axes import Axes
 
     if ax is None:
         return plt.figure(layout="constrained").add_subplot()
-    return check_instance(name, ax, Axes, "give matplotlib Axes, or None for new ones")
+    return check_axes(name, ax, "give matplotlib Axes, or None for new ones")
 
 
 def panels_of(ax, rows, columns, size, n=None, **shared):
@@ -42,14 +41,20 @@ def panels_of(ax, rows, columns, size, n=None, **shared):
         place = ax.get_subplotspec()
         if place is None:
             raise ValueError(f"ax has no place in a grid to divide into {wanted}: make it by subplots or add_subplot")
+        if ax.figure is None or ax not in ax.figure.axes:
+            raise ValueError("ax is no longer on its figure: panels have taken its place; give another Axes")
         ax.remove()
         panels = place.subgridspec(rows, columns).subplots(squeeze=False, **shared)
     else:
-        panels = np.ravel(np.asarray(ax, object))
+        given = np.asarray(ax, object)
+        panels = given.ravel()
         for i, each in enumerate(panels):
-            check_instance(f"ax[{i}]", each, Axes, "give matplotlib Axes, an array of them, or None for new ones")
+            remedy = "give matplotlib Axes, an array of them, or None for new ones"
+            check_axes(f"ax[{i}]" if given.ndim else "ax", each, remedy)
         if len(panels) != wanted:
             raise ValueError(f"ax has {len(panels)} Axes: there are {wanted} panels ({rows} x {columns})")
+        if len(set(panels)) < wanted:
+            raise ValueError(f"ax has the same Axes twice: give {wanted} different ones")
     panels = panels.ravel()
     for left in panels[wanted:]:
         left.remove()

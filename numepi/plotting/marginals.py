@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from numepi.arguments import check_names
 from numepi.plotting.checks import answers_of, drawable, panels_of
-from numepi.plotting.scales import scales_of
+from numepi.plotting.scales import scales_of, within
 from numepi.plotting.style import COLOURS, GREY, LINES, tidy
 
 if TYPE_CHECKING:
@@ -65,11 +65,12 @@ def marginals(
     for i, panel in enumerate(axes):
         edges = scales.edges(i, *(values[:, i] for values in everything))
         if before is not None:
-            panel.hist(before[:, i], bins=edges, density=True, color=GREY, alpha=0.6, label="prior")
+            density = within(before[:, i], edges)
+            panel.hist(before[:, i], bins=edges, density=density, color=GREY, alpha=0.6, label="prior")
         for k, (name, values) in enumerate(answers):
             panel.hist(
-                values[:, i], bins=edges, density=True, histtype="step", color=COLOURS[k], linestyle=LINES[k],
-                linewidth=1.4, label=name,
+                values[:, i], bins=edges, density=within(values[:, i], edges), histtype="step", color=COLOURS[k],
+                linestyle=LINES[k], linewidth=1.4, label=name,
             )  # fmt: skip
         scales.apply(panel, "x", i)
         panel.set_xlabel(scales.label(i))

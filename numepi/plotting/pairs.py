@@ -12,7 +12,7 @@ from numepi.analysis.summary import strongest
 from numepi.arguments import check_count, check_indices, check_instance, check_names
 from numepi.plotting.checks import answers_of, check_size, colour_limits, drawable, marked_of, panels_of, range_of
 from numepi.plotting.marginals import grid
-from numepi.plotting.scales import scales_of
+from numepi.plotting.scales import scales_of, within
 from numepi.plotting.style import COLOURS, DENSITY_MAP, GREY, LINES, MARKERS, ink, tidy
 from numepi.support import Support
 
@@ -110,7 +110,7 @@ def pairs(
     if last is not None and log_density is not None:
         bar = drawn[0].figure.colorbar(last, ax=drawn, shrink=0.5, pad=0.02, extend="min")
         bar.set_label("log density (nats)")
-    _legend(drawn)
+    _legend(drawn, ax is None, {"loc": "upper left", "bbox_to_anchor": (1, 1)} if d > 1 else {"loc": "best"})
     return axes
 
 
@@ -147,6 +147,8 @@ def strongest_pairs(
     if dim == 1:
         raise ValueError("z has one column: there are no pairs; draw marginals(z)")
     before = None if prior is None else drawable("prior", prior, columns=dim)[0]
+    if len(answers[0][1]) < 3:
+        raise ValueError(f"z has {len(answers[0][1])} finite rows: a rank correlation needs three or more")
     names = tuple(f"z{i + 1}" for i in range(dim)) if names is None else check_names("names", names, dim)
     marked = marked_of(points, dim)
     scales = scales_of(names, units, limits, log)
@@ -165,7 +167,7 @@ def strongest_pairs(
     if log_density is not None:
         bar = axes[0].figure.colorbar(last, ax=list(axes), shrink=0.6, extend="min")
         bar.set_label("log density (nats)")
-    _legend(axes)
+    _legend(axes, ax is None, {"loc": "best"})
     return axes
 
 
@@ -201,12 +203,13 @@ def _histograms(ax, columns, with_prior, scales, index):
     edges = scales.edges(index, *columns)
     answers = columns[:-1] if with_prior else columns
     if with_prior:
-        ax.hist(columns[-1], bins=edges, color=GREY, alpha=0.6, density=True)
+        ax.hist(columns[-1], bins=edges, color=GREY, alpha=0.6, density=within(columns[-1], edges))
     if len(answers) == 1 and not with_prior:
-        ax.hist(answers[0], bins=edges, color=GREY, density=True)
+        ax.hist(answers[0], bins=edges, color=GREY, density=within(answers[0], edges))
     else:
         for k, values in enumerate(answers):
-            ax.hist(values, bins=edges, histtype="step", color=COLOURS[k], linestyle=LINES[k], density=True)
+            how = {"histtype": "step", "color": COLOURS[k], "linestyle": LINES[k]}
+            ax.hist(values, bins=edges, density=within(values, edges), **how)
     ax.set_yticks([])
 
 
@@ -227,14 +230,18 @@ def _limits(values, support, index, scales):
     return tuple(np.exp(limits)) if logarithmic else limits
 
 
-def _legend(axes):
-    """Names of answers, prior and points, once, where there are any."""
+def _legend(axes, alone, where):
+    """Names of answers, prior and points, once, where there are any: beside panels that are ``alone`` on a figure.
+
+    On a figure with other plots it stands by the first panel, ``where`` says how: they may have legends of their own.
+    """
     found = {}
     for ax in axes:
         found |= dict(zip(*reversed(ax.get_legend_handles_labels())))
     if found:
-        where = {"loc": "outside upper right", "frameon": False, "fontsize": 8}
-        legend = axes[0].figure.legend(found.values(), found.keys(), **where)
+        owner, where = (axes[0].figure, {"loc": "outside upper right"}) if alone else (axes[0], where)
+        legend = owner.legend(found.values(), found.keys(), frameon=False, fontsize=8, **where)
+        legend.set_in_layout(alone)
         for handle in legend.legend_handles:
             handle.set_sizes([30])
 
@@ -243,8 +250,14 @@ def _label(ax, row, column, d, y_name, x_name):
     if row == d - 1:
         ax.set_xlabel(x_name)
     else:
-        ax.set_xticklabels([])
+        _bare(ax, "x")
     if column == 0 and row > 0:
         ax.set_ylabel(y_name)
     elif column != row:
-        ax.set_yticklabels([])
+        _bare(ax, "y")
+
+
+def _bare(ax, axis):
+    """Hide the labels of ticks, here and not in panels that share the axis."""
+    ax.tick_params(axis=axis, which="both", **{"labelbottom" if axis == "x" else "labelleft": False})
+    getattr(ax, f"{axis}axis").offsetText.set_visible(False)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from numepi.arguments import check_instance, check_names, real_array
 from numepi.plotting.checks import check_size, drawable
 from numepi.plotting.marginals import grid
-from numepi.plotting.scales import scales_of
+from numepi.plotting.scales import scales_of, within
 from numepi.plotting.style import COLOURS, GREY
 from numepi.property import EmergentProperty
 
@@ -77,10 +77,11 @@ def predictive_check(
             width = np.sqrt(variance)
             panel.axvspan(mean - width, mean + width, color=COLOURS[5], alpha=0.25, linewidth=0, label="target s.d.")
         if len(known):
-            panel.hist(known, bins=edges, density=True, color=GREY, alpha=0.6, label="data")
+            panel.hist(known, bins=edges, density=within(known, edges), color=GREY, alpha=0.6, label="data")
         panel.hist(
-            f[:, i], bins=edges, density=True, histtype="step", color=COLOURS[0], linewidth=1.4, label="simulated"
-        )
+            f[:, i], bins=edges, density=within(f[:, i], edges), histtype="step", color=COLOURS[0], linewidth=1.4,
+            label="simulated",
+        )  # fmt: skip
         if mean is not None:
             panel.axvline(mean, color=COLOURS[1], linewidth=1.4, label="target mean")
         scales.apply(panel, "x", i)

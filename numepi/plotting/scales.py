@@ -11,7 +11,7 @@ import numpy as np
 from numepi.arguments import check_array, check_indices, check_mapping, check_text
 from numepi.plotting.checks import check_size, range_of
 
-__all__ = ["Scales", "scales_of"]
+__all__ = ["Scales", "scales_of", "within"]
 
 _BINS = 40
 
@@ -67,6 +67,11 @@ class Scales:
             ax.set(**{f"{axis}lim": limits})
 
 
+def within(values: np.ndarray, edges: np.ndarray) -> bool:
+    """Whether a histogram of ``values`` can be a density: of none between its ``edges`` it is flat at zero."""
+    return bool(((edges[0] <= values) & (values <= edges[-1])).any())
+
+
 def scales_of(
     names: Sequence[str],
     units: Mapping[str, str] | None,
@@ -81,7 +86,7 @@ def scales_of(
         For a name that is unknown, and limits that are no range.
     """
     names = tuple(names)
-    logarithmic = check_indices("log", log, names) if len(log) else ()
+    logarithmic = check_indices("log", log, names) if np.size(log) else ()
     logarithmic = (logarithmic,) if isinstance(logarithmic, int) else logarithmic
     shown, ranges = {}, {}
     for name, unit in check_mapping("units", {} if units is None else units, "give a dict of names and units").items():

@@ -14,7 +14,7 @@ from numepi.arguments import check_choice, check_instance
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["BAND", "COLOURS", "DENSITY_MAP", "GREY", "LINES", "MARKERS", "ink", "style", "tidy"]
+__all__ = ["BAND", "COLOURS", "DENSITY_MAP", "GREY", "LINES", "MARKERS", "check_axes", "ink", "style", "tidy"]
 
 # Okabe & Ito's palette, with a grey for its black (unseen on dark paper) and without its yellow (too light on white).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#767676")
@@ -65,11 +65,19 @@ def ink() -> str:
     return rcParams["text.color"]
 
 
-def tidy(ax: Axes) -> Any:
-    """Remove the frame lines that carry no information."""
+def check_axes(name: str, ax: Any, remedy: str) -> Any:
+    """Return ``ax``, matplotlib Axes with a horizontal and a vertical axis."""
     from matplotlib.axes import Axes
 
-    check_instance("ax", ax, Axes, "give the axes of a figure")
+    check_instance(name, ax, Axes, remedy)
+    if ax.name != "rectilinear":
+        raise ValueError(f"{name} has the projection {ax.name!r}: give Axes that were made without projection")
+    return ax
+
+
+def tidy(ax: Axes) -> Any:
+    """Remove the frame lines that carry no information."""
+    check_axes("ax", ax, "give the axes of a figure")
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(labelsize=8)
     return ax
