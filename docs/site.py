@@ -16,6 +16,7 @@ import sys
 import tempfile
 import zlib
 from html.parser import HTMLParser
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import urlopen
@@ -35,6 +36,7 @@ COPIED = (
 )
 _LEFT_OUT = ("__pycache__", "results", "runs", ".asv")  # what is made, beside the code
 _HISTORY = "history"  # folder of the site with the pages of asv
+_TOOLS = ("sphinx", "asv")  # of the extra ``docs``
 _SECONDS = 3  # to wait for another project's names
 
 
@@ -249,6 +251,10 @@ def main():
     parser.add_argument("--out", type=Path, default=Path("site"), help="folder for the site (default site)")
     parser.add_argument("--elsewhere", action="store_true", help="build nothing, but ask all addresses elsewhere")
     options = parser.parse_args()
+    if missing := [tool for tool in _TOOLS if find_spec(tool) is None]:
+        sys.exit(
+            f"{' and '.join(missing)} not found: python -m pip install '.[docs]' installs what the site is built with"
+        )
     if options.elsewhere:
         ask_elsewhere()
     else:

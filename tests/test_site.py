@@ -138,3 +138,10 @@ def test_links_that_lead_nowhere_are_found(tmp_path):
         "a/b.html: none.png",
         "index.html: a/b.html#x (no such place)",
     ]
+
+
+def test_without_the_extra_the_command_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setattr(site, "find_spec", lambda name: None)
+    monkeypatch.setattr("sys.argv", ["site", "--out", str(tmp_path / "site")])
+    with pytest.raises(SystemExit, match=r"^sphinx and asv not found: python -m pip install '\.\[docs\]'"):
+        site.main()
