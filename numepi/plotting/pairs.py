@@ -147,13 +147,13 @@ def strongest_pairs(
     if dim == 1:
         raise ValueError("z has one column: there are no pairs; draw marginals(z)")
     before = None if prior is None else drawable("prior", prior, columns=dim)[0]
-    if len(answers[0][1]) < 3:
-        raise ValueError(f"z has {len(answers[0][1])} finite rows: a rank correlation needs three or more")
     names = tuple(f"z{i + 1}" for i in range(dim)) if names is None else check_names("names", names, dim)
     marked = marked_of(points, dim)
     scales = scales_of(names, units, limits, log)
     for values in [values for _, values in answers] + ([] if before is None else [before]):
         scales.check("z or prior", values)
+    if len(answers[0][1]) == 1:
+        raise ValueError("z has one finite row: a rank correlation needs two or more")
     chosen = strongest(answers[0][1], n)
     axes = grid(len(chosen), ax)
     last = None
