@@ -107,10 +107,11 @@ def pairs(
                 scales.apply(panel, "y", i, spans[i])
             _label(panel, row, column, d, scales.label(i), scales.label(j))
     drawn = [panel for panel in axes.ravel() if panel is not None]
+    alone = set(drawn) == set(drawn[0].figure.axes)
     if last is not None and log_density is not None:
         bar = drawn[0].figure.colorbar(last, ax=drawn, shrink=0.5, pad=0.02, extend="min")
         bar.set_label("log density (nats)")
-    _legend(drawn, ax is None, {"loc": "upper left", "bbox_to_anchor": (1, 1)} if d > 1 else {"loc": "best"})
+    _legend(drawn, alone, {"loc": "upper left", "bbox_to_anchor": (1, 1)} if d > 1 else {"loc": "best"})
     return axes
 
 
@@ -156,7 +157,7 @@ def strongest_pairs(
         raise ValueError("z has one finite row: a rank correlation needs two or more")
     chosen = strongest(answers[0][1], n)
     axes = grid(len(chosen), ax)
-    last = None
+    last, alone = None, set(axes) == set(axes[0].figure.axes)
     for panel, (i, j, r) in zip(axes, chosen):
         last = _cloud(panel, answers, log_density, before, (i, j))
         _mark(panel, marked, (i, j))
@@ -167,7 +168,7 @@ def strongest_pairs(
     if log_density is not None:
         bar = axes[0].figure.colorbar(last, ax=list(axes), shrink=0.6, extend="min")
         bar.set_label("log density (nats)")
-    _legend(axes, ax is None, {"loc": "best"})
+    _legend(axes, alone, {"loc": "best"})
     return axes
 
 
