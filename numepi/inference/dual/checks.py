@@ -80,8 +80,8 @@ def _mean(values):
     return (values.mean(), values.var() / len(values)) if len(values) else (0.0, 0.0)
 
 
-def passes(answer, constraints, kl, certainty):
-    """Whether the answer meets the constraints, by half a standard error, and is within ``kl`` nats, by ``certainty``.
+def passes(answer, constraints, kl, certainty, constraint_certainty):
+    """Whether the answer meets the constraints and is within ``kl`` nats, by so many standard errors each.
 
     Nor may a standard error exceed what it is to tell: the tolerance, or ``kl``.  That of the entropy's bound neither:
     where noise makes up most of a variance, KL and bound err together, by as much as the multipliers are not known.
@@ -90,7 +90,7 @@ def passes(answer, constraints, kl, certainty):
     error, spread = constraints.miss(score.constraint), score.constraint_stderr
     tolerance, _ = constraints.tolerances(score.constraint_spread)
     met = (
-        np.all(error + 0.5 * spread <= tolerance)
+        np.all(error + constraint_certainty * spread <= tolerance)
         and np.all(spread <= tolerance)
         and constraints_met(constraints, score)
     )

@@ -282,11 +282,12 @@ def check(state, problem, flow, settings):
     explains = share + _SIGMAS * share_stderr >= settings.least_explained
     misses = 0 if explains else state.rounds.misses + 1
     state = replace(state, rounds=replace(state.rounds, misses=misses))
-    if state.dual.optimal and passes(answer, problem.constraints, settings.kl, settings.certainty):
+    sure = settings.certainty, settings.constraint_certainty
+    if state.dual.optimal and passes(answer, problem.constraints, settings.kl, *sure):
         return replace(state, phase="done")
     if plan.round_size(settings, problem, state) == 0:
         return _spent(state, problem, settings)
-    if state.unsure is None and state.dual.optimal and passes(answer, problem.constraints, settings.kl, 0.0):
+    if state.unsure is None and state.dual.optimal and passes(answer, problem.constraints, settings.kl, 0.0, 0.0):
         return replace(state, phase="draw", unsure=done)
     return dropped(state, problem) if worthless(state, problem, settings) else replace(state, phase="learn")
 
@@ -314,7 +315,7 @@ def _spent(state, problem, settings):
     if failure is None and not state.dual.optimal:
         constraints = problem.constraints
         failure = not_reached(constraints, constraints.target + state.dual.gradient * constraints.scale)
-    if failure is None and not passes(state.answer, problem.constraints, np.inf, settings.certainty):
+    if failure is None and not passes(state.answer, problem.constraints, np.inf, 0.0, settings.constraint_certainty):
         return dropped(state, problem)
     return replace(state, phase="done", failure=failure)
 

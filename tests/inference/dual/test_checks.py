@@ -29,6 +29,7 @@ CERTIFICATE = {"kl": 0.02, "kl_stderr": 0.01, "entropy_bound_stderr": 0.02, "rel
         ({}, {"reliable": False}, False),
         ({"constraint": CONSTRAINTS.target + [0.02, 0.5]}, {}, False),  # tolerances are 0.2 and 0.4
         ({"constraint_stderr": np.array([0.3, 0.1])}, {}, False),
+        ({"constraint_stderr": np.array([0.19, 0.1])}, {}, False),  # but not by a standard error
         ({"least": np.array([1.5, 0.0])}, {}, False),  # all on one side of the target
     ],
 )
@@ -36,7 +37,7 @@ def test_a_run_ends_where_constraints_and_distance_are_within_what_was_asked_and
     answer = SimpleNamespace(
         score=SimpleNamespace(**SCORE | score), certificate=SimpleNamespace(**CERTIFICATE | certificate)
     )
-    assert passes(answer, CONSTRAINTS, 0.05, 2.0) is ends
+    assert passes(answer, CONSTRAINTS, 0.05, 2.0, 1.0) is ends
 
 
 def test_an_answer_that_meets_the_constraints_gives_way_to_none_that_does_not():

@@ -70,8 +70,8 @@ class Account:
 
     constraints = SimpleNamespace(region=None)
 
-    def __init__(self, limit, spent):
-        self.limit, self.spent = limit, spent
+    def __init__(self, limit, spent, with_gradient=False):
+        self.limit, self.spent, self.with_gradient = limit, spent, with_gradient
 
     @property
     def n_simulations(self):
@@ -93,6 +93,8 @@ def test_rounds_and_last_phase_share_what_a_dropped_surrogate_left():
         n_steps, rows = plan.last_phase(settings, last, phase)
         assert 45_000 - rows < spent + n_steps * rows <= 45_000  # a tenth of the budget is for score and certificate
     assert plan.rows_of_last_phase(Account(None, spent)) is None
+    guided = plan.replay_round_size(settings, Account(50_000, 10_000, True), counters)
+    assert guided == 800 < sizes[0]  # where there are gradients a descent along them makes more of the rows
 
 
 def test_a_step_of_a_refinement_is_not_thinned_out_where_rows_are_few():
