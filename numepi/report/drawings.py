@@ -104,7 +104,8 @@ def activity(result, z):
     """Trajectories at a few draws, where the circuit has any."""
     if result.circuit is None:
         return _nothing("the result was loaded without its circuit")
-    if type(result.circuit)._simulate is Circuit._simulate:
+    kind = type(result.circuit)
+    if kind._simulate is Circuit._simulate and kind.simulate is Circuit.simulate:  # Dynamics has the latter
         return _nothing("the circuit has statistics only, no trajectories")
     names = result.parameter_names
     shown = z[:_ACTIVE]

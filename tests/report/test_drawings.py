@@ -45,3 +45,10 @@ def test_what_is_drawn_in_ink_is_seen_on_dark_paper():
         for row, column in ((150, 100), (50, 86)):  # the line, and the edge of the point
             assert mpl.colors.to_hex(image[row, column, :3]) == colour
         assert mpl.colors.to_hex(image[100, 100, :3]) == "#d55e00"
+
+
+def test_activity_of_a_model_from_equations_is_drawn():
+    equations = {"drift": lambda x, z, t: {"v": z.a - x.v}, "states": {"v": 0.0}, "parameters": {"a": (0.0, 1.0)}}
+    model = ne.Dynamics(**equations, statistics={"end": ne.observe.final("v")}, dt=0.1, duration=1.0)
+    text = drawings.activity(SimpleNamespace(circuit=model, parameter_names=("a",)), model.support.sample(3, rng=0))
+    assert "Activity (v) over time at 3 draws" in text and "Not shown" not in text
