@@ -19,14 +19,17 @@ class Exact:
     points : int
         log2 of the points of the sequence.
     replicates : int
-        Simulations of each point, over which T is averaged where the circuit is noisy.
+        Simulations of each point, over which T is averaged where the circuit is noisy: 1, or an even number.  What the
+        noise that is left adds to log Z and takes from the multipliers falls as one over their number: it is
+        extrapolated away from all of them and from halves (STG's entropy, by 6, 12, 24 and 48 simulations: 1.454,
+        1.424, 1.413, 1.404 nats; extrapolated from the last two 1.395).
 
     Attributes
     ----------
     z : ndarray (n, D)
         The points that work.
     weights : ndarray (n,)
-        Of p* there; they sum to one.
+        Of p* there, with what noise all replicates leave; they sum to one.
     eta : ndarray (m,)
         Multipliers of (T - mu_opt) / scale.
     entropy : float
@@ -38,16 +41,15 @@ class Exact:
         self.constraints = prop.constraints(circuit.statistic_names)
         low, high = np.array(support.lower), np.array(support.upper)
         z = low + (high - low) * qmc.Sobol(support.dim, seed=0).random_base2(points)
-        violation = np.mean([self.violation(z, rng=r) for r in range(replicates)], axis=0)
-        works = np.isfinite(violation).all(axis=1)
-        self.z, violation = z[works], violation[works]
-        step = minimise_dual(violation, np.zeros(len(violation)), np.zeros(violation.shape[1]), _TRUST)
-        assert step.optimal, "the quadrature is too coarse for this property"
-        self.eta = step.eta
-        exponent = violation @ step.eta
-        density = np.exp(exponent - exponent.max())
-        self.weights = density / density.sum()
-        self.entropy = float(np.log(density.sum() / len(z)) + exponent.max() + np.log(high - low).sum())
+        runs = np.array([self.violation(z, rng=r) for r in range(replicates)])
+        works = np.isfinite(runs).all(axis=(0, 2))
+        self.z, runs = z[works], runs[:, works]
+        area = np.log(high - low).sum()
+        self.eta, self.weights, self.entropy = _solution(runs.mean(axis=0), len(z), area)
+        if replicates > 1:
+            halves = [_solution(half.mean(axis=0), len(z), area) for half in np.split(runs, 2)]
+            self.eta = 2 * self.eta - np.mean([eta for eta, *_ in halves], axis=0)
+            self.entropy = 2 * self.entropy - float(np.mean([entropy for *_, entropy in halves]))
 
     def violation(self, z, rng=0):
         """(T - mu_opt) / scale (n, m) of one simulation of each ``z``; NaN where it fails."""
@@ -71,3 +73,12 @@ class Exact:
         works = np.isfinite(violation).all(axis=1)
         entropy = np.log(works.mean()) - log_q[works].mean()
         return float(self.entropy - entropy - violation[works].mean(axis=0) @ self.eta)
+
+
+def _solution(violation, n, area):
+    """Multipliers, weights and entropy of the solution, of ``n`` points of which those with a ``violation`` work."""
+    step = minimise_dual(violation, np.zeros(len(violation)), np.zeros(violation.shape[1]), _TRUST)
+    assert step.optimal, "the quadrature is too coarse for this property"
+    exponent = violation @ step.eta
+    density = np.exp(exponent - exponent.max())
+    return step.eta, density / density.sum(), float(np.log(density.sum() / n) + exponent.max() + area)

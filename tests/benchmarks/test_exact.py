@@ -49,7 +49,7 @@ def test_what_fails_is_no_part_of_the_solution():
 
 def test_noise_is_part_of_the_variance():
     noisy = circuit(lambda z, rng: z[:, :1] + 0.3 * rng.standard_normal((len(z), 1)), statistic_names=("f",))
-    exact = Exact(noisy, PROPERTY, points=14, replicates=16)
+    exact = Exact(noisy, PROPERTY, points=14, replicates=4)
     without = Exact(circuit(first), PROPERTY, points=14)
     assert exact.entropy < without.entropy - 0.1
     np.testing.assert_allclose(exact.entropy, GAUSSIAN + 0.5 * np.log(1 - 0.09 / VARIANCE) + np.log(16.0), atol=0.02)
