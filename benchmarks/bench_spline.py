@@ -116,12 +116,12 @@ class FitToTheExactSolution:
     def _fit(self, circuit, make_flow, samples, log_z):
         flow, rng = make_flow(circuit.support, "float32"), np.random.default_rng(1)
         theta = flow.initial_parameters(0)
-        optimiser = Adam(flow.n_parameters, self.rate, clip_norm=5.0)
+        optimiser = Adam(flow.n_parameters, clip_norm=5.0)
         for step in range(self.steps):
-            optimiser.learning_rate = self.rate * 0.03 ** max(0.0, 5 * step / self.steps - 4)
+            rate = self.rate * 0.03 ** max(0.0, 5 * step / self.steps - 4)
             rows = rng.integers(len(samples), size=self.batch)
             _, pullback = flow.log_prob_with_pullback(theta, samples[rows])
-            theta = optimiser.step(theta, pullback(np.full(self.batch, -1 / self.batch))[0])
+            theta = optimiser.step(theta, pullback(np.full(self.batch, -1 / self.batch))[0], rate)
         z, log_q = FlowDistribution(flow, theta).sample_with_log_prob(200_000, rng=2)
         return {"kl": float(np.mean(log_q - self._log_weight(circuit, z)) + log_z), "mode": float((z[:, 1] > 0).mean())}
 

@@ -73,7 +73,7 @@ def _log_target(settled):
 
 def _fit(theta, draws, log_target, steps, rates, generator):
     """Steps of Adam by likelihood of ``draws``, and by KL(q || target) where there is a target."""
-    adam, average, own = Adam(len(theta), rates[0], clip_norm=5.0), theta.copy(), _BATCH * (log_target is not None)
+    adam, average, own = Adam(len(theta), clip_norm=5.0), theta.copy(), _BATCH * (log_target is not None)
     for step in range(steps):
         z, weights = draws[generator.integers(len(draws), size=_BATCH)], np.full(_BATCH, -1 / _BATCH)
         if own and step % _RENEWED == 0:
@@ -89,8 +89,8 @@ def _fit(theta, draws, log_target, steps, rates, generator):
             ratio = log_q[_BATCH:] - target[rows]
             ratio = np.clip(ratio - np.median(ratio), -_CLIP, _CLIP)
             weights = np.concatenate([weights, present * (ratio - present @ ratio)])
-        adam.learning_rate = rates[1] + (rates[0] - rates[1]) * 0.5 * (1 + np.cos(np.pi * step / steps))
-        theta = adam.step(theta, pullback(weights)[0])
+        rate = rates[1] + (rates[0] - rates[1]) * 0.5 * (1 + np.cos(np.pi * step / steps))
+        theta = adam.step(theta, pullback(weights)[0], rate)
         average = _AVERAGING * average + (1 - _AVERAGING) * theta
     return average
 

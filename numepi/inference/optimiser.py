@@ -38,15 +38,13 @@ class Adam:
     Parameters
     ----------
     n_parameters : int
-    learning_rate : float
     decay : (float, float)
         Of the first and second moment.
     clip_norm : float, optional
         Gradients of greater Euclidean norm are scaled down to it.
     """
 
-    def __init__(self, n_parameters, learning_rate=1e-3, decay=(0.9, 0.999), epsilon=1e-8, clip_norm=None):
-        self.learning_rate = learning_rate
+    def __init__(self, n_parameters, decay=(0.9, 0.999), epsilon=1e-8, clip_norm=None):
         self.decay = decay
         self.epsilon = epsilon
         self.clip_norm = clip_norm
@@ -60,8 +58,8 @@ class Adam:
         self.square[:] = 0
         self.count = 0
 
-    def step(self, theta, gradient):
-        """Return the parameters after one step against ``gradient``; both have shape (n_parameters,)."""
+    def step(self, theta, gradient, rate):
+        """Return the parameters after one step of learning rate ``rate`` against ``gradient``, both (n_parameters,)."""
         gradient = np.asarray(gradient, np.float64)
         if self.clip_norm is not None:
             norm = np.linalg.norm(gradient)
@@ -73,7 +71,7 @@ class Adam:
         moved = np.array(theta, np.float64)
         adam(
             moved, np.ascontiguousarray(gradient), self.mean, self.square, b1, b2,
-            self.learning_rate * correction / (1 - b1**self.count), self.epsilon * correction,
+            rate * correction / (1 - b1**self.count), self.epsilon * correction,
         )  # fmt: skip
         return moved
 

@@ -56,7 +56,7 @@ def _by_likelihood(flow, z, weights, rng):
     train = np.where(held_out, 0.0, weights)
     train /= train.sum()
     theta = flow.initial_parameters(_seed(rng))
-    best, best_theta, optimiser = -np.inf, theta, Adam(len(theta), _RATE, clip_norm=5.0)
+    best, best_theta, optimiser = -np.inf, theta, Adam(len(theta), clip_norm=5.0)
     for step in range(_STEPS):
         if step % _LOOK == 0:
             gain = weights[held_out] @ flow.log_prob(theta, z[held_out])
@@ -64,9 +64,9 @@ def _by_likelihood(flow, z, weights, rng):
                 best, best_theta = gain, theta
         batch = z[rng.choice(len(z), _BATCH, p=train)]
         _, pullback = flow.log_prob_with_pullback(theta, batch)
-        optimiser.learning_rate = _RATE * 0.5 * (1 + np.cos(np.pi * step / _STEPS))
+        rate = _RATE * 0.5 * (1 + np.cos(np.pi * step / _STEPS))
         gradient, _ = pullback(np.full(_BATCH, -1 / _BATCH))
-        theta = optimiser.step(theta, gradient)
+        theta = optimiser.step(theta, gradient, rate)
     return best_theta
 
 

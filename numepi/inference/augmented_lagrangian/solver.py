@@ -139,7 +139,7 @@ class AugmentedLagrangian:
         self.settings = settings
         constraints = problem.constraints
         self.scale = constraints.scale if settings.scaled else np.ones(len(constraints))
-        self.optimiser = Adam(flow.n_parameters, settings.learning_rate)
+        self.optimiser = Adam(flow.n_parameters)
         self.theta = None
         self.epoch = 0
         self.iteration = 0  # within the epoch
@@ -232,8 +232,8 @@ class AugmentedLagrangian:
             self.failure = "the gradient is not finite: lower learning_rate or penalty, or use precision='float64'"
             return
         progress = self.iteration / settings.iterations_per_epoch
-        self.optimiser.learning_rate = settings.learning_rate * settings.learning_rate_decay**progress
-        self.theta = self.optimiser.step(self.theta, gradient)
+        rate = settings.learning_rate * settings.learning_rate_decay**progress
+        self.theta = self.optimiser.step(self.theta, gradient, rate)
         self.trace["entropy"].append(float((problem.log_prior(z) - log_q)[valid].mean()))
         mean = violation.sum(axis=0) / n
         self.trace["violation"].append(mean)

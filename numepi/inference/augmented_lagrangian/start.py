@@ -82,8 +82,8 @@ def _correlated(flow, theta, mean, covariance, seed):
     precision, optimiser = np.linalg.inv(covariance), Adam(len(theta))
     flow = getattr(flow, "half", flow)  # mean and covariance are those of the half, as in `fit_gaussian`
     for step in range(_STEPS):
-        optimiser.learning_rate = _RATE * (_LAST_RATE / _RATE) ** (step / _STEPS)
+        rate = _RATE * (_LAST_RATE / _RATE) ** (step / _STEPS)
         z, _, pullback = flow.sample_with_pullback(theta, generator.standard_normal((_BATCH, flow.dim)))
         gradient = pullback((z - mean) @ precision / _BATCH, np.full(_BATCH, 1 / _BATCH))
-        theta = optimiser.step(theta, gradient)
+        theta = optimiser.step(theta, gradient, rate)
     return theta

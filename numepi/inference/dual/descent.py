@@ -59,8 +59,7 @@ def descend(state, problem, flow, settings):
         gradient = pullback(path_gradient(state, problem, flow, z, batch), np.zeros(len(z)))
         if not np.isfinite(gradient @ gradient):
             return replace(state, failure=NOT_FINITE)
-        adam.learning_rate = settings.replay_rate * _RATE * landing
-        theta = adam.step(state.theta, gradient)
+        theta = adam.step(state.theta, gradient, settings.replay_rate * _RATE * landing)
         z, log_q = z[batch.valid], log_q[batch.valid]
         state = record_draws(replace(state, theta=theta), log_q, problem.log_prior(z), violation)
     state = _best_of(replace(state, adam=adam.moments, last_step=last), last - first)

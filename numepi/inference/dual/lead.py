@@ -175,7 +175,7 @@ def fit(state, problem, flow, settings):
     generator = np.random.Generator(np.random.Philox(problem.seed(Stream.POOL, counter)))
     now = state.fit or _begin_fit(state, fast, log_target, settings, generator)
     if now.step < now.n_steps:
-        adam = Adam(len(now.theta), settings.learning_rate, clip_norm=CLIP_NORM).continue_from(state.adam)
+        adam = Adam(len(now.theta), clip_norm=CLIP_NORM).continue_from(state.adam)
         size = settings.pool_size
         pool = draw_pool(fast, now.average, state.theta_start, log_target, size, _POOL_START, generator)
         far = effective_sample_size(normalised_weights(pool.log_target - pool.log_proposal)) < _FAR * size

@@ -79,12 +79,12 @@ def train(network, z, y, row_weights, steps, learning_rate, batch_size, generato
     width = cumulative[-1] / batch_size
     cumulative[-1] = np.inf  # a point that rounds up to the end belongs to the last row
     weights, average = network.weights, network.weights.copy()
-    adam = Adam(len(weights), learning_rate)
+    adam = Adam(len(weights))
     for step in range(steps):
         rows = cumulative.searchsorted(strata + generator.random(batch_size) * width)
         gradient = _gradient(weights.astype(np.float32), network, x[rows], target[rows], loss)
-        adam.learning_rate = learning_rate * (_LAST_RATE + (1 - _LAST_RATE) * 0.5 * (1 + np.cos(np.pi * step / steps)))
-        weights = adam.step(weights, gradient)
+        rate = learning_rate * (_LAST_RATE + (1 - _LAST_RATE) * 0.5 * (1 + np.cos(np.pi * step / steps)))
+        weights = adam.step(weights, gradient, rate)
         average += (1 - _AVERAGING) * (weights - average)
     return replace(network, weights=average)
 

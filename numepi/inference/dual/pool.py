@@ -116,8 +116,7 @@ def fit_steps(flow, theta, average, adam, pool, rates, batch_size, reverse_weigh
         gradient = pullback((forward + reverse_weight * weights * ratio) / batch_size)[0]
         if not np.isfinite(gradient @ gradient):
             return average, average
-        adam.learning_rate = rate
-        theta = adam.step(theta, gradient)
+        theta = adam.step(theta, gradient, rate)
         average = averaging * average + (1 - averaging) * theta
     return theta, average
 

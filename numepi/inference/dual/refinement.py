@@ -77,14 +77,14 @@ def refine(state, problem, flow, settings):
         gradient = gradient + _REVERSE_WEIGHT * pullback(reverse_kl_weights(ratio))[0]
         if not np.isfinite(gradient @ gradient):
             return replace(state, failure=NOT_FINITE)
-        adam.learning_rate = settings.replay_rate * _RATE * _LAST_RATE ** (step / n_steps)
+        rate = settings.replay_rate * _RATE * _LAST_RATE ** (step / n_steps)
         eta = state.dual.eta
         if step >= _LEAD * n_steps:
             downhill, free = free_gradient(violation.mean(axis=0), eta, constraints.is_bound)
             change = np.zeros_like(eta)
             change[free] = _MULTIPLIER_RATE * np.linalg.pinv(covariance[np.ix_(free, free)]) @ downhill[free]
             eta = constraints.admissible(eta - change)
-        theta = adam.step(state.theta, gradient)
+        theta = adam.step(state.theta, gradient, rate)
         state = record_draws(
             replace(state, theta=theta, dual=replace(state.dual, eta=eta)), log_q, log_prior, violation
         )

@@ -121,8 +121,8 @@ def refit(state, problem, flow, settings):
         if not np.isfinite(gradient @ gradient):
             return replace(state, failure=NOT_FINITE)
         progress = step / max(now.n_steps, 1)
-        adam.learning_rate = settings.replay_rate * _LAST_RATE ** _landed(state.rounds, settings, progress)
-        theta = adam.step(theta, gradient)
+        rate = settings.replay_rate * _LAST_RATE ** _landed(state.rounds, settings, progress)
+        theta = adam.step(theta, gradient, rate)
     gain, stderr = _gain(flow, theta, state.theta, z[held_out], weights[held_out])
     if gain < -max(_TOLERATED_LOSS, 2 * stderr):
         return _after_fit(replace(state, adam=Moments.zero(len(theta)), fit=None), problem)

@@ -116,7 +116,7 @@ class ParticleSolver:
         region = problem.constraints.region
         self.density = TemperedDensity(problem, line, np.empty(0), None if region is None else region.contains)
         self.scale = problem.constraints.scale
-        self.optimiser = Adam(flow.n_parameters, settings.learning_rate, clip_norm=_CLIP_NORM)
+        self.optimiser = Adam(flow.n_parameters, clip_norm=_CLIP_NORM)
         self.theta = self.path = self.optimum = None
         self.stage, self.path_steps, self.learnt = Stage("temper"), 0, 0
         self.failure = None
@@ -238,8 +238,7 @@ class ParticleSolver:
         if not np.isfinite(gradient @ gradient):
             self.failure = "the gradient is not finite: lower learning_rate, or use precision='float64'"
             return False
-        self.optimiser.learning_rate = settings.learning_rate * _DECAY**progress
-        self.theta = self.optimiser.step(self.theta, gradient)
+        self.theta = self.optimiser.step(self.theta, gradient, settings.learning_rate * _DECAY**progress)
         self.learnt += 1
         return True
 

@@ -95,7 +95,7 @@ def test_gradient_of_a_step_is_that_of_the_lagrangian(rng):
     solver.theta = solver.theta + 0.05 * rng.normal(size=solver.theta.shape)
     base = solver.problem.normals(Stream.BASE, 0, 20_000)
     seen = []
-    solver.optimiser.step = lambda theta, gradient: seen.append(gradient) or theta
+    solver.optimiser.step = lambda theta, gradient, rate: seen.append(gradient) or theta
     solver._iterate()
 
     def lagrangian(theta):
