@@ -15,11 +15,12 @@ QUICK = {
     "landing_steps": 300, "pool_size": 4000, "check_size": 5000, "score_draws": 10_000, "descent_steps": 300,
 }  # fmt: skip
 ALGORITHM_1 = {"progress": False, "epochs": 4, "iterations_per_epoch": 150, "batch_size": 200, "n_tests": 50}
-# Without a surrogate, by likelihood at far too high a rate: what leads away is taken back while a surrogate leads.
+# Without a surrogate, by likelihood at far too high a rate: what leads away is taken back while a surrogate leads.  And
+# without a limit: in a limited run a surrogate whose answer met the constraints is kept, however little it explains.
 COLLAPSING = ["collapse", "collapse of two modes"]
 REPLAY = {
-    "kl": 1e-9, "least_explained": 0.99999999, "most_misses": 1, "most_early_misses": 1, "replay_rows": 1500,
-    "replay_fit_steps": 60, "final_rounds": 3, "refine_steps": 100,
+    "max_simulations": None, "kl": 1e-9, "least_explained": 0.99999999, "most_misses": 1, "most_early_misses": 1,
+    "replay_rows": 1500, "replay_fit_steps": 60, "final_rounds": 3, "refine_steps": 100,
 }  # fmt: skip
 SIGMAS, SLACK = 3.0, 0.05  # standard errors and nats
 N = 40_000
