@@ -186,7 +186,7 @@ def _sums(fits, table, options, ax):
         abs(mean) < 0.3 and ("small" if is_real else True),
         because="the two fits differ by more than chance, but too little for one pair of samples of 500: most show "
         "p > 0.05, and the mean of 100 pairs is far from zero. It is the fits', not the circuit's: with 800 "
-        "iterations an epoch it was d = -0.07, in an earlier pair of fits +0.09",
+        "iterations an epoch it was d = -0.07, of seed 0 alone -0.02, in an earlier pair of fits +0.09",
     )  # fmt: skip
     histogram = {f"X({m:g} Hz)": v1.sums_of_squares(r.sample(500, rng=1))[:, 0] for m, r in fits.items()}
     ne.plotting.histograms(histogram, "σ_E² + σ_P²", bins=25, ax=ax)

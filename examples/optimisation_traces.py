@@ -53,8 +53,8 @@ def _corner(result, table):
         "4C: Algorithm 1 covers sW from -1 to 1", "yes (best of five seeds)",
         f"sW in [{low:.2f}, {high:.2f}], entropy {result.entropy:.2f} of {procedures.EXACT_ENTROPY['sc']} nats",
         low < -0.9 and high > 0.9,
-        because="its penalty pulls the mass into a part of the solution, and from epoch to epoch elsewhere; within "
-        "these epochs the constraints are not met, and the entropy is nats below the greatest",
+        because="its penalty pulls the mass into a part of the solution, and from epoch to epoch elsewhere: the "
+        "entropy is nats below the greatest",
     )  # fmt: skip
 
 

