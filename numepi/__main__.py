@@ -182,18 +182,15 @@ def _list(options):
 
 
 def _info(options):
-    import autograd
-    import matplotlib
+    from importlib.metadata import version
+
     import numba
-    import numpy
-    import scipy
 
     import numepi as ne
     from numepi.circuits.lds import EIGENVALUE
 
     print(f"numepi {ne.__version__}, Python {platform.python_version()}, {platform.platform()}")
-    packages = (numpy, numba, scipy, autograd, matplotlib)
-    print(", ".join(f"{p.__name__} {getattr(p, '__version__', '?')}" for p in packages))
+    print(", ".join(f"{name} {version(name)}" for name in ("numpy", "numba", "scipy", "autograd", "matplotlib")))
     threads = f"threads {numba.get_num_threads()} of {os.cpu_count()} cores (NUMBA_NUM_THREADS sets them)"
     print(f"{threads}, threading layer: numepi's own pool around kernels that release the lock")
     print(f"compiled kernels are kept in {EIGENVALUE.kernel.stats.cache_path or 'memory only (no writable cache)'}")

@@ -47,6 +47,7 @@ def test_list_and_info(capsys):
     out = capsys.readouterr().out
     for word in ("lds", "stg", "rnn", "v1", "sc", "re_lambda1", "numba", "threading layer"):
         assert word in out
+    assert "?" not in out  # a version that was not found
 
 
 @pytest.mark.slow
