@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import numepi as ne
+from tests.analysis.tilted import tilted
 
 NEURONS, ROWS = 5, 6000
 
@@ -19,17 +20,7 @@ def exact(g, draws):
     z = np.random.default_rng(1).uniform(-1, 1, (ROWS, 4 * NEURONS))
     f = np.stack([circuit.statistics(z, rng=k) for k in range(draws)], axis=1)
     T = np.concatenate([f - prop.mean, (f - prop.mean) ** 2 - prop.variance], axis=-1)
-    mean = T.mean(axis=1)
-    noise = np.einsum("nda,ndb->nab", T - mean[:, None], T - mean[:, None]) / (draws - 1) / draws
-    eta = np.zeros(4)
-    for _ in range(50):
-        log_w = mean @ eta - 0.5 * np.einsum("a,nab,b->n", eta, noise, eta)
-        p = np.exp(log_w - log_w.max())
-        p /= p.sum()
-        gradient = p @ mean
-        hessian = (mean - gradient).T @ (p[:, None] * (mean - gradient))
-        step = -np.linalg.solve(hessian, gradient)
-        eta = eta + step * min(1.0, 1 / np.sqrt(step @ hessian @ step))
+    _, p = tilted(T)
     entropy = 4 * NEURONS * np.log(2) - p @ np.log(np.maximum(p * ROWS, 1e-300))
     fresh = circuit.statistics(z, rng=99)
     return entropy, p @ fresh, np.sqrt(p @ (fresh - prop.mean) ** 2)

@@ -13,6 +13,7 @@ from numpy.polynomial import legendre
 
 import numepi as ne
 from numepi.analysis import perturb
+from tests.analysis.tilted import tilted
 
 CELLS, DRAWS = 48, 24
 TARGET, VARIANCE = 0.55, 0.025**2
@@ -27,18 +28,7 @@ def exact():
     z = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
     f = circuit.statistics(np.repeat(z, DRAWS, axis=0), rng=1)[:, 0].reshape(-1, DRAWS)
     T = np.stack([f - TARGET, (f - TARGET) ** 2 - VARIANCE], axis=-1)
-    mean = T.mean(axis=1)
-    noise = np.einsum("nda,ndb->nab", T - mean[:, None], T - mean[:, None]) / (DRAWS - 1) / DRAWS
-    eta = np.zeros(2)
-    for _ in range(50):
-        log_w = mean @ eta - 0.5 * np.einsum("a,nab,b->n", eta, noise, eta)
-        p = np.exp(log_w - log_w.max())
-        p /= p.sum()
-        gradient = p @ mean
-        hessian = (mean - gradient).T @ (p[:, None] * (mean - gradient))
-        step = -np.linalg.solve(hessian, gradient)
-        eta = eta + step * min(1.0, 1 / np.sqrt(step @ hessian @ step))
-    assert np.abs(p @ mean).max() < 1e-6
+    eta, p = tilted(T)
     area = np.prod(high - low) / CELLS**2
     place = 2 * (z - low) / (high - low) - 1
     return SimpleNamespace(z=z, f=f, eta=eta, p=p, entropy=-np.sum(p * np.log(p / area)), place=place,
