@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import logsumexp, ndtr, ndtri
 
 import numepi as ne
+from numepi.archive import replacing
 from numepi.circuits.pyloric.bursts import FEATURES
 from numepi.circuits.pyloric.constants import TARGETS
 from numepi.inference.dual_problem import minimise_dual, normalised_weights
@@ -26,6 +27,7 @@ __all__ = [
     "load",
     "reach",
     "save",
+    "standardised",
     "survey",
     "tilted",
 ]
@@ -46,6 +48,12 @@ _NEWTON_STEPS = 100
 _LEAST, _EVENLY = 15.0, 0.2  # networks with weight, at the least; share of the kernels chosen evenly
 
 
+def standardised(f):
+    """The six features ``f`` (n, 6) of property A, from the animals' means in their standard deviations."""
+    centre, spread = np.array([TARGETS[name] for name in FIXED]).T
+    return (f - centre) / spread
+
+
 class Networks(NamedTuple):
     """Parameters ``z`` (n, 31), features ``f`` (n, 16), NaN where there is none, and the log density of the draws."""
 
@@ -61,8 +69,7 @@ class Networks(NamedTuple):
     @property
     def standard(self):
         """The six features from the animals' means in their standard deviations: (n, 6)."""
-        centre, spread = np.array([TARGETS[name] for name in FIXED]).T
-        return (self.f[:, _COLUMNS] - centre) / spread
+        return standardised(self.f[:, _COLUMNS])
 
     @property
     def distance(self):
@@ -150,7 +157,8 @@ def tilted(expected, seen):
 
 def save(path, networks):
     """Keep networks in single precision: their features' noise is far larger."""
-    np.savez_compressed(path, **{name: np.asarray(value, np.float32) for name, value in networks._asdict().items()})
+    with replacing(path) as file:
+        np.savez_compressed(file, **{name: np.asarray(value, np.float32) for name, value in networks._asdict().items()})
 
 
 def load(path):

@@ -9,11 +9,12 @@ from typing import NamedTuple
 import numpy as np
 
 import numepi as ne
+from numepi.archive import replacing
 from numepi.inference.assessment.own_rows import Beliefs, Rows, certify_rows
 from numepi.inference.dual.pool import draw_pool
 from numepi.inference.optimiser import Adam
 from numepi.inference.problem import Problem, Stream
-from paper import pyloric_rounds
+from paper import pyloric, pyloric_rounds
 
 __all__ = ["Answer", "fitted", "judged", "load", "save"]
 
@@ -44,8 +45,7 @@ class Answer(NamedTuple):
     @property
     def standard(self):
         """Features from the animals' means in their standard deviations: (n, 6)."""
-        prop = CIRCUIT.emergent_property()
-        return (self.f - np.array(prop.mean)) / np.sqrt(np.array(prop.variance))
+        return pyloric.standardised(self.f)
 
 
 def fitted(settled, bias, generator):
@@ -136,7 +136,8 @@ def _beliefs(problem, settled, z, log_q, start):
 def save(path, answer):
     """Keep it, numbers in single precision."""
     numbers = {name: np.asarray(getattr(answer, name), np.float32) for name in ("theta", "z", "f")}
-    np.savez_compressed(path, verdict=answer.verdict, **numbers)
+    with replacing(path) as file:
+        np.savez_compressed(file, verdict=answer.verdict, **numbers)
 
 
 def load(path):

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 
+from numepi.archive import replacing
 from numepi.inference.dual.network import LOGISTIC, SQUARED, start_network, train
 from numepi.inference.dual_problem import minimise_dual, normalised_weights
 from paper import pyloric
@@ -294,9 +295,8 @@ def save(path, rounds):
     """Keep all of it: the next call goes on to the same bits."""
     arrays = {f"networks_{name}": value for name, value in rounds.networks._asdict().items()}
     arrays |= {name: value for name, value in rounds._asdict().items() if name != "networks"}
-    partial = path.with_suffix(".part.npz")
-    np.savez(partial, **arrays)
-    partial.replace(path)
+    with replacing(path) as file:
+        np.savez(file, **arrays)
 
 
 def load(path):
