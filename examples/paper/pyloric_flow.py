@@ -2,6 +2,8 @@
 
 Chains on the surrogate give draws of its exp(eta . T-bar) P(success) that cost no simulation.  The flow is fitted to
 them by likelihood, and then by the gradients of KL(p || q), on the chains' draws, and KL(q || p), on its own, together.
+`numepi.inference.dual.pool.fit_steps` takes KL(p || q) by weights p/g of draws from the flow: here next to none would
+have weight, and the chains' own draws, whose density is known up to a constant only, need none.
 """
 
 from typing import NamedTuple

@@ -195,11 +195,14 @@ def _proposed(u, generator):
     return np.minimum(new, 2.0 - new)
 
 
-def round_of(rounds, known, seed):
-    """One round: the `Rounds` after it.  ``known`` were simulated before, the draws of the box first."""
+def round_of(rounds, known, seed, adapt=True):
+    """One round: the `Rounds` after it.  ``known`` were simulated before, the draws of the box first.
+
+    Where they do not ``adapt`` the multipliers are given.
+    """
     generator = np.random.default_rng([seed, rounds.number])
     surrogate, relevance, starts = _learned(rounds, known, generator)
-    chains, eta, _ = evolve(starts, surrogate, rounds.eta, rounds.bias, generator, rounds.length)
+    chains, eta, _ = evolve(starts, surrogate, rounds.eta, rounds.bias, generator, rounds.length, adapt)
     ends = chains[generator.permutation(_CHAINS)[:SIMULATED]]
     z = _SUPPORT.lower + _SUPPORT.width * ends
     new = pyloric.Networks(z, pyloric.CIRCUIT.statistics(z, rng=[seed, rounds.number]), np.full(len(z), np.nan))
@@ -237,11 +240,11 @@ def population(rounds, known, last, size, seed):
     return found.part(drawn), 1 / np.sum(weights**2)
 
 
-def settled(rounds, known, seed):
+def settled(rounds, known, seed, adapt=True):
     """Long chains on what the rounds have learned: the surrogate, multipliers, and where they end, (n, 31)."""
     generator = np.random.default_rng([seed, rounds.number, 2])
     surrogate, _, chains = _learned(rounds, known, generator)
-    chains, eta, _ = evolve(chains, surrogate, rounds.eta, rounds.bias, generator, rounds.length)
+    chains, eta, _ = evolve(chains, surrogate, rounds.eta, rounds.bias, generator, rounds.length, adapt)
     return Settled(surrogate, eta, chains)
 
 

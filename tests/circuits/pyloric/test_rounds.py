@@ -45,6 +45,33 @@ def test_multipliers_follow_the_moments(modules, rng):
     np.testing.assert_allclose(eta, np.repeat([0.0, -0.5], 6), atol=0.15)
 
 
+def test_the_density_of_a_chain_is_that_of_where_it_is_at_the_multipliers_as_they_are(modules, rng):
+    """Proposals as dense as where the chain is are always taken, less dense ones (by exp(-40)) never."""
+    asked, start = [], rng.random((30, 31))
+
+    def follow(T, log_success, steps, adapt):
+        asked.clear()
+
+        def surrogate(u):
+            asked.append(u.copy())
+            return T(u), np.full(len(u), log_success[min(len(asked), len(log_success)) - 1])
+
+        return modules[1].evolve(start, surrogate, np.repeat([0.5, -0.4], 6), 0.0, rng, steps, adapt)
+
+    def features(u):
+        return np.concatenate([u[:, :6], u[:, :6] ** 2 - 1], axis=1)
+
+    def flat(u):
+        return np.full((len(u), 12), 3.0)
+
+    u, eta, _ = follow(flat, [0.0], 11, adapt=True)  # the multipliers move after ten steps
+    np.testing.assert_array_equal(u, asked[-1])
+    assert np.abs(eta - np.repeat([0.5, -0.4], 6)).min() > 0.1
+    u, _, T = follow(features, [0.0, 40.0, 0.0], 2, adapt=False)
+    np.testing.assert_array_equal(u, asked[1])
+    np.testing.assert_array_equal(T, features(u))
+
+
 def test_weights_have_the_moments_by_what_is_expected_alone(modules, rng):
     """Noise has no part in the weights: fresh noise has the same moments (three standard errors)."""
     x, noise = rng.normal(0.5, 1.2, (20_000, 2)), rng.normal(0.0, 0.5, (2, 20_000, 2))
