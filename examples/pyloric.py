@@ -11,7 +11,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-from paper import pyloric, pyloric_flow, pyloric_rounds
+from paper import pyloric, pyloric_flow, pyloric_metric, pyloric_rounds, pyloric_shape
 from scipy import stats
 
 mpl.use("Agg")
@@ -28,7 +28,6 @@ _NEAR = 12.0  # squared distance to the six means: twice what it is on average w
 _MEANS, _VARIANCES = 0.15, 0.2  # how near property A is to be met, in the animals' s.d. and variances
 _ROUNDS, _SIZE = 10, 1500  # the population: from so many of the last rounds, and how many networks
 _SPLIT, _BETWEEN = pyloric.CIRCUIT.parameter_names.index("log_AB_PY_slow"), -9.8  # where there are next to none
-_CONDITIONS = ("AB_CaT", "AB_KCa", "LP_CaT", "PY_CaT", "log_AB_LP_slow", "log_PY_LP_fast")
 _SHOWN = 6
 _SECONDS = (3.0, 6.0)  # of the traces
 
@@ -106,14 +105,15 @@ def _report(networks, first, second, options):
     lines += _moments(first.part(again), second.part(again))
     lines += _flow(options)
     lines += _predictions(second.part(again))
-    lines += _apart(second.part(again))
+    lines += pyloric_shape.apart(second.part(again))
     larger = second.part(again & (second.z[:, _SPLIT] < _BETWEEN))
     lines += [
         f"Two groups: in {len(larger.z) / again.sum():.0%} the slow synapse from AB to PY is below exp({_BETWEEN}) mS, "
         "in the others above. What follows is of the larger group.",
         "",
-        *_shape(larger),
-        *_conditional(larger),
+        *pyloric_shape.shape(larger),
+        *pyloric_shape.sensitive(pyloric_metric.metric(networks, first, second), larger),
+        *pyloric_shape.conditional(larger),
     ]
     if not options.quick:
         _traces(second.part(second.distance < _NEAR), options)
@@ -210,67 +210,6 @@ def _predictions(second):
     return [*lines, ""]
 
 
-def _in_box(networks):
-    """Parameters in ranges of the box: (n, 31)."""
-    support = pyloric.CIRCUIT.support
-    return (networks.z - support.lower) / support.width
-
-
-def _apart(population):
-    """How far apart networks lie that have much the same features."""
-    names, u = pyloric.CIRCUIT.parameter_names, _in_box(population)
-    pairs = np.random.default_rng(0).integers(len(u), size=(2, 4000))
-    apart = np.median(np.abs(u[pairs[0]] - u[pairs[1]]), axis=0)
-    order = np.argsort(apart)
-    ends = [", ".join(f"{names[i]} {apart[i]:.2f}" for i in part) for part in (order[:6], order[-6:])]
-    return [
-        f"Median difference of two of its networks, in ranges of the box (uniform draws: 0.29): {np.median(apart):.2f} "
-        f"over all parameters; the least {ends[0]}; the greatest {ends[1]}.",
-        "",
-    ]
-
-
-def _shape(population):
-    """Shrinkage and strongest couplings of parameters; the directions with least and most spread."""
-    names, u = pyloric.CIRCUIT.parameter_names, _in_box(population)
-    covariance = np.cov(u.T)
-    correlation = np.corrcoef(u.T)
-    shrinkage = 1 - 12 * np.diag(covariance)
-    order = np.argsort(-shrinkage)
-    pairs = np.column_stack(np.triu_indices(len(names), 1))
-    strongest = pairs[np.argsort(-np.abs(correlation[pairs[:, 0], pairs[:, 1]]))[:10]]
-    lines = [
-        "Shrinkage (1 less the variance in that of the box), the greatest: "
-        + ", ".join(f"{names[i]} {shrinkage[i]:.2f}" for i in order[:8])
-        + f"; the least {names[order[-1]]} {shrinkage[order[-1]]:.2f}.",
-        "",
-        "| strongest couplings | correlation |",
-        "|---|---|",
-        *(f"| {names[i]}, {names[j]} | {correlation[i, j]:+.2f} |" for i, j in strongest),
-    ]
-    values, vectors = np.linalg.eigh(12 * covariance)
-    for which, k in (("least", 0), ("second least", 1), ("most", -1)):
-        loads = np.argsort(-np.abs(vectors[:, k]))[:4]
-        terms = ", ".join(f"{vectors[i, k]:+.2f} {names[i]}" for i in loads)
-        lines += ["", f"Direction with {which} spread, {values[k]:.2f} of the box's variance: {terms}."]
-    return [*lines, ""]
-
-
-def _conditional(population):
-    """What a conductance does to the others: those of networks with little and with much of it."""
-    names, u = pyloric.CIRCUIT.parameter_names, _in_box(population)
-    lines = ["| of networks with the least and the most (fifths) | others that differ most, in s.d. |", "|---|---|"]
-    for fixed in _CONDITIONS:
-        k = names.index(fixed)
-        low, high = (u[each] for each in np.array_split(np.argsort(u[:, k]), 5)[:: 5 - 1])
-        change = (high.mean(axis=0) - low.mean(axis=0)) / u.std(axis=0)
-        change[k] = 0.0
-        most = np.argsort(-np.abs(change))[:4]
-        lines.append(f"| `{fixed}` | {', '.join(f'{names[i]} {change[i]:+.2f}' for i in most)} |")
-    error = np.sqrt(2 * 5 / len(np.unique(population.z, axis=0)))
-    return [*lines, "", f"Without a coupling such differences have a standard error of {error:.2f}.", ""]
-
-
 def _features(networks, second, options):
     """All fifteen features, from the animals' means in their standard deviations."""
     centre, spread = np.array([TARGETS[name] for name in FEATURES]).T
@@ -296,7 +235,7 @@ def _features(networks, second, options):
 def _pairs(population, options):
     """The six parameters whose spread is least against the box."""
     names, support = pyloric.CIRCUIT.parameter_names, pyloric.CIRCUIT.support
-    shown = np.sort(np.argsort(_in_box(population).std(axis=0))[:6])
+    shown = np.sort(np.argsort(pyloric_shape.in_box(population).std(axis=0))[:6])
     axes = plotting.pairs(population.z, names=names, support=support, parameters=[names[i] for i in shown])
     axes[0, 0].figure.savefig(options.out / "pyloric-pairs.png", dpi=70, bbox_inches="tight")
 

@@ -91,6 +91,37 @@ def test_what_counts_for_a_feature_is_found(modules, rng):
     np.testing.assert_allclose(np.mean(relevance**2, axis=1), 1.0)
 
 
+def test_the_metric_finds_the_directions_that_change_features(modules, rng):
+    """Six features that are products and sums of some parameters, with noise: the rest is degenerate."""
+    from paper import pyloric_metric
+
+    pyloric = modules[0]
+    support, columns = pyloric.CIRCUIT.support, pyloric._COLUMNS
+    centre, spread = np.array([TARGETS[name] for name in pyloric.FIXED]).T
+    slopes = np.zeros((31, 6))
+    slopes[[0, 1, 2, 3, 4, 5], range(6)] = 3.0
+    slopes[7, 0] = -4.0
+
+    def simulated(u, z):
+        f = np.full((len(u), 16), np.nan)
+        x = (u - 0.5) @ slopes
+        x[:, 1] += 6 * (u[:, 1] - 0.5) * (u[:, 8] - 0.5)
+        f[:, columns] = centre + spread * (x + 0.1 * rng.normal(size=x.shape))
+        return pyloric.Networks(z, f, np.full(len(u), np.nan))
+
+    u = rng.random((1200, 31))
+    z = support.lower + support.width * u
+    first, second, others = simulated(u, z), simulated(u, z), simulated(u[:400], z[:400])
+    found = pyloric_metric.metric(others, first, second)
+    assert found.explained.min() > 0.85
+    expected = slopes @ slopes.T
+    expected[[1, 8], [1, 8]] += 36 / 12  # of the product, in the mean over the cube
+    values = np.sort(np.linalg.eigvalsh(expected))[::-1]
+    np.testing.assert_allclose(found.eigenvalues[:6], values[:6], rtol=0.2)
+    assert found.eigenvalues[6] > 0.4 * values[6] > 10 * found.eigenvalues[7]  # the ridge takes of products
+    np.testing.assert_allclose(np.abs(found.vectors[0, [0, 7]]), [0.6, 0.8], atol=0.05)
+
+
 def test_rounds_are_kept(modules, tmp_path, rng):
     pyloric, rounds = modules
     networks = pyloric.Networks(rng.random((5, 31)), rng.random((5, 16)), np.full(5, np.nan))
