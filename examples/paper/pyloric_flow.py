@@ -12,7 +12,8 @@ import numpy as np
 
 import numepi as ne
 from numepi.archive import replacing
-from numepi.inference.assessment.own_rows import Beliefs, Rows, certify_rows
+from numepi.inference.assessment.own_rows import Beliefs, Rows
+from numepi.inference.assessment.row_certificate import certify_rows
 from numepi.inference.dual.pool import draw_pool
 from numepi.inference.optimiser import Adam
 from numepi.inference.problem import Problem, Stream

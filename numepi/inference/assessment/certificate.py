@@ -67,7 +67,7 @@ class Certificate:
         (`numepi.inference.assessment.particle_certificate`), whose ``ess`` is the number of particles but for what they
         remember of each other, and whose weights have no tail (``pareto_k`` -inf); ``"rows"``: the rows of the run
         itself, each simulated once or twice, with its surrogate as control variate
-        (`numepi.inference.assessment.own_rows`).
+        (`numepi.inference.assessment.row_certificate`).
     forward, backward : float, optional
         Of particles: the bound by the way to p* alone, which tends to say too little, and by the way back; both are in
         ``entropy_bound``.

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from numepi.inference.assessment.own_rows import Beliefs, Rows, certify_rows, score_rows
+from numepi.inference.assessment.own_rows import Beliefs, Rows, score_rows
+from numepi.inference.assessment.row_certificate import certify_rows
 from numepi.inference.assessment.score import passes_apart
 from numepi.inference.assessment.verdict import constraints_met
 from numepi.inference.dual.state import Answer
