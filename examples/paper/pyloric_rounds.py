@@ -223,9 +223,9 @@ def population(rounds, known, last, size, seed):
     """``size`` of the networks that the ``last`` rounds found to work, drawn by weights towards the twelve moments.
 
     Weights are exp(eta . T-bar), with T-bar of surrogates that have not seen the network; the moments are those of its
-    simulation.  Networks that the surrogate says to fail often have no weight: where features lay 34 s.d. off in single
-    runs, which rule a variance, they were of such networks; were T-bar known there, exp(eta . T-bar) would be next to
-    none.  Returns the networks, and the effective number of those that they were drawn from.
+    simulation.  Networks that the surrogate says to fail often have no weight: where features lay tens of s.d. off in
+    single runs, which rule a variance, they were of such networks; were T-bar known there, exp(eta . T-bar) would be
+    next to none.  Returns the networks, and the effective number of those that they were drawn from.
     """
     generator = np.random.default_rng([seed, rounds.number, 1])
     surrogate, _, _ = _learned(rounds, known, generator)
