@@ -67,7 +67,7 @@ class EarlyEnds:
 
     def track_valid_that_are_lost(self, found):
         patient, default = (np.isfinite(found[name][0]).all(axis=1) for name in ("patient", "default"))
-        return (patient & ~default).sum()
+        return int((patient & ~default).sum())
 
     def track_processor_time_over_patient(self, found):
         return found["default"][1] / found["patient"][1]
