@@ -88,8 +88,8 @@ def statistics_kernel(simulator, with_tangents):
     start, step, tangent = simulator.start, simulator.step, simulator.tangent
     at_parameters, at_task, at_row, at_trial = layout.parameters, layout.task, layout.row, layout.trial
     at_noise, at_state, at_tangents, size = layout.noise, layout.state, layout.tangents, layout.size
-    draw_initial = draw_function(layout, lanes, layout.initial_blocks, simulator.initial_noise)
-    draw_normals = draw_function(layout, lanes, layout.noise_blocks, normals_from_words)
+    draw_initial = draw_function(layout, lanes, simulator.n_initial, simulator.initial_noise)
+    draw_normals = draw_function(layout, lanes, simulator.n_noise, normals_from_words)
     n_kept, observe, finish = _observation_functions(simulator, layout, with_tangents)
 
     @scalar
@@ -148,28 +148,41 @@ def statistics_kernel(simulator, with_tangents):
     return kernel(statistics, name=f"{simulator.name}_{'tangents' if with_tangents else 'values'}")
 
 
-def draw_function(layout, lanes, blocks, numbers_from_words, begin=0):
-    """Compile ``draw(buffer, step_number, run)``: random numbers for every lane into the noise rows, of blocks
-    ``begin`` ... ``blocks`` - 1.
+def draw_function(layout, lanes, count, numbers_from_words, begin=0):
+    """Compile ``draw(buffer, step_number, run)``: random numbers for every lane into the noise rows, of blocks of four
+    from block ``begin`` on, ``count`` with those before it.
 
     Words and numbers in loops of their own: words are 64 bits wide, and would halve the lanes of float32 arithmetic.
+    Where one or two are left for the last block, its other two are not computed: half of the normals' time
+    for a model with two noises.
     """
     at_noise, at_row, at_trial = layout.noise, layout.row, layout.trial
+    half_at_end = 1 <= count % 4 <= 2
+    whole = -(-count // 4) - half_at_end
+
+    @scalar
+    def draw_block(buffer, block, half, step_number, run):
+        first = at_noise + 4 * block * lanes
+        for lane in range(lanes):
+            row, trial = _as_word(buffer[at_row + lane]), _as_word(buffer[at_trial + lane])
+            w0, w1, w2, w3 = philox4x32(row, trial, step_number, block, run.key0, run.key1)
+            like = buffer[at_row + lane]
+            words = as_float(w0, like), as_float(w1, like), as_float(w2, like), as_float(w3, like)
+            put(buffer, first + lane, lanes, 4, words)
+        for lane in range(lanes):
+            w0, w1, w2, w3 = take(buffer, first + lane, lanes, 4)
+            x0, x1, x2, x3 = numbers_from_words(_as_word(w0), _as_word(w1), _as_word(w2), _as_word(w3), w0)
+            if half:
+                put(buffer, first + lane, lanes, 2, (x0, x1))
+            else:
+                put(buffer, first + lane, lanes, 4, (x0, x1, x2, x3))
 
     @scalar
     def draw(buffer, step_number, run):
-        for block in range(begin, blocks):
-            first = at_noise + 4 * block * lanes
-            for lane in range(lanes):
-                row, trial = _as_word(buffer[at_row + lane]), _as_word(buffer[at_trial + lane])
-                w0, w1, w2, w3 = philox4x32(row, trial, step_number, block, run.key0, run.key1)
-                like = buffer[at_row + lane]
-                words = as_float(w0, like), as_float(w1, like), as_float(w2, like), as_float(w3, like)
-                put(buffer, first + lane, lanes, 4, words)
-            for lane in range(lanes):
-                w0, w1, w2, w3 = take(buffer, first + lane, lanes, 4)
-                numbers = numbers_from_words(_as_word(w0), _as_word(w1), _as_word(w2), _as_word(w3), w0)
-                put(buffer, first + lane, lanes, 4, numbers)
+        for block in range(begin, whole):
+            draw_block(buffer, block, False, step_number, run)
+        if half_at_end:
+            draw_block(buffer, whole, True, step_number, run)
 
     return draw
 

@@ -26,10 +26,9 @@ def driving(program, layout):
         place * lanes for place in (layout.parameters, layout.task, layout.row, layout.trial, layout.noise)
     )
     places = _Places(at_noise, at_row, at_trial)
-    initial_blocks = program.uniform_blocks + program.normal_blocks
-    draw_uniforms = draw_function(places, lanes, program.uniform_blocks, uniforms_from_words)
-    draw_normals = draw_function(places, lanes, initial_blocks, normals_from_words, program.uniform_blocks)
-    draw_noise = draw_function(places, lanes, -(-program.n_noise // 4), normals_from_words)
+    draw_uniforms = draw_function(places, lanes, 4 * program.uniform_blocks, uniforms_from_words)
+    draw_normals = draw_function(places, lanes, program.n_initial, normals_from_words, program.uniform_blocks)
+    draw_noise = draw_function(places, lanes, program.n_noise, normals_from_words)
 
     @scalar
     def label(buffer, block, z, run, tasks):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,9 +11,9 @@ import pytest
 from numepi.circuits.sc.equations import SC_SIMULATOR, SCConstants
 from numepi.circuits.v1.equations import V1_SIMULATOR, V1Constants
 from numepi.kernels.compile import block_function, kernel, scalar
-from numepi.kernels.random import normals4
+from numepi.kernels.random import normals4, normals_from_words
 from numepi.simulation import lanes
-from numepi.simulation.lane_kernels import statistics_kernel
+from numepi.simulation.lane_kernels import draw_function, statistics_kernel
 from numepi.simulation.lanes import Noise, Observation, Run, Simulator
 
 KEY = (123, 456)
@@ -196,6 +197,26 @@ def last_less_first(kept, constants, work, results):
             for p in range(2):
                 results[2 + p, lane] = kept[-1, 1 + p, lane] - kept[0, 1 + p, lane]
                 results[4 + p, lane] = 0
+
+
+@pytest.mark.parametrize("count", [2, 3, 6])
+def test_no_more_normals_than_are_needed(count):
+    places = SimpleNamespace(noise=0, row=8 * 16, trial=9 * 16)
+    draw = draw_function(places, 16, count, normals_from_words)
+
+    @kernel
+    def fill(buffer, step, run):
+        draw(buffer, step, run)
+
+    buffer = np.zeros(160)
+    rows, trials = (np.arange(16) + shift for shift in (5, 70))
+    buffer[128:] = np.concatenate([rows, trials]).astype(np.uint64).view(np.float64)  # their bits spell the counter
+    fill(buffer, 4, Run(*KEY, 0, 1, 0))
+    for lane in range(16):
+        blocks = [normals4(rows[lane], trials[lane], 4, block, *KEY, np.float64(0)) for block in range(2)]
+        np.testing.assert_allclose(buffer[lane : 16 * count : 16], np.concatenate(blocks)[:count], rtol=1e-12)
+    if count != 3:  # pairs come together: the second pair of a block stays words, which are no normal numbers
+        assert np.abs(buffer[16 * count : 16 * (count + 2)]).max() < 1e-300
 
 
 def test_a_summary_sees_every_observed_step(toy):

@@ -40,6 +40,14 @@ class LoopWriter:
         self.drive, self.lanes, self.dim, self.work = drive, lanes, dim, work
         self.rows, self.lines = {}, []
 
+    def lane_count(self):
+        """Text of the number of lanes, which is counted at run time.
+
+        The compiler would unroll a short loop of known length into scalars before it makes vectors (a ring of 64 units:
+        asv class `LoopsOverLanes`); of a multiple of the lanes it knows that no lane is left over.
+        """
+        return f"{self.lanes} * int(c[{self.constants.place(1.0)}])" if self.lanes > 1 else "1"
+
     def size(self, i):
         """Elements of a node."""
         return math.prod(self.graph.shape(i))
@@ -173,7 +181,7 @@ class LoopWriter:
                 self.lines.append("    " * depth + f"for {name} in range({count}):")
                 depth += 1
         self.lines += ["    " * depth + f"{variable} = {text}" for text, variable in head.items()]
-        self.lines.append("    " * depth + f"for lane in range({self.lanes}):")
+        self.lines.append("    " * depth + f"for lane in range({self.lane_count()}):")
         self.lines += ["    " * (depth + 1) + line for line in body]
 
     def _elementwise(self, loop, depth):
