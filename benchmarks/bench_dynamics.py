@@ -179,16 +179,16 @@ class LoopsOverLanes:
     timeout = 600
 
     def setup(self):
-        self.circuits = ring(64), ring(64)  # as it is, and with a known length
         with patch.object(LoopWriter, "lane_count", lambda writer: writer.lanes):
-            self.circuits[1]._build.program  # noqa: B018 - makes it
+            known = ring(64)
+        self.circuits = known, ring(64)
         self.z = np.repeat((self.circuits[0].support.lower + self.circuits[0].support.upper)[None] / 2, 64, axis=0)
 
     def track_value_and_jacobian(self):
-        return ratio_of_processor_times(*(lambda c=c: c.statistics_and_jacobian(self.z) for c in self.circuits[::-1]))
+        return ratio_of_processor_times(*(lambda c=c: c.statistics_and_jacobian(self.z) for c in self.circuits))
 
     def track_value(self):
-        return ratio_of_processor_times(*(lambda c=c: c.statistics(self.z) for c in self.circuits[::-1]))
+        return ratio_of_processor_times(*(lambda c=c: c.statistics(self.z) for c in self.circuits))
 
     track_value_and_jacobian.unit = track_value.unit = "times"
 
