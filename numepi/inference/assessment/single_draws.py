@@ -8,7 +8,7 @@ weights is wanted, and exp(r) picks lucky draws.  Two estimates do not:
 *For normal noise*, exp(r - s^2 / 2), s^2 = Var(r | z): right whatever b is.  Where a circuit's statistics fall off a
 cliff that its surrogate rounds off b is -10, and p* has nothing there; the expansion says 1 - 10 + 50.  On SC, whose
 rates of 200 trials are nearly normal, such rows moved the expanded bound of the entropy between 0.95 and 2.59 nats
-(seeds 0 and 1, from 15,000 to 60,000 rows); this one stays within 0.99 and 1.06.  Pairs of simulations tell s^2, and
+(seeds 0 and 1, from 15,000 to 60,000 rows); this one stays within 0.97 and 1.09.  Pairs of simulations tell s^2, and
 how far the noise is from normal: of a third cumulant k the mean keeps k / 6 with one simulation and a quarter of that
 with the mean of two, so that 4/3 of the difference is taken off.  STG's noise is far from normal (k = -2.2).
 """
