@@ -10,8 +10,8 @@ With noise exp(eta . T) of single draws is biased: `numepi.inference.assessment.
 that bias, and the one with the least doubt counts.
 
 The bound holds for every eta, and is tight at the optimum of the dual.  Where the rows see that the solver's is not
-there (by the surrogate it is: on SC, whose surrogate errs by 0.6 nats, p_eta misses a variance by 0.15 natural scales
-and the bound is 0.04 nats loose) Newton steps on the rows lead on.
+there (by the surrogate it is: on SC, whose surrogate errs by 0.6 nats, p_eta misses a variance by 0.15 natural scales,
+and the bound is 0.01 to 0.03 nats loose) Newton steps on the rows lead on.
 """
 
 from dataclasses import dataclass
