@@ -23,6 +23,9 @@ from numepi.inference.problem import Stream
 __all__ = ["certify_by_particles"]
 
 _NOISE_DRAWS = 16  # simulations of each particle that tell how fixed noise shifts the statistics
+# In more dimensions than this a gradient through the flow costs a millisecond, and a way there and back takes a hundred
+# thousand with the usual settings: fewer particles, and longer steps.  What that costs shows in the error.
+_MANY, _COARSE = 200, ParticleSettings(particles=200, moves=4, most_moves=8, ess_floor=0.6, settle=6)
 _SIGMAS = 3.0  # standard errors by which two runs may differ
 
 
@@ -43,7 +46,7 @@ def certify_by_particles(problem, flow, theta, theta_start, multipliers, score, 
         Rows that may be simulated.
     settings : ParticleSettings, optional
     """
-    settings = settings or ParticleSettings()
+    settings = settings or (_COARSE if flow.dim > _MANY else ParticleSettings())
     if budget is not None:
         settings = replace(settings, most_simulations=problem.n_simulations + budget)
     scale = problem.constraints.scale

@@ -5,8 +5,10 @@ multipliers move by Newton steps on the dual (the covariance of the particles' o
 effective sample size of the step's weights stays above a floor; after every step particles are resampled and moved
 until they have forgotten the copies that they are (Del Moral et al. 2006).  The weights' means give log Z on the way.
 
-Constraints on the statistics themselves come first, their products when most particles are in the property's region:
-with squares from the start a few stragglers run away in many dimensions (measured: rank-2 network of 250 neurons).
+Constraints on the statistics themselves come first: with squares from the start a few stragglers run away in many
+dimensions (measured: rank-2 network of 250 neurons).  Their products follow when all particles lie in the property's
+region, and not only at the first ones' optimum.  Where more variance is asked for than there is, p* has a share at the
+region's edge, beyond a valley: particles settle it while they are still spread (docs/variance_and_dimension.md).
 """
 
 from dataclasses import dataclass, field
@@ -102,7 +104,7 @@ class Path:
 
     def advance(self, density, point, settings, generator):
         """Reweight to ``point``, resample, and move until the copies are forgotten."""
-        ratios = density.log_density(self.particles, point) - density.log_density(self.particles, self.point)
+        ratios = _ratio(density.log_density(self.particles, point), density.log_density(self.particles, self.point))
         self.log_ratios.append(ratios)
         self.points.append(point)
         rows = resample(ratios, generator)
@@ -116,8 +118,9 @@ class Path:
 class Stage(NamedTuple):
     """Where an annealing is: ``name`` as below, and Newton steps of it in a row that were not cut.
 
-    "temper" takes b to 1; "means" the multipliers of the first constraints to their optimum; "confine" imposes the
-    property's region; "all" takes all multipliers to theirs; "average" goes to the mean of the last of those steps.
+    "temper" takes b to 1; "means" the multipliers of the first constraints to their optimum, or all particles into the
+    property's region; "confine" imposes that; "all" takes all multipliers to their optimum; "average" goes to the mean
+    of the last of those steps.
     """
 
     name: str
@@ -154,7 +157,10 @@ def go_on(density, path, stage, first, settings, generator):
         stage = Stage("means") if path.point.exponent == 1 else stage
     elif stage.name == "means":
         whole = _newton(density, path, first, settings, generator)
-        stage = Stage("all" if density.region is None else "confine") if whole else stage
+        if density.region is None:
+            stage = Stage("all") if whole else stage
+        elif whole or path.particles.inside.all():
+            stage = Stage("confine")
     elif stage.name == "confine":
         path.inside = float(path.particles.inside.mean())
         if path.inside < _IN_REGION:
@@ -271,7 +277,7 @@ def _largest(log_density_at, path, settings):
     """The largest of [0, 1] at which the effective sample size is above the floor."""
 
     def enough(size):
-        log_weights = log_density_at(size) - path.particles.log_density
+        log_weights = _ratio(log_density_at(size), path.particles.log_density)
         share = np.exp(2 * logsumexp(log_weights) - logsumexp(2 * log_weights)) / len(log_weights)
         return share >= settings.ess_floor
 
@@ -282,6 +288,15 @@ def _largest(log_density_at, path, settings):
         middle = 0.5 * (low + high)
         low, high = (middle, high) if enough(middle) else (low, middle)
     return low
+
+
+def _ratio(after, before):
+    """Log weights ``after`` - ``before`` (P,).
+
+    A particle that was copied to another row meets other noise, with which it may lie outside of the region: it has no
+    density before, and no weight until it is moved.
+    """
+    return np.where(np.isneginf(before), -np.inf, after - np.where(np.isneginf(before), 0.0, before))
 
 
 def _watch(density, path, settings):

@@ -61,7 +61,7 @@ class Mover:
         u = np.sqrt(1 - self.step_size**2) * particles.u + self.step_size * fresh
         proposed = density.evaluate(u, point)
         # The proposal's own density cancels that of the base.
-        return proposed, _tilt(proposed) - _tilt(particles)
+        return proposed, _odds(_tilt(proposed), _tilt(particles))
 
     def _trajectory(self, density, particles, point, generator):
         momentum = generator.standard_normal(particles.u.shape)
@@ -73,7 +73,13 @@ class Mover:
         for number in range(self.leapfrogs):
             now = density.evaluate(now.u + step * momentum, point)
             momentum = momentum + (1.0 if number < self.leapfrogs - 1 else 0.5) * step * now.gradient
-        return now, now.log_density - _kinetic(momentum) - before
+        return now, _odds(now.log_density - _kinetic(momentum), before)
+
+
+def _odds(after, before):
+    """Log odds (P,) of a proposal; NaN for a particle without density whose proposal has none either."""
+    with np.errstate(invalid="ignore"):
+        return after - before
 
 
 def _tilt(particles):

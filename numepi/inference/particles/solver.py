@@ -5,10 +5,11 @@ p*.  Particles can (`numepi.inference.particles.annealing`).  A run anneals them
 then the flow learns them by maximum likelihood, while moves between its steps keep them from running out; and then
 
 - the multipliers take small Newton steps against the violations of the flow's own draws, with fresh noise, which
-  makes up for what the flow leaks, and for the noise that particles hold fixed; and
+  makes up for what the flow leaks, and for the noise that particles hold fixed;
 - the flow learns the particles at those multipliers, and evens out log q - log p_eta over its own draws: the gradient
   of KL(q || p_eta) along their paths, without the score, so that its noise vanishes with the divergence (Roeder et al.
-  2017); by the score function, with a baseline (Richter et al. 2020), where T has no gradient.
+  2017); by the score function, with a baseline (Richter et al. 2020), where T has no gradient; and in the end it goes
+  onto its constraints by the shortest way (`numepi.inference.particles.projection`).
 """
 
 from dataclasses import dataclass
@@ -27,7 +28,9 @@ from numepi.inference.dual_problem import free_gradient
 from numepi.inference.optimiser import Adam
 from numepi.inference.particles.annealing import ParticleSettings, Path, Stage, begin, go_on
 from numepi.inference.particles.density import PathPoint, TemperedDensity
+from numepi.inference.particles.learning import LONGEST, rate, score_gradient, weights
 from numepi.inference.particles.moves import Mover
+from numepi.inference.particles.projection import ROWS, projected
 from numepi.inference.problem import Stream
 
 __all__ = ["ParticleSolver", "Settings"]
@@ -35,14 +38,12 @@ __all__ = ["ParticleSolver", "Settings"]
 _CLIP_NORM = 5.0
 _CHUNK = 10  # learning steps a call: about half a second for the rank-2 network of 250 neurons
 _MOVE_EVERY = 2  # learning steps a move of the particles: a draw is learnt from a few times before it is forgotten
-_DECAY = 0.01  # of the learning rate, over the learning: the last steps let the multipliers catch up with the flow
 _LEAD = 0.5  # share of the learning in which the flow learns the particles alone, at the dual's optimum
 _MULTIPLIER_RATE = 0.03  # share of a Newton step that the multipliers take at each step from then on
 _REVERSE_WEIGHT = 1.0  # of the gradient of KL(q || p_eta) beside that of KL(p_eta || q)
 _LEAST_INSIDE = 0.5  # share of a flow's draws in the region from which they say how it differs from p* there
-_LONGEST = 3.0  # medians: how far out a gradient of log q - log p_eta counts
-_CLIP = 3.0  # nats of log q - log p_eta about its median: a draw far out says where to go, not how far
-_FARTHEST = 0.5  # natural scales of a violation: a flow that leaks far out must not drag the multipliers after it
+_FARTHEST = 0.5  # natural scales of a mean violation to which the multipliers answer, at the least,
+_SIGMAS = 4.0  # and standard errors of it among as many particles
 _STAGES = ("temper", "means", "confine", "all", "average", "done")
 _TYPICAL_STEPS = 150  # of a path: 71 for the rank-2 network of 50 neurons; for the time left
 
@@ -120,8 +121,7 @@ class ParticleSolver:
         self.theta = self.path = self.optimum = None
         self.stage, self.path_steps, self.learnt = Stage("temper"), 0, 0
         self.failure = None
-        m = len(self.scale)
-        self._spread = np.full(m, np.nan)
+        self._spread = np.full(len(self.scale), np.nan)
         self.trace = {"entropy": [], "violation": [], "ess": [], "multipliers": []}
 
     @staticmethod
@@ -163,7 +163,8 @@ class ParticleSolver:
         settings = self.settings
         if self.stage.name != "done":
             return settings.particles * (settings.most_moves * settings.leapfrogs + 1)
-        return _CHUNK * (settings.particles * settings.leapfrogs // _MOVE_EVERY + settings.batch_size)
+        rows = _CHUNK * (settings.particles * settings.leapfrogs // _MOVE_EVERY + settings.batch_size)
+        return rows + (ROWS if settings.learn_steps - self.learnt <= _CHUNK else 0)
 
     @property
     def reserve(self):
@@ -178,7 +179,7 @@ class ParticleSolver:
 
     @property
     def epoch(self):
-        """Steps of the path, for people."""
+        """Steps of the path."""
         return self.path_steps
 
     @property
@@ -195,9 +196,7 @@ class ParticleSolver:
     @property
     def violation_in_stderr(self):
         """|E[T] - mu_opt| of the last draws, in their standard errors (m,)."""
-        if not self.trace["violation"]:
-            return np.full(len(self.scale), np.nan)
-        return np.abs(self.trace["violation"][-1]) / self._spread
+        return np.abs(self.trace["violation"][-1] if self.trace["violation"] else np.nan) / self._spread
 
     def step(self):
         """A step of the path, or a few of the learning."""
@@ -206,8 +205,7 @@ class ParticleSolver:
             self.stage = go_on(self.density, self.path, self.stage, first, self.settings.sampler, self._generator())
             self.path_steps += 1
             self.failure = self.path.failure
-            particles = self.path.particles
-            self._record(np.nan, particles.violation, np.nan)
+            self._record(np.nan, self.path.particles.violation, np.nan)
             if self.stage.name == "done":
                 self._begin_to_learn()
         else:
@@ -227,19 +225,22 @@ class ParticleSolver:
         progress = self.learnt / settings.learn_steps
         if self.learnt % _MOVE_EVERY == 0:
             path.particles, path.mover = path.mover.move(self.density, path.particles, path.point, generator)
-        rows = generator.permutation(len(path.particles))[: settings.batch_size]
-        _, pullback = self.flow.log_prob_with_pullback(self.theta, path.particles.z[rows])
-        gradient = pullback(np.full(len(rows), -1.0 / len(rows)))[0]
+        particles = path.particles.take(generator.permutation(len(path.particles))[: settings.batch_size])
+        log_q, pullback = self.flow.log_prob_with_pullback(self.theta, particles.z)
+        log_p = self.problem.log_prior(particles.z) + particles.violation @ path.point.eta
+        gradient = pullback(-weights(log_p - log_q) / len(particles))[0]
         if progress >= _LEAD:
             reverse = self._reverse_gradient(generator)
             if reverse is None:
                 return False
             gradient = gradient + _REVERSE_WEIGHT * reverse
-        if not np.isfinite(gradient @ gradient):
+        if not np.isfinite(gradient).all():
             self.failure = "the gradient is not finite: lower learning_rate, or use precision='float64'"
             return False
-        self.theta = self.optimiser.step(self.theta, gradient, settings.learning_rate * _DECAY**progress)
+        self.theta = self.optimiser.step(self.theta, gradient, settings.learning_rate * rate(self.learnt, progress))
         self.learnt += 1
+        if self.learnt == settings.learn_steps and self.problem.with_gradient:
+            self.theta = projected(self.problem, self.flow, self.theta, path.point.eta)
         return True
 
     def _reverse_gradient(self, generator):
@@ -259,24 +260,23 @@ class ParticleSolver:
         eta = self.path.point.eta
         relative = problem.log_prior(z[rows]) - log_q[rows]
         self._record(float(np.mean(relative)), violation, -relative - violation @ eta)
-        self._move_multipliers(np.clip(violation.mean(axis=0), -_FARTHEST, _FARTHEST))
+        self._move_multipliers(violation)
         if not problem.with_gradient:
-            return self._score_gradient(z[rows], -relative - violation @ eta)
+            return score_gradient(self.flow, self.theta, z[rows], -relative - violation @ eta)
         grad_z = self.flow.log_prob_gradient(self.theta, z[rows]) - problem.log_prior_gradient(z[rows])
         grad_z -= problem.constraints.pullback(batch.f[inside], batch.jacobian[inside], eta / self.scale)
         cotangent, length = np.zeros_like(z), np.maximum(np.linalg.norm(grad_z, axis=1), np.finfo(float).tiny)
-        cotangent[rows] = grad_z * np.minimum(1.0, _LONGEST * np.median(length) / length)[:, None] / len(rows)
+        cotangent[rows] = grad_z * np.minimum(1.0, LONGEST * np.median(length) / length)[:, None] / len(rows)
         return pull(cotangent, np.zeros(len(z)))
 
-    def _score_gradient(self, z, log_ratio):
-        """The gradient without that of T: by the score function, with a baseline."""
-        clipped = np.clip(log_ratio - np.median(log_ratio), -_CLIP, _CLIP)
-        _, pullback = self.flow.log_prob_with_pullback(self.theta, z)
-        return pullback((clipped - clipped.mean()) / len(z))[0]
+    def _move_multipliers(self, violation):
+        """A share of Newton's step against the mean ``violation`` of draws (n, m), by the covariance of the particles.
 
-    def _move_multipliers(self, mean):
-        """A share of Newton's step against the flow's ``mean`` violation, by the covariance of the particles."""
+        A flow that leaks far out must not drag the multipliers after it, but a rare draw at the region's edge counts.
+        """
         constraints, path, eta = self.problem.constraints, self.path, self.path.point.eta.copy()
+        farthest = np.maximum(_FARTHEST, _SIGMAS * path.particles.violation.std(axis=0) / len(violation) ** 0.5)
+        mean = np.clip(violation.mean(axis=0), -farthest, farthest)
         gradient, free = free_gradient(mean, eta, constraints.is_bound)
         if free.any():
             covariance = np.atleast_2d(np.cov(path.particles.violation[:, free].T))
@@ -337,12 +337,11 @@ class ParticleSolver:
         stage, whole, self.path_steps, self.learnt = (int(v) for v in arrays["counters"])
         self.stage = Stage(_STAGES[stage], whole)
         point = PathPoint(float(arrays["exponent"]), np.array(arrays["eta"]), bool(arrays["confined"]))
-        step_size, leapfrogs, acceptance = arrays["mover"]
-        mover = Mover(float(step_size), int(leapfrogs), float(acceptance))
+        step_size, leapfrogs, acceptance = arrays["mover"].tolist()
         counted = self.problem.state()
         particles = self.density.evaluate(np.array(arrays["u"]), point)
         self.problem.restore(counted)  # these rows were counted when they were first simulated
-        self.path = Path([point], [], particles, mover, float(arrays["inside"]))
+        self.path = Path([point], [], particles, Mover(step_size, int(leapfrogs), acceptance), float(arrays["inside"]))
         self.path.trace["eta"] = list(np.array(arrays["path_eta"]))
         self.optimum = np.array(arrays["optimum"]) if len(arrays["optimum"]) else None
         self.optimiser.restore({k: arrays[f"adam_{k}"] for k in self.optimiser.state()})

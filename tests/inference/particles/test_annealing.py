@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
+from scipy.special import logsumexp
 
 import numepi as ne
 from numepi.inference.particles.annealing import ParticleSettings, anneal, connect, resample
 from numepi.inference.particles.density import PathPoint
 from numepi.inference.particles.evidence import evidence
-from tests.inference.particles.problems import EXACT, MEAN, MEANS_FIRST, VARIANCE, density_of, gaussian
+from numepi.inference.problem import Problem
+from tests.inference.particles.problems import EXACT, MEAN, MEANS_FIRST, VARIANCE, Normal, density_of, gaussian
 
 SETTINGS = ParticleSettings(particles=400, settle=6)
 
@@ -105,3 +108,42 @@ def test_an_unreachable_region_is_said():
 def test_resampling_repeats_rows_by_their_weight():
     rows = resample(np.log([0.5, 0.0001, 0.25, 0.2499]), np.random.default_rng(0))
     assert len(rows) == 4 and np.bincount(rows, minlength=4)[0] == 2
+
+
+def test_what_a_steep_density_has_at_the_edge_of_its_region():
+    """More variance than a steep density allows about its target is partly made at the region's edge, beyond a valley.
+
+    Particles must be spread over the region before the squares' multipliers are at their optimum: from the means'
+    optimum none finds the edge.  Exact values by quadrature.
+    """
+    size, slope = 4.0, 0.02  # like the norm of a normal in many dimensions (Wilson & Hilferty), by one parameter
+
+    def norm(z):
+        return size * np.abs(1 + slope * z) ** 1.5
+
+    circuit = ne.circuits.FunctionCircuit(
+        norm, ne.Support([-np.inf], [np.inf]), statistic_names=["f"],
+        jacobian=lambda z: (1.5 * slope * norm(z) / (1 + slope * z))[:, :, None],
+    )  # fmt: skip
+    prop = ne.EmergentProperty(mean=[1.5], variance=[0.0625], within=6)
+    problem = Problem(circuit, prop, np.random.SeedSequence(0), Normal(1))
+    density = density_of(circuit, prop, Normal(1), problem.constraints.region.contains)
+    settings = ParticleSettings(particles=300, moves=3, most_moves=8, leapfrogs=4, ess_floor=0.7, settle=6)
+    path = anneal(density, np.array([True, False]), settings, np.random.default_rng(6))
+    x = np.linspace(-5.9, 6.0, 20_001)
+    cube = ((1.5 + 0.25 * x) / size) ** (2 / 3)
+    log_prior = (
+        -0.5 * ((cube - 1) / slope) ** 2 - 0.5 * np.log(2 * np.pi) + np.log(0.25 / (1.5 * slope * size * cube**0.5))
+    )
+    tilt = np.column_stack([x, x * x - 1]) / density.scale * [0.25, 0.0625]
+
+    def dual(eta):
+        return logsumexp(log_prior + tilt @ eta) + np.log(x[1] - x[0])
+
+    found = minimize(dual, path.point.eta, method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-8})
+    edge = np.exp(log_prior + tilt @ found.x - found.fun)[x > 4].sum() * (x[1] - x[0])
+    assert path.failure is None and edge > 0.01
+    # from the means' optimum: 7.3 where 6.6 is exact, and a third of the edge
+    np.testing.assert_allclose(path.point.eta, found.x, atol=0.3)
+    assert 0.5 < np.mean(path.particles.violation[:, 0] > 4) / edge < 2
+    assert abs(path.log_z - found.fun) < 1

@@ -1,0 +1,21 @@
+"""What particles count for in a flow's learning, and its rate."""
+
+import numpy as np
+import pytest
+
+from numepi.inference.particles.learning import rate, weights
+
+
+def test_one_particle_out_of_the_flows_reach_does_not_outweigh_the_others():
+    log_ratio = np.array([0.0, 1.0, -1.0, 2.0, -2.0, 400.0])
+    found = weights(log_ratio)
+    assert np.array_equal(found[:5], np.ones(5))
+    assert found[5] * log_ratio[5] == pytest.approx(5, rel=0.05)  # it counts as one that is as far as counts in full
+    assert np.array_equal(weights(1e3 * np.arange(4.0))[:2], np.ones(2))  # far from p* all count, as far as most are
+
+
+def test_the_rate_rises_soon_and_falls_to_the_end():
+    steps = 1000
+    rates = np.array([rate(step, step / steps) for step in range(steps)])
+    assert rates[0] < 0.03 and rates[50] > 0.75 and rates[500] == pytest.approx(0.1)
+    assert np.all(np.diff(rates[50:]) < 0) and rates[-1] == pytest.approx(0.01, rel=0.01)

@@ -1,0 +1,45 @@
+"""The last correction of a flow: onto its constraints, at next to no cost, and not where it is far from them."""
+
+import numpy as np
+
+import numepi as ne
+from numepi.inference.particles.projection import projected
+from numepi.inference.problem import Problem, Stream
+from tests.inference.particles.problems import MEAN, VARIANCE, Normal, projections
+
+
+def violation(problem, flow, theta):
+    z, _ = flow.sample(theta, problem.normals(Stream.SCORE_BASE, 0, 20_000))
+    T = problem.simulate(z, Stream.SCORE_NOISE, 0).T
+    return (T.mean(axis=0) - problem.constraints.target) / problem.constraints.scale
+
+
+def test_what_is_left_is_taken_away():
+    circuit = projections(3)
+    flow = ne.RealNVP(circuit.support, stages=2, hidden=(8,), post_affine=True)
+    theta = flow.initial_parameters(0)
+    offset = np.array([0.1, -0.08])
+    near = ne.EmergentProperty(mean=offset, variance=1 + offset)  # the standard normal's are 0 and 1
+    problem = Problem(circuit, near, np.random.SeedSequence(1), Normal(3))
+    before = violation(problem, flow, theta)
+    found = projected(problem, flow, theta, np.zeros(4))
+    after = violation(problem, flow, found)
+    assert np.abs(before).max() > 0.09 and np.abs(after).max() < 0.055  # three standard errors of the draws of both
+    assert np.linalg.norm(found - theta) < 0.5
+
+
+def test_a_flow_that_is_elsewhere_stays_as_does_one_that_is_close():
+    circuit = projections(3)
+    flow = ne.RealNVP(circuit.support, stages=2, hidden=(8,), post_affine=True)
+    theta = flow.initial_parameters(0)
+    problem = Problem(circuit, ne.EmergentProperty(mean=MEAN, variance=VARIANCE), np.random.SeedSequence(1), Normal(3))
+    assert projected(problem, flow, theta, np.zeros(4)) is theta
+    # and one that is close: a standard error of 4,000 draws is half of what counts as that
+    close = ne.EmergentProperty(mean=[0.0, 0.0], variance=[1.0, 1.0])
+    problem = Problem(circuit, close, np.random.SeedSequence(3), Normal(3))
+    assert projected(problem, flow, theta, np.zeros(4)) is theta
+    bound = ne.EmergentProperty(mean=[0.0, 0.0], variance_at_most=[2.0, 2.0])  # none of them binds
+    problem = Problem(circuit, bound, np.random.SeedSequence(1), Normal(3))
+    found = projected(problem, flow, theta, np.zeros(4))
+    assert np.abs(violation(problem, flow, found)[:2]).max() < 0.055
+    assert violation(problem, flow, found)[2:].max() < 0
