@@ -96,7 +96,7 @@ def ridge_path(
     -----
     Levenberg's damped Gauss-Newton steps in the parameters that are free: with little damping the shortest step that
     meets the targets to first order.  Where they end short of the targets (a statistic near its greatest value turns
-    there), they start again from points scattered ever wider around the circuit before; the nearest that succeeds is
+    there, one on a plateau has no derivative), they start again from points scattered ever wider around the circuit before; the nearest that succeeds is
     taken.
     """
     circuit_of(circuit)
@@ -181,7 +181,10 @@ def _to_target(deviation, z, free, support, enough):
             break
         J = jacobian[:, free]
         gram = J @ J.T
-        step = J.T @ np.linalg.solve(gram + damping * np.max(np.diag(gram)) * np.eye(len(gram)), residual)
+        largest = np.max(np.diag(gram))
+        if not np.isfinite(largest) or damping * largest < np.finfo(float).tiny:  # on a plateau: no way leads on
+            break
+        step = J.T @ np.linalg.solve(gram + damping * largest * np.eye(len(gram)), residual)
         trial = z.copy()
         trial[free] = np.clip(z[free] - step, low[free], high[free])
         found, slope = deviation(trial)

@@ -51,6 +51,15 @@ def test_a_fold_in_which_the_search_ends_is_left_from_another_start():
     assert path.on_target.all() and 8 * path.z[0, 1] == pytest.approx(1.222, abs=2e-3)
 
 
+def test_a_plateau_is_no_end_of_the_path():
+    # flat below b = 0: no derivative says where the target is, from b = -0.01 a scattered start finds it, from -2 none
+    plateau = circuit(lambda z: np.maximum(z[:, 1:2], 0.0) * np.array([[2.0]]))
+    path = ridge_path(plateau, "a", [0.2], [0.2, -0.01, 0.0], [1.0])
+    assert path.on_target.all() and path.z[0, 1] == pytest.approx(0.5, abs=1e-3)
+    lost = ridge_path(plateau, "a", [0.2], [0.2, -2.0, 0.0], [1.0])
+    assert not lost.on_target.any() and lost.statistics[0, 0] == 0.0
+
+
 def test_a_noisy_circuit_is_followed_on_its_own_noise():
     sc = ne.circuits.SC(trials=300)
     path = ridge_path(sc, "sW", [0.0, -0.25], [0.0, -3.5, -1.13, -1.19], sc.emergent_property(), rng=3)
