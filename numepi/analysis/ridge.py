@@ -96,8 +96,8 @@ def ridge_path(
     -----
     Levenberg's damped Gauss-Newton steps in the parameters that are free: with little damping the shortest step that
     meets the targets to first order.  Where they end short of the targets (a statistic near its greatest value turns
-    there, one on a plateau has no derivative), they start again from points scattered ever wider around the circuit before; the nearest that succeeds is
-    taken.
+    there, one on a plateau has no derivative), they start again from points scattered ever wider around the circuit
+    before; the nearest that succeeds is taken.
     """
     circuit_of(circuit)
     i = column(circuit.parameter_names, parameter)
