@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from numepi.annotations import Seed
-from numepi.arguments import check_number
+from numepi.arguments import check_names, check_number, shown
 from numepi.circuits.base import Circuit, Trajectories
 from numepi.circuits.pyloric import runs
 from numepi.circuits.pyloric.bursts import EXTRA_FEATURES, FEATURES, cells_of, features
@@ -88,8 +88,8 @@ class Pyloric(Circuit):
             raise ValueError(f"duration = {duration} s is less than two samples of dt = {dt} ms: give a longer one")
         self.noise = check_number("noise", noise, least=0)
         self.give_up = check_number("give_up", give_up, above=_TRANSIENT / 1000)
-        self.physiology = None if physiology is None else PyloricPhysiology(*physiology)
-        self.features = features if features is None or isinstance(features, str) else tuple(features)
+        self.physiology = None if physiology is None else _physiology(physiology)
+        self.features = features if features is None or isinstance(features, str) else check_names("features", features)
         self.statistic_names = _names(self.features)
 
     @property
@@ -141,6 +141,20 @@ class Pyloric(Circuit):
         given = None if noise is None else {"noise": noise["noise"] / self.noise}
         path = self._network.simulate(z, rng, given, every)
         return Trajectories(path.time / 1000, path.values[:, 0][..., _ORDER], _STATE_NAMES)
+
+
+def _physiology(value):
+    """The constants, each within its bounds; as they are stored they are a plain list."""
+    names = PyloricPhysiology._fields
+    if not isinstance(value, (tuple, list)) or len(value) != len(names):
+        raise TypeError(f"physiology = {shown(value)}: give a PyloricPhysiology, whose names are {', '.join(names)}")
+    may_be_negative = ("e_na", "e_k", "e_h", "e_leak", "e_fast", "e_slow", "synaptic_threshold")
+    return PyloricPhysiology(
+        *(
+            check_number(f"physiology.{name}", number, above=None if name in may_be_negative else 0)
+            for name, number in zip(names, value)
+        )
+    )
 
 
 def _names(features):

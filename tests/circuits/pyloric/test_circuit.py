@@ -124,7 +124,9 @@ def test_the_property_and_what_is_refused():
     for wrong, message in [
         (lambda: ne.circuits.Pyloric(features=("bursts_AB",)).emergent_property(), "bursts_AB were not measured"),
         (lambda: ne.circuits.Pyloric(features="B"), "features = 'B': choose 'A', or names among period, "),
-        (lambda: ne.circuits.Pyloric(features=()), "choose 'A', or names"),
+        (lambda: ne.circuits.Pyloric(features=()), "features has 0 entries: give one or more"),
+        (lambda: ne.circuits.Pyloric(physiology=PyloricPhysiology(capacitance=0.0)), "physiology.capacitance = 0.0: "),
+        (lambda: ne.circuits.Pyloric(physiology=PyloricPhysiology(e_k=np.nan)), "physiology.e_k = nan: give a"),
         (lambda: ne.circuits.Pyloric(duration=0.0), "duration = 0.0"),
         (lambda: ne.circuits.Pyloric(duration=2e-5), "duration = 2e-05 s is less than two samples of dt = 0.025 ms"),
         (lambda: circuit.statistics(z, noise={"noise": np.zeros((1, 5, 3))}), r"expected \(1, 439999, 3\)"),
@@ -133,8 +135,14 @@ def test_the_property_and_what_is_refused():
     ]:
         with pytest.raises(ValueError, match=message):
             wrong()
-    with pytest.raises(TypeError, match="statistics only"):
-        circuit.statistics_and_jacobian(z)
+    for wrong, message in [
+        (lambda: circuit.statistics_and_jacobian(z), "statistics only"),
+        (lambda: ne.circuits.Pyloric(features=3), "features = 3: give a sequence of names"),
+        (lambda: ne.circuits.Pyloric(physiology=3), "physiology = 3: give a PyloricPhysiology, whose names are capac"),
+        (lambda: ne.circuits.Pyloric(physiology={"e_k": -75.0}), "give a PyloricPhysiology"),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            wrong()
 
 
 def test_stored_settings_make_the_same_circuit():
