@@ -60,8 +60,10 @@ def test_a_gaussian_of_the_papers_curvature_has_a_third_of_a_nat_less_than_is_po
     assert exact.entropy - gaussian > 0.3
 
 
-def test_along_the_ridge_the_exact_density_is_flat(exact):
-    f, slope, bend = smooth(exact, exact.f.mean(axis=1), 7)
+# on average -5.6, -6.0, -6.7, -6.2, -7.4, -7.6 and -0.28, -0.31, -0.04, -0.24, -0.18, -0.37
+@pytest.mark.parametrize("degree", [5, 6, 7, 8, 9, 10])
+def test_along_the_ridge_the_exact_density_is_flat(exact, degree):
+    f, slope, bend = smooth(exact, exact.f.mean(axis=1), degree)
     _, noise_slope, noise_bend = smooth(exact, exact.f.var(axis=1, ddof=1), 3)
     first, second = exact.eta
     lean = first + 2 * second * (f - TARGET)
@@ -73,8 +75,8 @@ def test_along_the_ridge_the_exact_density_is_flat(exact):
     ridge = (eigenvalues[:, 0] < 0) & (away < 0.04) & (exact.p > 0.02 * exact.p.max())
     assert ridge.sum() > 20
     sensitive, robust = np.average(eigenvalues[ridge], axis=0, weights=exact.p[ridge])
-    assert -16 < sensitive < -4  # the paper: -10.7
-    assert abs(robust) < 1 and abs(np.median(eigenvalues[ridge, 1])) < 0.5  # the paper: -3.22
+    assert -9 < sensitive < -4  # the paper: -10.7
+    assert abs(robust) < 0.6 and abs(np.median(eigenvalues[ridge, 1])) < 0.5  # the paper: -3.22
 
 
 def test_ripples_of_a_fit_cancel_in_the_median_hessian_which_has_the_papers_directions():
