@@ -108,7 +108,8 @@ def _steps(figure, circuit, table):
         limits = np.array([ax.get_ylim() for ax in pair])
         for ax in pair:
             ax.set_ylim(limits.min(), limits.max())
-    axes[0].set_ylabel("change of rate (Hz)")
+    for ax in (axes[0], axes[2]):  # each pair its own scale
+        ax.set_ylabel("change of rate (Hz)")
     axes[0].legend(fontsize=8, frameon=False, ncols=2)
     falls = [name for name, change in zip(v1.POPULATIONS, np.diag(responses)) if change < 0]
     table.add(

@@ -49,8 +49,8 @@ def main():
     table.note("![4C: samples in all pairs of weights with modes by continuation and v1](figure4-c.png)")
     table.note()
     table.note(
-        "![4C: modes and v1, accuracies; 4-S1: linear correlations; 4D: accuracies along v1, task, diag and side]"
-        "(figure4-sc.png)"
+        "![4C: modes and v1, accuracies; 4-S1: linear correlations; 4D: accuracies along v1, task, diag; 4-S3B: along "
+        "all, side](figure4-sc.png)"
     )
     table.close()
 
@@ -201,7 +201,7 @@ def _figures(z, log_q, f, path, found, moved, circuit, options):
     title = "4C: samples of the fit, and its modes\nby continuation from sW = 1"
     pairs = sc_panels.path_in_pairs(z, path.z, 0.6 * found.v1, title, log_q)
     pairs.savefig(options.out / "figure4-c.png", dpi=80)
-    figure, axes = plt.subplots(2, 4, figsize=(15, 7.2), layout="constrained")
+    figure, axes = plt.subplots(2, 5, figsize=(18.5, 7.2), layout="constrained")
     points = ne.plotting.plane(z, log_q, (0, 2), _NAMES, ax=axes[0, 0]).collections[-1]
     ne.plotting.mode_points(path, (0, 2), ax=axes[0, 0])
     ne.plotting.arrows(found, (0, 2), scale=0, ax=axes[0, 0])
@@ -213,8 +213,9 @@ def _figures(z, log_q, f, path, found, moved, circuit, options):
     axes[0, 2].set(xlim=(0.4, 1), ylim=(0.4, 1.1), title="4C: accuracies")
     trends = analysis.linear_trends(z, f, _NAMES, ("p_pro", "p_anti"))
     ne.plotting.trend_matrix(trends, ax=axes[0, 3])
-    axes[0, 3].set_title("4-S1: linear correlation", fontsize=10)
-    for ax, direction in zip(axes[1], ("v1", "task", "diag", "side")):
+    axes[0, 3].set_title("4-S1: linear correlation\n(in brackets: p > 0.05)", fontsize=9)
+    axes[0, 4].remove()
+    for ax, direction in zip(axes[1], ("v1", "task", "diag", "all", "side")):
         for statistic, task, style in ((0, "Pro", "-"), (1, "Anti", "--")):
             labels = [f"{task}, sW = {value}" for value in ("1", "−1")]
             before = len(ax.lines)
@@ -222,7 +223,8 @@ def _figures(z, log_q, f, path, found, moved, circuit, options):
             for line in ax.lines[before:]:
                 line.set_linestyle(style)
         ax.set(ylabel="accuracy (s.e. below 0.016)", ylim=(0, 1))
-        ax.set_title(f"4D: along {direction}, from modes at sW = ±1", fontsize=9)
+        panel = "4-S3B" if direction in ("all", "side") else "4D"
+        ax.set_title(f"{panel}: along {direction}, from modes at sW = ±1", fontsize=9)
     axes[1, 0].legend(fontsize=8, frameon=False, loc="lower right")
     figure.savefig(options.out / "figure4-sc.png", dpi=80)
 

@@ -115,7 +115,7 @@ def _rows(name, results, table):
 def _traces(results, title):
     """Entropy and each constraint over the iterations, a colour for each seed."""
     names, target = results[0].constraint_names, results[0].constraint_target
-    figure, axes = plt.subplots(1, 1 + len(names), figsize=(2.6 * (1 + len(names)) + 1, 2.9), layout="constrained")
+    figure, axes = plt.subplots(1, 1 + len(names), figsize=(2.6 * (1 + len(names)) + 2, 2.9), layout="constrained")
     for seed, result in enumerate(results):
         settings = result.configuration["solver_settings"]
         per_epoch, epochs = settings["iterations_per_epoch"], len(result.history["epoch_entropy"])
@@ -130,10 +130,11 @@ def _traces(results, title):
             for epoch in range(1, epochs + 1):
                 ax.axvline(per_epoch * epoch, color="0.8", linewidth=0.7, linestyle=":", zorder=0)
     axes[0].plot([], [], "o", color="0.4", ms=5, label="epoch passes")
-    axes[0].legend(fontsize=7, frameon=False)
+    figure.legend(*axes[0].get_legend_handles_labels(), fontsize=7, frameon=False, loc="outside right upper")
     for i, (ax, name) in enumerate(zip(axes, ("entropy (nats)", *names))):
         tidy(ax).set_title(name, fontsize=9)
         ax.set_xlabel("iteration", fontsize=9)
+        ax.locator_params(axis="x", nbins=4)
         if i:
             ax.axhline(target[i - 1], color="black", linewidth=0.9, linestyle="--", label="target")
             late = np.concatenate([r.history["violation"][len(r.history["violation"]) // 20 :, i - 1] for r in results])
