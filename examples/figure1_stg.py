@@ -80,7 +80,8 @@ def main():
     for name, vector, line in zip(("v1", "v2"), v, ("-", "--")):
         tip, style = middle + vector, {"arrowstyle": "-|>", "color": "black", "linewidth": 1.6, "linestyle": line}
         axes[0].annotate("", tip, middle, arrowprops=style)
-        axes[0].annotate(name, tip, (4, 4), textcoords="offset points", fontsize=9)
+        plate = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
+        axes[0].annotate(name, tip, (4, 4), textcoords="offset points", fontsize=9, bbox=plate)
     label = "middle of the denser half"
     axes[0].plot(*middle, "*", color="white", markeredgecolor="black", markersize=13, linestyle="", label=label)
     axes[0].legend(fontsize=8, frameon=False, loc="upper left")
