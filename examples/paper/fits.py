@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numepi as ne
 
-__all__ = ["algorithm_one", "best", "exact"]
+__all__ = ["algorithm_one", "best", "by_particles", "exact"]
 
 _STORED = Path(__file__).parents[2] / "docs" / "findings" / "fits"
 _BLOCK = 20  # iterations of a trace that are stored as their mean
@@ -57,6 +57,11 @@ def exact(name, circuit, prop, options, **settings):
     if options.quick:
         settings = settings | _QUICK_DUAL
     return _fit(f"{name}-dual", circuit, prop, options, options.seed, solver="dual", **settings)
+
+
+def by_particles(name, circuit, prop, options, **settings):
+    """The particle solver's answer, for circuits of a hundred parameters and more."""
+    return _fit(f"{name}-particles", circuit, prop, options, options.seed, solver="particles", **settings)
 
 
 def _fit(name, circuit, prop, options, seed, precision="float32", **settings):
