@@ -80,7 +80,7 @@ def certify_rows(problem, eta, rows, draws, start_draws, start_share, weights, r
     bound_stderr = np.sqrt(variance_of(*on_z) + on_extra)
     numbers = level + point.log_z, np.sqrt(variance + by_eta**2), point.log_z, bound_stderr
     optimal = point.is_optimal(is_bound) and has_minimum((seen.V_hat + seen.residual)[rows.valid], is_bound)
-    bias = point.tilt.bias / point.z
+    bias = (point.tilt.bias + point.tilt.unresolved) / point.z
     if loud:
         bias = max(bias, 0.5 * float(np.mean(residual[met] ** 2)))
     return _certificate(problem, eta, numbers, len(weights), ess, tail, optimal, replicates, round_trip, bias)

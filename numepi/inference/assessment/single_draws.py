@@ -10,7 +10,8 @@ cliff that its surrogate rounds off b is -10, and p* has nothing there; the expa
 rates of 200 trials are nearly normal, such rows moved the expanded bound of the entropy between 0.95 and 2.59 nats
 (seeds 0 and 1, from 15,000 to 60,000 rows); this one stays within 0.97 and 1.09.  Pairs of simulations tell s^2, and
 how far the noise is from normal: of a third cumulant k the mean keeps k / 6 with one simulation and a quarter of that
-with the mean of two, so that 4/3 of the difference is taken off.  STG's noise is far from normal (k = -2.2).
+with the mean of two, so that 4/3 of the difference is taken off.  STG's noise is far from normal (k = -2.2).  Rare
+outliers that no pair shows would pass for a cliff: what rows beyond all pairs change is in doubt as a whole.
 """
 
 from dataclasses import dataclass
@@ -42,6 +43,8 @@ class Tilt:
         The same of ``moments``.
     bias : float
         The most that what was taken off may be, in the units of the weights.
+    unresolved : float
+        What rows further out than any pair of simulations change: noise or circuit, which these do not tell.
     """
 
     factor: np.ndarray
@@ -51,6 +54,7 @@ class Tilt:
     extra_moments: np.ndarray
     extra_moments_stderr: np.ndarray
     bias: float
+    unresolved: float = 0.0
 
     def doubt(self, believed, weights, own):
         """Nats by which log Z may be off: the bias, and two standard errors; ``believed`` is the surrogate's Z."""
@@ -122,6 +126,9 @@ def for_normal_noise(V, residual, again, eta, weights, own, ok, f_hat):
     both = np.exp(np.minimum((one + two) / 2 - noise[first] / 4, _OVERFLOW))
     share = own.mean()
     skew, skew_stderr = _mean(_BY_TWO * share * w * (each.mean(axis=0) - both))
+    # Beyond what pairs show noise cannot be told from the circuit: rare outliers look like a cliff, and count as one.
+    beyond = own & ok & (errors < min(one.min(), two.min()))
+    unresolved = abs(weights[beyond] @ (1 + errors[beyond] - factor[beyond])) / len(V)
     _, noise_stderr = _mean(share / 2 * w * (square - noise[first]))
     # exp(r - s^2 / 2) V has noise in both: of two simulations the one's factor and the other's V have none in common.
     chosen = (residual[first] - second) * (share / 2 * w * (each[0] - each[1]))[:, None]
@@ -134,6 +141,7 @@ def for_normal_noise(V, residual, again, eta, weights, own, ok, f_hat):
         extra_moments=-by_choice,
         extra_moments_stderr=by_choice_stderr,
         bias=float(abs(skew) + 2 * skew_stderr),
+        unresolved=float(unresolved),
     )
 
 

@@ -53,6 +53,21 @@ def test_beyond_a_cliff_that_the_surrogate_rounds_off_there_is_nothing(rng):
     assert doubts[0] < 0.15 < doubts[1]
 
 
+def test_outliers_that_no_pair_shows_are_in_doubt_as_a_whole(rng):
+    # noise of mean zero: -100 in a row of five hundred, 0.2 in all others; the pairs, 400 rows, have none of them
+    def outliers(z, n):
+        r = np.full(n, 0.2)
+        r[401::500] = -100.0 + 0.2
+        return r + 0.1 * np.random.default_rng(n).standard_normal(n)
+
+    arguments, exact, _ = rows(rng, lambda z: 0.0 * z, outliers, pairs=400)
+    tilt = for_normal_noise(*arguments)
+    assert mean(tilt)[0] > 1.15 > exact.mean() + 0.1  # the outliers pass for a part that p* has not
+    assert tilt.bias < 0.01 and tilt.unresolved > 0.15
+    resolved = for_normal_noise(*rows(rng, cliff, normal(0.7))[0])  # pairs beyond the cliff say that it is one
+    assert resolved.unresolved < 0.02
+
+
 def test_noise_too_large_for_an_exponential_averages_out_in_the_expansion(rng):
     arguments, exact, _ = rows(rng, lambda z: 0.1 * z, normal(3.0))
     tilts = expanded(*arguments), for_normal_noise(*arguments)
