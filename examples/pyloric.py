@@ -1,9 +1,10 @@
 """The pyloric network: a population of simulated networks that has the animals' moments, and what goes with it.
 
-Without options it reads what is stored in docs/figures, writes pyloric.md and draws the figures.  ``--more N``
-simulates N generations of networks about those that worked; ``--rounds N`` goes on with N rounds of chains on a
-surrogate; ``--settle`` draws the population from what these found and simulates it again; ``--fit`` fits a flow to the
-surrogate and certifies it on fresh rows.  All is kept in ``--out``, where the next call finds it and goes on.
+Without options it reads what is stored in docs/figures, writes pyloric.md and draws the figures.  ``--fresh`` begins
+with draws of the box of its own in place of the stored networks; ``--more N`` simulates N generations of networks about
+those that worked; ``--rounds N`` goes on with N rounds of chains on a surrogate; ``--settle`` draws the population from
+what these found and simulates it again; ``--fit`` fits a flow to the surrogate and certifies it on fresh rows.  All is
+kept in ``--out``, where the next call finds it and goes on.
 """
 
 import argparse
@@ -36,6 +37,8 @@ def main():
     """Gather as asked for; table and figures."""
     options = _options()
     kept = options.out / "pyloric-networks.npz"
+    if options.fresh and not kept.exists():
+        pyloric.save(kept, pyloric.survey(pyloric.SURVEYED, options.seed))
     networks = _stored("pyloric-networks.npz", options)
     for _ in range(options.more):
         new = pyloric.generation(networks, [options.seed, len(networks.z)])
@@ -87,6 +90,7 @@ def _options():
     parser.add_argument("--quick", action="store_true", help="nothing is simulated: no traces")
     parser.add_argument("--seed", type=int, default=0, help="names every random number (default 0)")
     parser.add_argument("--out", type=Path, default=Path("out"), help="directory (default out)")
+    parser.add_argument("--fresh", action="store_true", help="begin with draws of the box, not with stored networks")
     parser.add_argument("--more", type=int, default=0, help="generations of 256 networks to simulate (15 s each)")
     parser.add_argument("--rounds", type=int, default=0, help="rounds of 512 networks from chains (45 s each)")
     parser.add_argument("--settle", action="store_true", help="draw the population, and simulate it again (2 min)")

@@ -137,7 +137,9 @@ def test_silencing_curves_mark_the_strength_of_the_experiments_rise(ax, rng):
     pro, anti = (line for line in lines if "(mean" in line.get_label())
     np.testing.assert_allclose(pro.get_ydata(), 0, atol=1e-12)
     np.testing.assert_allclose(anti.get_ydata(), 20 * gammas)
-    assert "7% at γ = 0.35" in [text.get_text() for text in ax.texts]
+    assert [text.get_text() for text in ax.texts] == ["7% at γ = 0.35"]
+    assert "saturates at γ = 0.95" in [text.get_text() for text in ax.get_legend().get_texts()]
+    np.testing.assert_allclose([line.get_ydata()[0] for line in lines if line.get_marker() == "o"], [7.0, 19.0])
     ne.plotting.task_flip_points(found.baseline[:, 0], accuracy[-1, :, 1], rng.normal(size=30), ax=ax)
     assert len(ax.collections[-1].get_offsets()) == 30
 

@@ -70,6 +70,8 @@ def perturbation_curves(
 def silencing_curves(silencing: Silencing, level: float = 0.07, ax: Axes | None = None) -> Axes:
     """Mean error rise of both tasks against the strength of silencing, with the spread over circuits.
 
+    A grey dot marks where the Anti error saturates (`numepi.analysis.sc.Silencing.saturation`).
+
     Parameters
     ----------
     silencing : numepi.analysis.sc.Silencing
@@ -99,6 +101,10 @@ def silencing_curves(silencing: Silencing, level: float = 0.07, ax: Axes | None 
             f"{level:.0%} at γ = {gamma:.2f}", (gamma, 100 * level), xytext=(-8, 6), textcoords="offset points",
             ha="right", fontsize=8,
         )  # fmt: skip
+    saturation = silencing.saturation()
+    if np.isfinite(saturation):
+        anti = 100 * float(np.interp(saturation, silencing.gammas, silencing.mean_rise[:, 1]))
+        ax.plot(saturation, anti, "o", color="0.5", markersize=5, zorder=3, label=f"saturates at γ = {saturation:.2f}")
     ax.axhline(0, color="0.7", linewidth=0.8, zorder=0)
     ax.set(xlabel="optogenetic strength γ", ylabel=f"rise in error, {silencing.window} silenced (%)")
     ax.legend(fontsize=8, frameon=False, loc="upper left")
