@@ -149,6 +149,7 @@ class AugmentedLagrangian:
         self.best_theta = None
         self.best_entropy = -np.inf
         self.failure = None
+        self._last = None  # violations of the last batch, until somebody asks for their spread
         self._last_spread = np.full(len(constraints), np.nan)
         self._first_half = np.arange(settings.batch_size) < settings.batch_size // 2
         self.trace = {"entropy": [], "violation": []}
@@ -218,13 +219,17 @@ class AugmentedLagrangian:
         valid, n = batch.valid, len(batch.T)
         if n < settings.batch_size and self._fails(valid, z):
             return
+        whole = n == settings.batch_size
         violation = (batch.T - problem.constraints.target) / self.scale
-        weights = penalty_weights(violation, self._first_half[valid], self.c, settings.both_pairings)
+        half = self._first_half if whole else self._first_half[valid]
+        weights = penalty_weights(violation, half, self.c, settings.both_pairings)
         weights += self.eta / n
-        grad_z = np.zeros_like(z)
-        grad_z[valid] = problem.constraints.pullback(batch.f, batch.jacobian, weights / self.scale)
+        grad_z = problem.constraints.pullback(batch.f, batch.jacobian, weights / self.scale)
         if problem.prior is not None:
-            grad_z[valid] -= problem.log_prior_gradient(z[valid]) / n
+            grad_z -= problem.log_prior_gradient(z[valid]) / n
+        if not whole:
+            of_valid, grad_z = grad_z, np.zeros_like(z)
+            grad_z[valid] = of_valid
         gradient = pullback(grad_z, valid / n)
         with np.errstate(over="ignore"):
             length = gradient @ gradient  # the optimiser squares it
@@ -235,10 +240,8 @@ class AugmentedLagrangian:
         rate = settings.learning_rate * settings.learning_rate_decay**progress
         self.theta = self.optimiser.step(self.theta, gradient, rate)
         self.trace["entropy"].append(float((problem.log_prior(z) - log_q)[valid].mean()))
-        mean = violation.sum(axis=0) / n
-        self.trace["violation"].append(mean)
-        centred = violation - mean
-        self._last_spread = np.sqrt(np.einsum("nm,nm->m", centred, centred)) / n
+        self.trace["violation"].append(violation.sum(axis=0) / n)
+        self._last = violation
         self.iteration += 1
 
     def _end_epoch(self):
@@ -293,7 +296,16 @@ class AugmentedLagrangian:
         """|R_i| of the last batch in its standard errors (m,)."""
         if not self.trace["violation"]:
             return np.full(len(self.scale), np.nan)
-        return np.abs(self.trace["violation"][-1]) / np.maximum(self._last_spread, np.finfo(float).tiny)
+        return np.abs(self.trace["violation"][-1]) / np.maximum(self._spread, np.finfo(float).tiny)
+
+    @property
+    def _spread(self):
+        """Standard errors of the last batch's mean violation (m,)."""
+        if self._last is not None:
+            n = len(self._last)
+            centred = self._last - self._last.sum(axis=0) / n
+            self._last, self._last_spread = None, np.sqrt(np.einsum("nm,nm->m", centred, centred)) / n
+        return self._last_spread
 
     def answer(self):
         """Flow parameters and whether they passed the test: the converged epoch of greatest entropy, else the last."""
@@ -315,7 +327,7 @@ class AugmentedLagrangian:
 
     def state(self):
         """Everything that `restore` needs to continue to the same bits, as arrays."""
-        arrays = {"theta": self.theta, "eta": self.eta, "last_spread": self._last_spread}
+        arrays = {"theta": self.theta, "eta": self.eta, "last_spread": self._spread}
         arrays |= {"counters": np.array([self.epoch, self.iteration]), "failure": np.array(self.failure or "")}
         arrays["c"] = np.array([self.c, self.best_entropy])
         arrays |= {f"adam_{k}": np.asarray(v) for k, v in self.optimiser.state().items()}
@@ -333,5 +345,5 @@ class AugmentedLagrangian:
         self.trace = {k: list(arrays[f"trace_{k}"]) for k in self.trace}
         self.epochs = {k: list(arrays[f"epochs_{k}"]) for k in self.epochs}
         self.norms, self.best_theta = arrays.get("norms"), arrays.get("best_theta")
-        self._last_spread = arrays["last_spread"]
+        self._last, self._last_spread = None, arrays["last_spread"]
         self.failure = str(arrays["failure"]) or None
