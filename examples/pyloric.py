@@ -239,7 +239,7 @@ def _features(networks, second, options):
 def _pairs(population, options):
     """The six parameters whose spread is least against the box."""
     names, support = pyloric.CIRCUIT.parameter_names, pyloric.CIRCUIT.support
-    shown = np.sort(np.argsort(pyloric_shape.in_box(population).std(axis=0))[:6])
+    shown = np.sort(np.argsort(pyloric.in_ranges(population.z).std(axis=0))[:6])
     axes = plotting.pairs(population.z, names=names, support=support, parameters=[names[i] for i in shown])
     axes[0, 0].figure.savefig(options.out / "pyloric-pairs.png", dpi=70, bbox_inches="tight")
 

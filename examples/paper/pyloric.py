@@ -23,6 +23,7 @@ __all__ = [
     "SURVEYED",
     "Networks",
     "generation",
+    "in_ranges",
     "joined",
     "load",
     "reach",
@@ -81,6 +82,11 @@ class Networks(NamedTuple):
         return Networks(*(each[rows] for each in self))
 
 
+def in_ranges(z):
+    """Parameters ``z`` (n, 31) in ranges of the box, from 0 to 1."""
+    return (z - _SUPPORT.lower) / _SUPPORT.width
+
+
 def joined(*parts):
     """Networks of all parts, in their order."""
     return Networks(*(np.concatenate(each) for each in zip(*parts)))
@@ -99,7 +105,7 @@ def generation(known, seed):
     worked = worked.part(np.abs(worked.standard).max(axis=1) < _FARTHEST)
     weights = (1 - _EVENLY) * _weights(worked) + _EVENLY / len(worked.z)
     centres = worked.z[rng.choice(len(weights), size=_KERNELS, p=weights)]
-    u = (centres - _SUPPORT.lower) / _SUPPORT.width
+    u = in_ranges(centres)
     size = np.stack([_sizes(*_KINDS[kind], rng) for kind in rng.integers(len(_KINDS), size=_KERNELS)])
     low, high = ndtr(-u / size), ndtr((1 - u) / size)
     draws = [u + size * ndtri(low + (high - low) * rng.random(u.shape)) for _ in range(_DRAWS)]

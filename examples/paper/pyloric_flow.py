@@ -68,7 +68,7 @@ def fitted(settled, bias, generator):
 
 def _log_target(settled):
     def log_target(z):
-        T, log_success = settled.surrogate((z - _SUPPORT.lower) / _SUPPORT.width)
+        T, log_success = settled.surrogate(pyloric.in_ranges(z))
         return T @ settled.eta + log_success
 
     return log_target
@@ -125,7 +125,7 @@ def judged(theta, settled, seed):
 
 
 def _beliefs(problem, settled, z, log_q, start):
-    T, log_success = settled.surrogate((z - _SUPPORT.lower) / _SUPPORT.width)
+    T, log_success = settled.surrogate(pyloric.in_ranges(z))
     constraints = problem.constraints
     spread = constraints.scale[:6]
     f = constraints.target[:6] + T[:, :6] * spread

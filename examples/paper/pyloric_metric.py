@@ -40,7 +40,7 @@ def metric(networks, first, second):
     twice = 0.5 * (first.standard + second.standard)[both][once]  # half of the noise
     others = networks.part(networks.valid)
     others = others.part(np.abs(others.standard).max(axis=1) < _FAR)
-    v = (np.concatenate([z, others.z]) - pyloric.CIRCUIT.support.lower) / pyloric.CIRCUIT.support.width - 0.5
+    v = pyloric.in_ranges(np.concatenate([z, others.z])) - 0.5
     x = np.clip(np.concatenate([twice, others.standard]), -_FARTHEST, _FARTHEST)
     weights = np.repeat([1.0, _AROUND], [len(z), len(others.z)])
     fold, missed = np.arange(len(v)) % _FOLDS, np.empty((len(z), x.shape[1]))

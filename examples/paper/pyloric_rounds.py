@@ -231,7 +231,7 @@ def population(rounds, known, last, size, seed):
     surrogate, _, _ = _learned(rounds, known, generator)
     total = len(known.z) + len(rounds.networks.z)
     both = pyloric.joined(known, rounds.networks).part(surrogate.rows)
-    works = np.exp(surrogate((both.z - _SUPPORT.lower) / _SUPPORT.width)[1]) > _WORKS
+    works = np.exp(surrogate(pyloric.in_ranges(both.z))[1]) > _WORKS
     chosen = works & (surrogate.rows >= total - last * SIMULATED)
     expected, found = surrogate.unseen[chosen], both.part(chosen)
     weights = pyloric.tilted(expected, np.concatenate([found.standard, found.standard**2 - 1], axis=1))
@@ -259,7 +259,7 @@ class Settled(NamedTuple):
 def _learned(rounds, known, generator):
     """The surrogate, which parameters count in it, and where chains start."""
     both = pyloric.joined(known, rounds.networks)
-    u, x, worked = (both.z - _SUPPORT.lower) / _SUPPORT.width, both.standard, both.valid
+    u, x, worked = pyloric.in_ranges(both.z), both.standard, both.valid
     weights = _row_weights(len(known.z), len(rounds.networks.z))
     near = np.flatnonzero(worked & (np.abs(np.nan_to_num(x, nan=np.inf)).max(axis=1) < _NEAR))
     relevance = rounds.relevance

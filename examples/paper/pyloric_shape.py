@@ -4,21 +4,15 @@ import numpy as np
 
 from paper import pyloric
 
-__all__ = ["apart", "conditional", "in_box", "sensitive", "shape"]
+__all__ = ["apart", "conditional", "sensitive", "shape"]
 
 _CONDITIONS = ("AB_CaT", "AB_KCa", "LP_CaT", "PY_CaT", "log_AB_LP_slow", "log_PY_LP_fast")
 _SPREADS = {"least": 0, "second least": 1, "most": -1}  # of directions: which eigenvector of the covariance
 
 
-def in_box(networks):
-    """Parameters in ranges of the box: (n, 31)."""
-    support = pyloric.CIRCUIT.support
-    return (networks.z - support.lower) / support.width
-
-
 def apart(population):
     """How far apart networks lie that have much the same features."""
-    names, u = pyloric.CIRCUIT.parameter_names, in_box(population)
+    names, u = pyloric.CIRCUIT.parameter_names, pyloric.in_ranges(population.z)
     pairs = np.random.default_rng(0).integers(len(u), size=(2, 4000))
     apart = np.median(np.abs(u[pairs[0]] - u[pairs[1]]), axis=0)
     order = np.argsort(apart)
@@ -32,7 +26,7 @@ def apart(population):
 
 def shape(population):
     """Shrinkage and strongest couplings of each parameter; the directions with least and most spread."""
-    names, u = pyloric.CIRCUIT.parameter_names, in_box(population)
+    names, u = pyloric.CIRCUIT.parameter_names, pyloric.in_ranges(population.z)
     covariance, correlation = np.cov(u.T), np.corrcoef(u.T) - np.eye(len(names))
     shrinkage = 1 - 12 * np.diag(covariance)
     lines = [
@@ -68,7 +62,7 @@ def sensitive(found, population):
     values, k = found.eigenvalues, len(pyloric.FIXED)
     share = f"{values[:k].sum() / values.sum():.0%}"
     explained = ", ".join(f"{100 * each:.0f}" for each in found.explained)
-    _, spread = np.linalg.eigh(np.cov(in_box(population).T))
+    _, spread = np.linalg.eigh(np.cov(pyloric.in_ranges(population.z).T))
     within = [np.sum((found.vectors[:k] @ spread[:, i]) ** 2) for i in _SPREADS.values()]
     return [
         f"Metric of the features, the mean of J^T J over the population (animals' s.d. by ranges of the box; J of a "
@@ -88,7 +82,7 @@ def sensitive(found, population):
 
 def conditional(population):
     """What a conductance does to the others: those of networks with little and with much of it."""
-    names, u = pyloric.CIRCUIT.parameter_names, in_box(population)
+    names, u = pyloric.CIRCUIT.parameter_names, pyloric.in_ranges(population.z)
     lines = ["| of networks with the least and the most (fifths) | others that differ most, in s.d. |", "|---|---|"]
     for fixed in _CONDITIONS:
         k = names.index(fixed)

@@ -50,9 +50,8 @@ def _pairs(networks):
     """Parameters in the unit cube and features in animals' s.d., as tensors."""
     import torch
 
-    support = pyloric.CIRCUIT.support
     x = np.clip(networks.standard, -CLIP, CLIP)
-    return tuple(torch.tensor(a, dtype=torch.float32) for a in ((networks.z - support.lower) / support.width, x))
+    return tuple(torch.tensor(a, dtype=torch.float32) for a in (pyloric.in_ranges(networks.z), x))
 
 
 def _learned(prior, networks):

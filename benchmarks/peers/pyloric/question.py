@@ -74,7 +74,7 @@ def judge(draw, seed):
     found = pyloric.Networks(z, pyloric.CIRCUIT.statistics(z, rng=[seed, 99]), np.full(len(z), np.nan))
     x = found.standard[found.valid]
     low, high = stats.binomtest(len(x), len(z)).proportion_ci(method="wilson")
-    u = (z[found.valid] - pyloric.CIRCUIT.support.lower) / pyloric.CIRCUIT.support.width
+    u = pyloric.in_ranges(z[found.valid])
     pairs = np.random.default_rng(0).integers(max(len(u), 1), size=(2, 4000))
     return {
         "draws": len(z),

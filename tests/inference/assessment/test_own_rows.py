@@ -112,6 +112,18 @@ def test_without_pairs_and_with_few_rows_the_noise_has_no_bound(rng):
     assert certificate.noise_bias == np.inf and not certificate.reliable
 
 
+def test_outliers_that_no_pair_of_simulations_shows_make_a_certificate_unreliable(rng):
+    rows, draws, start_draws, share = parts(rng, 1.0, 0.3, n=4000)
+    T = rows.T.copy()
+    T[np.flatnonzero(rows.own)[len(rows.repeats) :: 100], 1] += 100.0  # of those simulated once; -38 nats
+    found = [
+        certify_rows(problem(), optimal(0.3), each, draws, start_draws, share, np.full(1000, 1e-3), 4)
+        for each in (rows, replace(rows, T=T))
+    ]
+    assert found[0].noise_bias < 0.05 and found[1].noise_bias > 0.1
+    assert any("beyond their correction" in doubt for doubt in found[1].doubts)
+
+
 def test_rows_that_fail_are_outside_of_the_support(rng):
     # Simulations fail above 0.5; the surrogate believes in a soft edge.
     rows, draws, start_draws, share = parts(rng, 1.0, n=20_000)
