@@ -144,6 +144,24 @@ def test_every_epoch_is_in_the_traces():
     np.testing.assert_array_equal(solver.epochs["multipliers"][-1], solver.multipliers)
 
 
+def test_the_violation_is_told_in_standard_errors_of_its_batch_also_after_a_resume():
+    solver, resumed = algorithm_one(), algorithm_one()
+    solver.step()
+    theta = solver.theta.copy()
+    solver.step()
+    z, _ = solver.flow.sample(theta, solver.problem.normals(Stream.BASE, 1, 40))
+    T = solver.problem.constraints.sufficient_statistics(z)  # of the plane f is z
+    expected = np.abs(T.mean(axis=0) - solver.problem.constraints.target) / (T.std(axis=0) / np.sqrt(40))
+    resumed.restore(solver.state())
+    for each in (solver, resumed):
+        np.testing.assert_allclose(each.violation_in_stderr, expected, rtol=1e-9)
+    untouched = algorithm_one()
+    untouched.step()
+    resumed = algorithm_one()
+    resumed.restore(untouched.state())  # before anybody asked for it
+    np.testing.assert_array_equal(resumed.violation_in_stderr, untouched.violation_in_stderr)
+
+
 def test_unscaled_constraints_are_the_papers():
     assert np.all(algorithm_one(scaled=False).scale == 1)
     np.testing.assert_allclose(algorithm_one().scale, [1, 2, np.sqrt(2), 4 * np.sqrt(2)])
