@@ -6,6 +6,7 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 import numepi as ne
+from numepi.inference.particles import annealing
 from numepi.inference.particles.annealing import ParticleSettings, anneal, connect, resample
 from numepi.inference.particles.density import PathPoint
 from numepi.inference.particles.evidence import evidence
@@ -103,6 +104,12 @@ def test_an_unreachable_region_is_said():
     density = density_of(circuit, ne.EmergentProperty(mean=[0.0, 0.0]), region=lambda f: f[:, 0] > 0.9)
     path = anneal(density, np.array([True, True]), SETTINGS, np.random.default_rng(5))
     assert "lie in the property's region: widen it" in path.failure
+
+
+def test_a_particle_without_density_has_no_weight_until_it_is_moved():
+    none = -np.inf
+    found = annealing._ratio(np.array([none, 1.0, none, 2.0]), np.array([none, none, 0.0, 0.5]))
+    np.testing.assert_array_equal(found, [none, none, none, 1.5])
 
 
 def test_resampling_repeats_rows_by_their_weight():

@@ -18,14 +18,14 @@ def test_what_is_left_is_taken_away():
     circuit = projections(3)
     flow = ne.RealNVP(circuit.support, stages=2, hidden=(8,), post_affine=True)
     theta = flow.initial_parameters(0)
-    offset = np.array([0.1, -0.08])
+    offset = np.array([0.3, -0.25])  # so far that a part of the way would be seen
     near = ne.EmergentProperty(mean=offset, variance=1 + offset)  # the standard normal's are 0 and 1
     problem = Problem(circuit, near, np.random.SeedSequence(1), Normal(3))
     before = violation(problem, flow, theta)
     found = projected(problem, flow, theta, np.zeros(4))
     after = violation(problem, flow, found)
-    assert np.abs(before).max() > 0.09 and np.abs(after).max() < 0.055  # three standard errors of the draws of both
-    assert np.linalg.norm(found - theta) < 0.5
+    assert np.abs(before).max() > 0.28 and np.abs(after).max() < 0.055  # three standard errors of the draws of both
+    assert np.linalg.norm(found - theta) < 1.0
 
 
 def test_a_flow_that_is_elsewhere_stays_as_does_one_that_is_close():
