@@ -142,9 +142,36 @@ def test_corrected_samples_by_particles():
     z, efficiency = moved_sample(problem, base_flow(problem.circuit), np.zeros(0), found.multipliers, 900)
     assert z.shape == (900, 100) and 0.2 < efficiency <= 1
     f = problem.circuit.statistics(z)
+    np.testing.assert_allclose(f.mean(axis=0), MEAN, atol=0.01)
+    np.testing.assert_allclose(f.var(axis=0), VARIANCE, rtol=0.05)
     for column, mu, v in zip(f.T, MEAN, VARIANCE):
-        # the multipliers are known to a tenth of a standard deviation: a shift of 0.1 at 900 draws; false alarm 1e-4
+        # false alarm 1e-4
         assert stats.kstest(column, stats.norm(mu, np.sqrt(v)).cdf).statistic < 0.04 + 2.2 / np.sqrt(900 * efficiency)
+
+
+def test_corrected_samples_meet_the_property_with_fresh_noise():
+    # particles hold their noise, and their parameters make up for it: with fresh noise variances came to 0.42 and 0.61
+    rows, sigma = np.eye(20)[:2], 0.3
+    circuit = ne.circuits.FunctionCircuit(
+        lambda z, rng: z @ rows.T + sigma * rng.standard_normal((len(z), 2)),
+        ne.Support([-np.inf] * 20, [np.inf] * 20), statistic_names=["a", "b"],
+        jacobian=lambda z: np.broadcast_to(rows, (len(z), 2, 20)),
+    )  # fmt: skip
+    problem, _, found = certified(circuit, ne.EmergentProperty(mean=MEAN, variance=VARIANCE), Normal(20))
+    z, efficiency = moved_sample(problem, base_flow(circuit), np.zeros(0), found.multipliers, 900)
+    f = circuit.statistics(z, rng=3)
+    # four standard errors of the fresh noise, and what the weights see of it
+    np.testing.assert_allclose(f.mean(axis=0), MEAN, atol=0.04)
+    np.testing.assert_allclose(f.var(axis=0), VARIANCE, rtol=0.1)
+    assert 0.1 < efficiency <= 1
+
+
+def test_corrected_samples_none_and_out_of_reach():
+    prop = ne.EmergentProperty(mean=MEAN, variance=VARIANCE)
+    problem, _, found = certified(projections(5), prop, Normal(5))
+    assert moved_sample(problem, base_flow(problem.circuit), np.zeros(0), found.multipliers, 0)[0].shape == (0, 5)
+    with pytest.raises(ValueError, match="away from the targets"):
+        moved_sample(problem, base_flow(problem.circuit), np.zeros(0), np.zeros(4), 200)
 
 
 def test_a_budget_that_is_spent_certifies_nothing_and_says_so():
