@@ -9,7 +9,7 @@ from numepi.flow.elementwise.support import SupportMap
 from numepi.flow.families.composition import ComposedFlow
 from numepi.flow.families.gaussian import fit_gaussian
 from numepi.inference.assessment.correction import moved_sample
-from numepi.inference.assessment.particle_certificate import certify_by_particles
+from numepi.inference.assessment.particle_certificate import _plainest, certify_by_particles
 from numepi.inference.assessment.score import score
 from numepi.inference.assessment.weights import certify
 from numepi.inference.particles.annealing import ParticleSettings
@@ -110,6 +110,23 @@ def test_particles_find_the_entropy_of_two_neurons():
     _, _, found = certified(circuit, circuit.emergent_property())
     assert abs(found.entropy_bound + 1.81) < 4 * np.hypot(found.entropy_bound_stderr, 0.03), found
     assert found.entropy_bound_stderr < 0.2
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_a_flow_that_starts_as_the_support_s_map_is_left_out(precision):
+    for scale in (1.0, 1e-8):
+        support = ne.Support([-scale] * 32, [scale] * 32)
+        flow = ne.LensFlow(support, 4, precision=precision)
+        theta = flow.initial_parameters(0)
+        line, none = _plainest(flow, theta)
+        assert len(line.transforms) == 1 and none.shape == (0,)
+        base = np.random.default_rng(1).standard_normal((50, 32))
+        for one, other in zip(line.sample(none, base), flow.sample(theta, base)):
+            np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6 * np.abs(one).max())
+        theta = theta + 0.01 * np.random.default_rng(2).standard_normal(len(theta))
+        assert _plainest(flow, theta)[0] is flow
+        other_map = ne.RealNVP(support, stages=2, hidden=(4,), box_map="sigmoid", precision=precision)
+        assert _plainest(other_map, other_map.initial_parameters(0))[0] is other_map
 
 
 def one_mode():

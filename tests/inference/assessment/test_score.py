@@ -1,5 +1,7 @@
 """The score: entropy of the parameters that work, and how many do not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,24 @@ def test_standard_error_of_the_working_entropy(rng):
         values.append(value), errors.append(error)
     assert np.mean(values) == pytest.approx(0.5 * np.log(2 * np.pi * np.e) - np.log(2), abs=0.02)
     assert np.mean(errors) == pytest.approx(np.std(values), rel=0.15)
+
+
+def test_standard_error_of_the_difference_counts_what_goes_together():
+    # q is nearly exp(T / 2) on a square, T has noise, and some fail: many scores tell what the standard error is
+    def f(z, rng):
+        return np.where(z[:, :1] < 0.2, np.nan, 4 * z[:, 1:] + 0.1 * rng.standard_normal((len(z), 1)))
+
+    circuit = ne.circuits.FunctionCircuit(f, SQUARE, statistic_names=("y",), differentiable=False)
+    flow = ne.ElementwiseFlow(SQUARE, bins=4)
+    theta = flow.initial_parameters(0) + 0.1 * np.random.default_rng(0).standard_normal(flow.n_parameters)
+    eta, values, errors, apart = np.array([1.0]), [], [], []
+    for seed in range(150):
+        problem = Problem(circuit, ne.EmergentProperty(mean=[2.0]), np.random.SeedSequence(seed))
+        found = score(problem, flow, theta, n=400)
+        values.append(found.relative_entropy - eta @ found.constraint)
+        errors.append(found.stderr_at(eta)), apart.append(replace(found, joint=None).stderr_at(eta))
+    assert np.mean(errors) == pytest.approx(np.std(values), rel=0.2)  # its own error is 6 %
+    assert np.mean(apart) > 1.2 * np.mean(errors)
 
 
 def test_nothing_works():
