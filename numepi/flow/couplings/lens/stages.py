@@ -5,13 +5,12 @@ the others, the r rows of B.  Their basis is L^-1 B (`numepi.flow.couplings.lens
 the combination of B that is its mean, and its log deviation.
 """
 
-from math import erfc
-
 import numpy as np
 
 from numepi.flow.couplings.clamp import soft, soft_slope
 from numepi.flow.couplings.lens.basis import cholesky_pull, solve, solve_transposed
 from numepi.flow.couplings.lens.truncated import MEAN_LIMIT, from_normal, slopes, to_normal
+from numepi.flow.elementwise.normal_tails import normal_tails
 from numepi.flow.networks.mlp_kernels import clear
 from numepi.flow.passes.blocks import LANES
 from numepi.kernels.compile import block_function
@@ -25,7 +24,6 @@ __all__ = [
 
 # Of a lens, softly clamped: log s within 0.7 -+ 3.2, from a twelfth of the box's half width to no lens at all.
 LOG_DEVIATION, LOG_DEVIATION_LIMIT = 0.7, 3.2
-_SQRT_HALF = 0.5**0.5
 _DENSITY = 2.0 / np.sqrt(2 * np.pi)
 
 
@@ -34,7 +32,8 @@ def place(vector, place):
     """Where a vector on the line is in the box, component by component."""
     for i in range(len(vector)):
         for lane in range(LANES):
-            place[i, lane] = 1.0 - erfc(vector[i, lane] * _SQRT_HALF)
+            below, above, _ = normal_tails(vector[i, lane])
+            place[i, lane] = below - above
 
 
 @block_function
@@ -64,50 +63,62 @@ def along(places, moved, vector, out):
 
 
 @block_function
+def _mean(places, moved, own, i, raw):
+    """Fill ``raw`` (LANES) with the combination of B, before it is clamped, at component i."""
+    for lane in range(LANES):
+        raw[lane] = 0.0
+    for k in range(len(places) - 1):
+        b = places[k + (k >= moved), i]
+        for lane in range(LANES):
+            raw[lane] += own[k, lane] * b[lane]
+
+
+@block_function
+def _log_deviation(own, r, out):
+    for lane in range(LANES):
+        out[lane] = LOG_DEVIATION + soft(np.float64(own[r, lane]), LOG_DEVIATION_LIMIT)
+
+
+@block_function
 def lens(vector, places, moved, own, sign, to, log_q):
     """Through a lens with outputs ``own`` [c, log s], to standard or from it; adds ``sign`` log slopes to log_q."""
-    r = len(places) - 1
+    raw, log_deviation = np.empty(LANES), np.empty(LANES)
+    _log_deviation(own, len(places) - 1, log_deviation)
     for i in range(len(vector)):
-        for lane in range(LANES):
-            raw = 0.0
-            for k in range(r):
-                raw += own[k, lane] * places[k + (k >= moved), i, lane]
-            log_deviation = LOG_DEVIATION + soft(np.float64(own[r, lane]), LOG_DEVIATION_LIMIT)
-            mean = soft(raw, MEAN_LIMIT)
-            if to:
-                value, slope = to_normal(vector[i, lane], mean, log_deviation)
-            else:
-                value, slope = from_normal(vector[i, lane], mean, log_deviation)
-            vector[i, lane] = value
-            log_q[lane] += sign * slope
+        _mean(places, moved, own, i, raw)
+        v = vector[i]
+        if to:
+            for lane in range(LANES):
+                v[lane], slope = to_normal(v[lane], soft(raw[lane], MEAN_LIMIT), log_deviation[lane])
+                log_q[lane] += sign * slope
+        else:
+            for lane in range(LANES):
+                v[lane], slope = from_normal(v[lane], soft(raw[lane], MEAN_LIMIT), log_deviation[lane])
+                log_q[lane] += sign * slope
 
 
 @block_function
 def lens_pull(line, normal, grad, places, moved, own, sign, to, grad_log_q, grad_own, grad_places):
     """VJP of `lens`; ``grad`` is overwritten, the others are added to."""
-    r = len(places) - 1
+    r, raw, log_deviation, grad_raw = len(places) - 1, np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    _log_deviation(own, r, log_deviation)
     for i in range(len(grad)):
+        _mean(places, moved, own, i, raw)
+        y, w, g, last = line[i], normal[i], grad[i], grad_own[r]
         for lane in range(LANES):
-            raw = 0.0
-            for k in range(r):
-                raw += own[k, lane] * places[k + (k >= moved), i, lane]
-            free = np.float64(own[r, lane])
-            log_deviation = LOG_DEVIATION + soft(free, LOG_DEVIATION_LIMIT)
             w_y, w_m, w_l, slope_y, slope_m, slope_l = slopes(
-                line[i, lane], normal[i, lane], soft(raw, MEAN_LIMIT), log_deviation
+                y[lane], w[lane], soft(raw[lane], MEAN_LIMIT), log_deviation[lane]
             )
             weight = sign * grad_log_q[lane]
-            if to:
-                along = grad[i, lane]
-                grad[i, lane] = along * w_y + weight * slope_y
-            else:
-                along = -(grad[i, lane] + weight * slope_y) / w_y
-                grad[i, lane] = -along
-            grad_own[r, lane] += (along * w_l + weight * slope_l) * soft_slope(free, LOG_DEVIATION_LIMIT)
-            grad_raw = (along * w_m + weight * slope_m) * soft_slope(raw, MEAN_LIMIT)
-            for k in range(r):
-                grad_own[k, lane] += grad_raw * places[k + (k >= moved), i, lane]
-                grad_places[k + (k >= moved), i, lane] += grad_raw * own[k, lane]
+            along = g[lane] if to else -(g[lane] + weight * slope_y) / w_y
+            g[lane] = along * w_y + weight * slope_y if to else -along
+            last[lane] += (along * w_l + weight * slope_l) * soft_slope(np.float64(own[r, lane]), LOG_DEVIATION_LIMIT)
+            grad_raw[lane] = (along * w_m + weight * slope_m) * soft_slope(raw[lane], MEAN_LIMIT)
+        for k in range(r):
+            other = k + (k >= moved)
+            for lane in range(LANES):
+                grad_own[k, lane] += grad_raw[lane] * places[other, i, lane]
+                grad_places[other, i, lane] += grad_raw[lane] * own[k, lane]
 
 
 @block_function
@@ -185,13 +196,16 @@ def shadow(places, moved, triangle, rest, own, line, unused, out):
 @block_function
 def cast(line, places, moved, triangle, out):
     """Overlaps in the box of what lies at ``line``."""
-    r = len(places) - 1
+    r, at = len(places) - 1, np.empty(LANES)
     clear(out, r)
     for i in range(len(line)):
         for lane in range(LANES):
-            place = 1.0 - erfc(line[i, lane] * _SQRT_HALF)
-            for k in range(r):
-                out[k, lane] += places[k + (k >= moved), i, lane] * place
+            below, above, _ = normal_tails(line[i, lane])
+            at[lane] = below - above
+        for k in range(r):
+            b = places[k + (k >= moved), i]
+            for lane in range(LANES):
+                out[k, lane] += b[lane] * at[lane]
     solve(triangle, r, out)
 
 

@@ -8,12 +8,11 @@ s = e^l, truncated to the box, w = T(y; m, l) = Phi^-1(F(b)), F its distribution
 Z being the mass of the untruncated normal within the box.  T is the identity in the limit of large s.
 """
 
-from math import erfc
-
 import autograd.numpy as anp
 import numpy as np
 
-from numepi.flow.elementwise.normal_quantile import normal_quantile
+from numepi.flow.elementwise.normal_quantile import quantile_of_tails
+from numepi.flow.elementwise.normal_tails import normal_tails
 from numepi.kernels.compile import scalar
 from numepi.kernels.fastmath import exp, log
 from numepi.line_functions import ndtr, ndtri
@@ -22,26 +21,24 @@ __all__ = ["MEAN_LIMIT", "from_normal", "from_normal_definition", "slopes", "to_
 
 # Of the mean, softly clamped: a half beyond the box, where a density that only falls or rises is nearly exponential.
 MEAN_LIMIT = 1.5
-_SQRT_HALF = 0.5**0.5
 _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 _LOG_2 = np.log(2.0)
-_SMALLEST = np.finfo(np.float64).tiny
 _LEAST = 2.0**-53  # distance from the box's bounds, relative to its half width, that a place keeps
 
 
 @scalar
 def _mass(low, high):
-    """Phi(high) - Phi(low), from the tail in which it keeps its digits."""
-    if low + high > 0:
-        return 0.5 * (erfc(low * _SQRT_HALF) - erfc(high * _SQRT_HALF))
-    return 0.5 * (erfc(-high * _SQRT_HALF) - erfc(-low * _SQRT_HALF))
+    """Of (below, above) two points: Phi(high) - Phi(low), from the tail in which it keeps its digits."""
+    return low[1] - high[1] if high[0] > low[1] else high[0] - low[0]
 
 
 @scalar
-def _quantile(below, above):
-    """Phi^-1 of below = 1 - above."""
-    u = normal_quantile(max(min(below, above), _SMALLEST))
-    return u if below < above else -u
+def _bounds(y, mean, log_deviation):
+    """Bounds of the box and the place of ``y`` there, in standard deviations from the mean."""
+    scale = exp(-log_deviation)
+    low, high = (-1.0 - mean) * scale, (1.0 - mean) * scale
+    under, over, _ = normal_tails(y)  # half the distances from the bounds: they keep the tails' digits
+    return low, high, (low + 2.0 * under * scale if under < over else high - 2.0 * over * scale)
 
 
 @scalar
@@ -52,25 +49,23 @@ def _log_slope(y, w, x, log_deviation, mass):
 @scalar
 def to_normal(y, mean, log_deviation):
     """W = T(y), and log dw/dy."""
-    scale = exp(-log_deviation)
-    low, high = (-1.0 - mean) * scale, (1.0 - mean) * scale
-    under, over = erfc(-y * _SQRT_HALF), erfc(y * _SQRT_HALF)  # distances from the bounds: they keep the tails' digits
-    x = low + under * scale if under < over else high - over * scale
-    below, above, mass = _mass(low, x), _mass(x, high), _mass(low, high)
-    w = _quantile(below / mass, above / mass)
+    low, high, x = _bounds(y, mean, log_deviation)
+    at_low, at_high, at_x = normal_tails(low)[:2], normal_tails(high)[:2], normal_tails(x)[:2]
+    mass = _mass(at_low, at_high)
+    w = quantile_of_tails(_mass(at_low, at_x) / mass, _mass(at_x, at_high) / mass)
     return w, _log_slope(y, w, x, log_deviation, mass)
 
 
 @scalar
 def from_normal(w, mean, log_deviation):
     """Y with T(y) = w, and log dw/dy."""
-    deviation = exp(log_deviation)
     scale = exp(-log_deviation)
     low, high = (-1.0 - mean) * scale, (1.0 - mean) * scale
-    mass = _mass(low, high)
-    below, above = 0.5 * erfc(-w * _SQRT_HALF) * mass, 0.5 * erfc(w * _SQRT_HALF) * mass
-    x = _quantile(0.5 * erfc(-low * _SQRT_HALF) + below, 0.5 * erfc(high * _SQRT_HALF) + above)
-    y = _quantile(max(0.5 * (x - low) * deviation, _LEAST), max(0.5 * (high - x) * deviation, _LEAST))
+    at_low, at_high, at_w = normal_tails(low)[:2], normal_tails(high)[:2], normal_tails(w)[:2]
+    mass = _mass(at_low, at_high)
+    x = quantile_of_tails(at_low[0] + at_w[0] * mass, at_high[1] + at_w[1] * mass)
+    under, over = 0.5 * (x - low) / scale, 0.5 * (high - x) / scale
+    y = quantile_of_tails(under if under > _LEAST else _LEAST, over if over > _LEAST else _LEAST)
     return y, _log_slope(y, w, x, log_deviation, mass)
 
 
@@ -78,18 +73,16 @@ def from_normal(w, mean, log_deviation):
 def slopes(y, w, mean, log_deviation):
     """Derivatives of w in (y, m, l), and of log dw/dy as a function of them."""
     scale = exp(-log_deviation)
-    low, high = (-1.0 - mean) * scale, (1.0 - mean) * scale
-    under, over = erfc(-y * _SQRT_HALF), erfc(y * _SQRT_HALF)
-    x = low + under * scale if under < over else high - over * scale
-    mass = _mass(low, high)
-    at_low, at_high = exp(-0.5 * low * low - _LOG_SQRT_2PI) / mass, exp(-0.5 * high * high - _LOG_SQRT_2PI) / mass
-    below, above = 0.5 * erfc(-w * _SQRT_HALF), 0.5 * erfc(w * _SQRT_HALF)
-    at_x = exp(-0.5 * x * x - _LOG_SQRT_2PI) / mass
-    per_density = exp(0.5 * w * w + _LOG_SQRT_2PI)
-    w_y = exp(_log_slope(y, w, x, log_deviation, mass))
-    w_m = (at_low * above - at_x + at_high * below) * scale * per_density
-    w_l = (low * at_low * above - x * at_x + high * at_high * below) * per_density
+    low, high, x = _bounds(y, mean, log_deviation)
+    low_below, low_above, at_low = normal_tails(low)
+    high_below, high_above, at_high = normal_tails(high)
+    below, above, at_w = normal_tails(w)
+    mass = _mass((low_below, low_above), (high_below, high_above))
+    at_low, at_high, at_x = at_low / mass, at_high / mass, exp(-0.5 * x * x - _LOG_SQRT_2PI) / mass
     x_y = 2.0 * exp(-0.5 * y * y - _LOG_SQRT_2PI) * scale
+    w_y = at_x * x_y / at_w
+    w_m = (at_low * above - at_x + at_high * below) * scale / at_w
+    w_l = (low * at_low * above - x * at_x + high * at_high * below) / at_w
     slope_y = w * w_y - x * x_y - y
     slope_m = w * w_m + x * scale - (at_low - at_high) * scale
     slope_l = w * w_l + x * x - 1.0 - (low * at_low - high * at_high)
