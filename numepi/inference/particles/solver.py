@@ -28,7 +28,7 @@ from numepi.inference.dual_problem import free_gradient
 from numepi.inference.optimiser import Adam
 from numepi.inference.particles.annealing import ParticleSettings, Path, Stage, begin, go_on
 from numepi.inference.particles.density import PathPoint, TemperedDensity
-from numepi.inference.particles.learning import LONGEST, rate, score_gradient, weights
+from numepi.inference.particles.learning import LONGEST, image, parities, rate, score_gradient, weights
 from numepi.inference.particles.moves import Mover
 from numepi.inference.particles.projection import ROWS, projected
 from numepi.inference.problem import Stream
@@ -116,7 +116,7 @@ class ParticleSolver:
         line = ComposedFlow(support, [SupportMap(support, "gaussian-cdf", "float64")], "float64")
         region = problem.constraints.region
         self.density = TemperedDensity(problem, line, np.empty(0), None if region is None else region.contains)
-        self.scale = problem.constraints.scale
+        self.scale, self.parities = problem.constraints.scale, parities(problem)
         self.optimiser = Adam(flow.n_parameters, clip_norm=_CLIP_NORM)
         self.theta = self.path = self.optimum = None
         self.stage, self.path_steps, self.learnt = Stage("temper"), 0, 0
@@ -226,7 +226,8 @@ class ParticleSolver:
         if self.learnt % _MOVE_EVERY == 0:
             path.particles, path.mover = path.mover.move(self.density, path.particles, path.point, generator)
         particles = path.particles.take(generator.permutation(len(path.particles))[: settings.batch_size])
-        log_q, pullback = self.flow.log_prob_with_pullback(self.theta, particles.z)
+        z = image(particles.z, self.parities, generator)
+        log_q, pullback = self.flow.log_prob_with_pullback(self.theta, z)
         log_p = self.problem.log_prior(particles.z) + particles.violation @ path.point.eta
         gradient = pullback(-weights(log_p - log_q) / len(particles))[0]
         if progress >= _LEAD:
