@@ -4,12 +4,12 @@ Where importance weights from a flow reach nothing, from about a hundred dimensi
 p*.  Particles can (`numepi.inference.particles.annealing`).  A run anneals them in the base space of the support's map;
 then the flow learns them by maximum likelihood, while moves between its steps keep them from running out; and then
 
-- the multipliers take small Newton steps against the violations of the flow's own draws, with fresh noise, which
-  makes up for what the flow leaks, and for the noise that particles hold fixed;
-- the flow learns the particles at those multipliers, and evens out log q - log p_eta over its own draws: the gradient
-  of KL(q || p_eta) along their paths, without the score, so that its noise vanishes with the divergence (Roeder et al.
-  2017); by the score function, with a baseline (Richter et al. 2020), where T has no gradient; and in the end it goes
-  onto its constraints by the shortest way (`numepi.inference.particles.projection`).
+- multipliers of the flow's own answer to the violations of its draws, with fresh noise, which makes up for what the
+  flow leaks or lacks, and for the noise that particles hold fixed (`numepi.inference.particles.multipliers`);
+- the flow goes on learning the particles, and evens out log q - log p_eta over its own draws: the gradient of
+  KL(q || p_eta) at those multipliers along their paths, without the score, so that its noise vanishes with the
+  divergence (Roeder et al. 2017); by the score function, with a baseline (Richter et al. 2020), where T has no
+  gradient; and in the end it goes onto its constraints by the shortest way (`numepi.inference.particles.projection`).
 """
 
 from dataclasses import dataclass
@@ -24,12 +24,12 @@ from numepi.flow.families.elementwise import ElementwiseFlow
 from numepi.flow.families.lens import LensFlow
 from numepi.flow.families.spline import SplineFlow
 from numepi.inference.assessment.reserve import reserve
-from numepi.inference.dual_problem import free_gradient
 from numepi.inference.optimiser import Adam
 from numepi.inference.particles.annealing import ParticleSettings, Path, Stage, begin, go_on
 from numepi.inference.particles.density import PathPoint, TemperedDensity
 from numepi.inference.particles.learning import LONGEST, image, parities, rate, score_gradient, weights
 from numepi.inference.particles.moves import Mover
+from numepi.inference.particles.multipliers import FlowMultipliers
 from numepi.inference.particles.projection import ROWS, projected
 from numepi.inference.problem import Stream
 
@@ -39,11 +39,8 @@ _CLIP_NORM = 5.0
 _CHUNK = 10  # learning steps a call: about half a second for the rank-2 network of 250 neurons
 _MOVE_EVERY = 2  # learning steps a move of the particles: a draw is learnt from a few times before it is forgotten
 _LEAD = 0.5  # share of the learning in which the flow learns the particles alone, at the dual's optimum
-_MULTIPLIER_RATE = 0.03  # share of a Newton step that the multipliers take at each step from then on
 _REVERSE_WEIGHT = 1.0  # of the gradient of KL(q || p_eta) beside that of KL(p_eta || q)
 _LEAST_INSIDE = 0.5  # share of a flow's draws in the region from which they say how it differs from p* there
-_FARTHEST = 0.5  # natural scales of a mean violation to which the multipliers answer, at the least,
-_SIGMAS = 4.0  # and standard errors of it among as many particles
 _STAGES = ("temper", "means", "confine", "all", "average", "done")
 _TYPICAL_STEPS = 150  # of a path: 71 for the rank-2 network of 50 neurons; for the time left
 
@@ -118,7 +115,7 @@ class ParticleSolver:
         self.density = TemperedDensity(problem, line, np.empty(0), None if region is None else region.contains)
         self.scale, self.parities = problem.constraints.scale, parities(problem)
         self.optimiser = Adam(flow.n_parameters, clip_norm=_CLIP_NORM)
-        self.theta = self.path = self.optimum = None
+        self.theta = self.path = self.lead = None
         self.stage, self.path_steps, self.learnt = Stage("temper"), 0, 0
         self.failure = None
         self._spread = np.full(len(self.scale), np.nan)
@@ -190,8 +187,7 @@ class ParticleSolver:
     @property
     def multipliers(self):
         """Natural parameters of p ~ exp(eta . T) at the optimum of the dual, as far as it was found."""
-        eta = self.path.point.eta if self.optimum is None else self.optimum
-        return eta / self.scale
+        return self.path.point.eta / self.scale
 
     @property
     def violation_in_stderr(self):
@@ -215,7 +211,7 @@ class ParticleSolver:
                     return
 
     def _begin_to_learn(self):
-        self.optimum = self.path.point.eta
+        self.lead = FlowMultipliers.first(self.path.point.eta)
         if hasattr(self.flow, "fitted_parameters"):
             self.theta = self.flow.fitted_parameters(self.path.particles.z, self.problem.seed(Stream.INITIAL))
 
@@ -241,11 +237,11 @@ class ParticleSolver:
         self.theta = self.optimiser.step(self.theta, gradient, settings.learning_rate * rate(self.learnt, progress))
         self.learnt += 1
         if self.learnt == settings.learn_steps and self.problem.with_gradient:
-            self.theta = projected(self.problem, self.flow, self.theta, path.point.eta)
+            self.theta = projected(self.problem, self.flow, self.theta, self.lead.total)
         return True
 
     def _reverse_gradient(self, generator):
-        """Gradient of KL(q || p_eta) on draws of the flow, which move eta, too; None where too many fail."""
+        """Gradient of KL(q || p_eta) on draws of the flow, which move its eta, too; None where too many fail."""
         problem, settings, region = self.problem, self.settings, self.problem.constraints.region
         base = generator.standard_normal((settings.batch_size, self.flow.dim))
         z, log_q, pull = self.flow.sample_with_pullback(self.theta, base)
@@ -258,10 +254,10 @@ class ParticleSolver:
         if len(rows) < _LEAST_INSIDE * len(z):
             return np.zeros_like(self.theta)  # the particles alone must teach it first where p* is
         violation = (batch.T[inside] - problem.constraints.target) / self.scale
-        eta = self.path.point.eta
+        eta = self.lead.eta(problem.constraints)
         relative = problem.log_prior(z[rows]) - log_q[rows]
         self._record(float(np.mean(relative)), violation, -relative - violation @ eta)
-        self._move_multipliers(violation)
+        self.lead = self.lead.moved(violation, problem.constraints)
         if not problem.with_gradient:
             return score_gradient(self.flow, self.theta, z[rows], -relative - violation @ eta)
         grad_z = self.flow.log_prob_gradient(self.theta, z[rows]) - problem.log_prior_gradient(z[rows])
@@ -270,25 +266,6 @@ class ParticleSolver:
         cotangent[rows] = grad_z * np.minimum(1.0, LONGEST * np.median(length) / length)[:, None] / len(rows)
         return pull(cotangent, np.zeros(len(z)))
 
-    def _move_multipliers(self, violation):
-        """A share of Newton's step against the mean ``violation`` of draws (n, m), by the covariance of the particles.
-
-        A flow that leaks far out must not drag the multipliers after it, but a rare draw at the region's edge counts.
-        """
-        constraints, path, eta = self.problem.constraints, self.path, self.path.point.eta.copy()
-        farthest = np.maximum(_FARTHEST, _SIGMAS * path.particles.violation.std(axis=0) / len(violation) ** 0.5)
-        mean = np.clip(violation.mean(axis=0), -farthest, farthest)
-        gradient, free = free_gradient(mean, eta, constraints.is_bound)
-        if free.any():
-            covariance = np.atleast_2d(np.cov(path.particles.violation[:, free].T))
-            eta[free] -= _MULTIPLIER_RATE * np.linalg.pinv(covariance, hermitian=True) @ gradient[free]
-        self._go_to(path.point._replace(eta=constraints.admissible(eta)))
-
-    def _go_to(self, point):
-        """Let the particles be those of another point; their gradients are simulated anew."""
-        self.path.points = [point]
-        self.path.particles = self.density.evaluate(self.path.particles.u, point)
-
     def _record(self, entropy, violation, log_ratio):
         mean = violation.mean(axis=0)
         self._spread = violation.std(axis=0) / np.sqrt(len(violation))
@@ -296,7 +273,7 @@ class ParticleSolver:
         self.trace["entropy"].append(entropy)
         self.trace["violation"].append(mean)
         self.trace["ess"].append(float(np.mean(weights) ** 2 / np.mean(weights**2)))
-        self.trace["multipliers"].append(self.path.point.eta / self.scale)
+        self.trace["multipliers"].append((self.path.point.eta if self.lead is None else self.lead.total) / self.scale)
 
     def _generator(self):
         """Of the next step: a pure function of the run and of how many steps were taken."""
@@ -326,7 +303,8 @@ class ParticleSolver:
             "confined": np.array(point.confined), "inside": np.array(path.inside),
             "mover": np.array([path.mover.step_size, path.mover.leapfrogs, path.mover.acceptance]),
             "path_eta": np.array(path.trace["eta"], float).reshape(-1, len(self.scale)),
-            "optimum": np.empty(0) if self.optimum is None else self.optimum,
+            "lead": np.empty((0, 0)) if self.lead is None else np.vstack(self.lead[:3]),
+            "batches": np.array(0 if self.lead is None else self.lead.batches),
         }  # fmt: skip
         arrays |= {f"adam_{k}": np.asarray(v) for k, v in self.optimiser.state().items()}
         return arrays | {f"trace_{k}": np.array(v, float) for k, v in self.trace.items()}
@@ -344,6 +322,7 @@ class ParticleSolver:
         self.problem.restore(counted)  # these rows were counted when they were first simulated
         self.path = Path([point], [], particles, Mover(step_size, int(leapfrogs), acceptance), float(arrays["inside"]))
         self.path.trace["eta"] = list(np.array(arrays["path_eta"]))
-        self.optimum = np.array(arrays["optimum"]) if len(arrays["optimum"]) else None
+        lead = np.array(arrays["lead"])
+        self.lead = FlowMultipliers(lead[0], lead[1], lead[2:], int(arrays["batches"])) if len(lead) else None
         self.optimiser.restore({k: arrays[f"adam_{k}"] for k in self.optimiser.state()})
         self.trace = {k: list(arrays[f"trace_{k}"]) for k in self.trace}

@@ -43,3 +43,20 @@ def test_a_flow_that_is_elsewhere_stays_as_does_one_that_is_close():
     found = projected(problem, flow, theta, np.zeros(4))
     assert np.abs(violation(problem, flow, found)[:2]).max() < 0.055
     assert violation(problem, flow, found)[2:].max() < 0
+
+
+def test_a_step_that_would_miss_by_more_is_shortened():
+    # next to a bound, where few draws are: the whole step from a share of 5 % to one of 50 % ended at 85 %
+    def share(z):
+        return 1 / (1 + np.exp(-20 * (z - 0.9)))
+
+    circuit = ne.circuits.FunctionCircuit(
+        share, ne.Support([-1.0], [1.0]), statistic_names=["x"],
+        jacobian=lambda z: (20 * share(z) * (1 - share(z)))[:, :, None],
+    )  # fmt: skip
+    flow = ne.ElementwiseFlow(circuit.support, bins=4)
+    theta = flow.initial_parameters(0)
+    prop = ne.EmergentProperty(mean=[0.5], tolerance={"mean x": 0.05})
+    problem = Problem(circuit, prop, np.random.SeedSequence(1))
+    before, after = (violation(problem, flow, t) for t in (theta, projected(problem, flow, theta, np.zeros(1))))
+    assert before < -0.8 and np.abs(after) < 0.055
