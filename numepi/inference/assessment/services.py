@@ -14,6 +14,8 @@ from numepi.worker_threads import one_blas_thread
 __all__ = ["ASSESSMENT", "Assessment"]
 
 _SURPLUS = 1.1  # times the draws that should do: most batches are then the last
+_FEW = 0.1  # effective share of weighted proposals, below which particles are moved, in so many dimensions and more
+_MANY_DIMENSIONS = 20
 _LEAST_WORKING = 1e-3  # share of draws that work, from where it is worth waiting for them
 
 
@@ -27,12 +29,21 @@ class Assessment:
         problem = Problem(result.circuit, result.property, seed_sequence(rng), result.prior)
         flow, theta = result.distribution.flow, result.distribution.theta
         eta = np.array(result.certificate.multipliers)
-        if result.certificate.method == "particles":
-            problem.with_gradient = result.configuration["gradient"]
+        gradient = result.configuration["gradient"]
+        draws = None
+        if result.certificate.method != "particles":
+            start = flow.initial_parameters(0)
+            draws = corrected_sample(problem, flow, theta, start, eta, n, result.certificate.replicates)
+            if draws[1] >= _FEW or flow.dim < _MANY_DIMENSIONS or not gradient:
+                return draws
+        problem.with_gradient = gradient
+        try:
             with one_blas_thread():
                 return moved_sample(problem, flow, theta, eta, n)
-        start = flow.initial_parameters(0)
-        return corrected_sample(problem, flow, theta, start, eta, n, result.certificate.replicates)
+        except ValueError:
+            if draws is None:
+                raise
+            return draws
 
     def assessed(self, result, n, rng, certified, method="auto", budget=None):
         """See `numepi.result.Result.score` and `numepi.result.Result.certify`."""
