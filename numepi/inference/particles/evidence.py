@@ -43,9 +43,13 @@ def evidence(density, path, settings, generator):
     for before, after, forward_ratio in zip(
         path.points[-2::-1], path.points[:0:-1], path.log_ratios[::-1], strict=True
     ):
-        ratio = density.log_density(particles, after) - density.log_density(particles, before)
-        backward.append(np.log(len(ratio)) - logsumexp(-ratio))
-        stage, stage_variance = _bennett(forward_ratio, ratio)
+        here = density.log_density(particles, after)
+        # A copy that met other noise and was not moved has no density here: it stands for nothing.
+        alive = np.isfinite(here)
+        ratio = np.full(len(here), np.inf)
+        ratio[alive] = here[alive] - density.log_density(particles, before)[alive]
+        backward.append(np.log(alive.sum()) - logsumexp(-ratio))
+        stage, stage_variance = _bennett(forward_ratio, ratio[alive])
         stages.append(stage)
         variance.append(stage_variance)
         rows = resample(-ratio, generator)

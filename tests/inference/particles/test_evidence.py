@@ -33,3 +33,19 @@ def test_stages_add_their_errors(monkeypatch):
     assert np.isclose(found.log_z, 0.5 * len(path.log_ratios))
     apart = 0.5 * (found.forward - found.backward)
     assert np.isclose(found.stderr, np.hypot(0.2 * np.sqrt(len(path.log_ratios)), apart))
+
+
+def test_a_copy_without_density_stands_for_nothing(monkeypatch):
+    # met with other noise a copy lay outside of the region, before and after: its ratio was not a number
+    density = gaussian(2)
+    density.region = lambda f: np.abs(f[:, 0]) < 4
+    settings, generator = ParticleSettings(particles=100, settle=2), np.random.default_rng(1)
+    path = connect(density, PathPoint(1.0, np.array([0.5, -0.5, 0.1, 0.0]), True), settings, generator)
+    monkeypatch.setattr(module, "forget", lambda density, particles, point, mover, *others: (particles, mover))
+    path.points, path.log_ratios = path.points[-2:], path.log_ratios[-1:]
+    whole = module.evidence(density, path, settings, np.random.default_rng(2))
+    u = np.concatenate([path.particles.u, np.full((3, 2), 50.0)])
+    path.particles = density.evaluate(u, path.point)
+    assert np.isneginf(path.particles.log_density[-3:]).all()
+    found = module.evidence(density, path, settings, np.random.default_rng(2))
+    assert np.isclose(found.log_z, whole.log_z) and np.isclose(found.backward, whole.backward)
