@@ -36,7 +36,8 @@ class LensFlow(CouplingFlow):
         At least 2, and fewer than each has components.  Vector k takes the coordinates k N ... (k + 1) N - 1,
         N = D / vectors.
     stages : int
-        Number of couplings: each moves one vector, the last first.
+        Number of couplings: each moves one vector, the last first.  In half as many the rank-2 network of 50 neurons is
+        learnt in more steps only (docs/variance_and_dimension.md).
     hidden : tuple of int
         Units of each hidden layer of a coupling's network.
     precision : "float64" or "float32"
@@ -54,7 +55,7 @@ class LensFlow(CouplingFlow):
         self,
         support: Support,
         vectors: int,
-        stages: int = 8,
+        stages: int = 16,
         hidden: Sequence[int] = (32, 32),
         precision: str = "float64",
     ) -> None:
