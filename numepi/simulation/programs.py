@@ -47,7 +47,7 @@ class Variant:
     layout : Layout
     functions : dict
         ``start``, ``advance``, ``observe`` and ``finish``, each ``(buffer, t, drive, c)`` for step t:
-        `block_function`s that work on every lane of a block.
+        ``scalar`` functions, which have one call in a kernel, that work on every lane of a block.
     summary, workspace : block_function, optional
         As a `numepi.simulation.lanes.Simulator`'s, of what is kept at every observed step.
     """

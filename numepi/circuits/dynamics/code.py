@@ -8,7 +8,7 @@ from numba.extending import intrinsic
 
 from numepi.circuits.dynamics.layout import DRIVES, FUNCTIONS
 from numepi.kernels import fastmath
-from numepi.kernels.compile import block_function
+from numepi.kernels.compile import scalar
 
 __all__ = ["Constants", "compiled", "expression", "named", "phase_lines", "source_of", "variable"]
 
@@ -180,7 +180,7 @@ def phase_lines(phase, graph, values, directions, constants, row_of, drive, lane
     done = set()
 
     def write(nodes, kinds):
-        for i in graph.live(nodes):
+        for i in graph.in_turn(nodes):
             node = graph.nodes[i]
             if i not in done and (node.op != "input" or node.attr[0] in kinds):
                 done.add(i)
@@ -202,10 +202,15 @@ def phase_lines(phase, graph, values, directions, constants, row_of, drive, lane
 
 
 def compiled(source, name):
-    """The functions of a source as `block_function`s, by name."""
+    """The functions of a source, by name: each has one call in a kernel, and is inlined there.
+
+    As a function of its own each would be in memory twice where its kernel has just been compiled, as itself and in the
+    kernel, optimised apart; which one runs differs between that process and those that load the kernel from the cache,
+    and so would the last bits.
+    """
     namespace = _NAMESPACE | {"__name__": __name__}
     exec(compile(source, f"<numepi.Dynamics {name}>", "exec"), namespace)
-    return {key: block_function(named(namespace[key], name)) for key in FUNCTIONS}
+    return {key: scalar(named(namespace[key], name)) for key in FUNCTIONS}
 
 
 def named(function, name):

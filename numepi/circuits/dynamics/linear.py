@@ -2,8 +2,8 @@
 
 The derivative of a node is kept as a linear form of *bases*: active inputs, and nodes whose tangent is stored.  A chain
 of operations with one active argument collapses into one coefficient, which all directions share; sums stay linear
-forms.  A tangent is stored only for a node of several bases that is used more than once or in a nonlinear operation,
-and for selections whose sides might not be finite: those are selected as tangents, never multiplied by zero.
+forms.  A tangent is stored only for a node of several bases that is used more than once, or of many in a product, and
+for selections whose sides might not be finite: those are selected as tangents, never multiplied by zero.
 """
 
 from collections import Counter
@@ -17,6 +17,11 @@ _SAFE = {
     "constant", "input", "add", "sub", "neg", "mul", "tanh", "sigmoid", "sin", "cos", "maximum", "minimum", "where",
     "less", "less_equal", "equal", "and", "or", "not", "abs", "floor", "stop", "finite",
 }  # fmt: skip
+
+# Sums of so many bases are multiplied out where one product alone uses them: all directions share the products, and a
+# state's own tangent joins what is there already.  In float32 the STG takes 1.06 of the hand-written time, and
+# 1.11 with the tangents of these sums stored; V1's sums of five gain nothing (benchmarks/bench_dynamics.py).
+_SHORT = 3
 
 
 class Linearisation:
@@ -34,12 +39,12 @@ class Linearisation:
         self.graph, self.active = graph, active
         self.form, self.stored, self.selected, self._safe = {}, {}, {}, {}
         live = graph.live(outputs)
-        uses = Counter(a for i in live for a in set(graph.nodes[i].args))
-        uses.update(outputs)
+        self.uses = Counter(a for i in live for a in set(graph.nodes[i].args))
+        self.uses.update(outputs)
         one = graph.constant(1.0)
         for i in live:
             form = self._form(i)
-            if len(form) > 1 and uses[i] > 1:
+            if len(form) > 1 and self.uses[i] > 1:
                 self.stored[i] = form
                 form = {i: one}
             self.form[i] = form
@@ -89,6 +94,10 @@ class Linearisation:
             total = part if total is None else self.graph.apply("add", total, part)
         return total
 
+    def _is_short(self, i):
+        """Whether a product multiplies the coefficients of a form, once for all directions, and stores no tangent."""
+        return len(self.form[i]) <= _SHORT and self.uses[i] == 1
+
     def _base(self, i):
         """The form of a node that enters a product: one base at the most."""
         if len(self.form[i]) > 1:
@@ -112,7 +121,7 @@ class Linearisation:
         form = {}
         for a, weight in zip(args, partials):
             if self.form[a]:
-                own = self.form[a] if g.value(weight) is not None else self._base(a)
+                own = self.form[a] if g.value(weight) is not None or self._is_short(a) else self._base(a)
                 for base, coefficient in own.items():
                     part = g.apply("mul", coefficient, weight)
                     form[base] = g.apply("add", form[base], part) if base in form else part
