@@ -23,8 +23,19 @@ def _add(g, args):
     if g.nodes[a].op == "neg":
         return g.apply("sub", b, g.nodes[a].args[0])
     if g.value(a) is not None:  # constants second
-        return g.add("add", (b, a), None, _shape(g, a, b))
-    return None
+        return g.apply("add", b, a)
+    return _logistic(g, a, g.uniform(b))
+
+
+def _logistic(g, a, number):
+    """c tanh u + c as 2 c sigmoid 2 u: less work, and the digits of what is close to zero."""
+    node = g.nodes[a]
+    if number is None or node.op != "mul" or g.uniform(node.args[1]) != number:
+        return None
+    if g.nodes[node.args[0]].op != "tanh":
+        return None
+    twice = g.apply("mul", g.nodes[node.args[0]].args[0], g.constant(2.0))
+    return g.apply("mul", g.apply("sigmoid", twice), g.constant(2.0 * number))
 
 
 def _sub(g, args):
@@ -164,8 +175,21 @@ def _sinh(g, args):
 
 def _arctanh(g, args):
     one = g.constant(1.0)
-    ratio = g.apply("div", g.apply("add", args[0], one), g.apply("sub", one, args[0]))
+    x = _of_twice_less_one(g, args[0])
+    if x is not None:  # arctanh(2 x - 1): the digits of x close to zero
+        ratio = g.apply("div", x, g.apply("sub", one, x))
+    else:
+        ratio = g.apply("div", g.apply("add", args[0], one), g.apply("sub", one, args[0]))
     return g.apply("mul", g.apply("log", ratio), g.constant(0.5))
+
+
+def _of_twice_less_one(g, i):
+    """The node x of a node 2 x - 1, or None."""
+    node = g.nodes[i]
+    if node.op != "add" or g.uniform(node.args[1]) != -1 or g.nodes[node.args[0]].op != "mul":
+        return None
+    x, scale = g.nodes[node.args[0]].args
+    return x if g.uniform(scale) == 2 else None
 
 
 def _remainder(g, args):

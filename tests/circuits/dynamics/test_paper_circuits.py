@@ -43,6 +43,18 @@ def test_same_bits_compiled_here_and_from_the_cache(tmp_path):
     assert compiled == cached
 
 
+@pytest.mark.parametrize("function, x, exact", [
+    (lambda u: 0.5 * np.tanh(u) + 0.5, -10.0, 1 / (1 + np.exp(20.0))),
+    (lambda u: np.arctanh(2 * u - 1), 1e-10, 0.5 * np.log(1e-10)),
+])  # fmt: skip
+def test_what_is_close_to_a_limit_keeps_its_digits(function, x, exact):
+    circuit = ne.Dynamics(
+        step=lambda s, z, t, xi: {"v": z.u}, states={"v": 0.0}, parameters={"u": (-20.0, 20.0)},
+        statistics={"f": ne.observe.final(lambda s, z, t: function(s.v))}, dt=1.0, duration=1.0,
+    )  # fmt: skip
+    assert circuit.statistics([[x]], precision="float32")[0, 0] == pytest.approx(exact, rel=1e-5)
+
+
 def relative(value, reference):
     return np.abs(value - reference).max() / np.abs(reference).max()
 
