@@ -47,7 +47,11 @@ def activity(u, gate, c):
 
 @scalar
 def step(state, parameters, noise, drive, task, c):
-    """u <- u + dt/tau (-u + W x + h + noise), with the order LP, LA, RP, RA and z = (sW, vW, hW, dW)."""
+    """u <- u + dt/tau (-u + W x + h + noise), with the order LP, LA, RP, RA and z = (sW, vW, hW, dW).
+
+    The operations are in the order in which `numepi.Dynamics` has them from the equations as one writes them: decisions
+    that hang on a hair differ in float32 where a rounding does.
+    """
     u0, u1, u2, u3 = state
     n0, n1, n2, n3 = noise
     h0, h1, h2, h3, rule, gate, _ = drive
@@ -59,10 +63,10 @@ def step(state, parameters, noise, drive, task, c):
     rule_anti = rule * task
     rule_pro = rule - rule_anti
     new = (
-        u0 + (c.rate * (h0 + rule_pro - u0 + (w0 * x0 + w1 * x1 + w2 * x2 + w3 * x3)) + c.noise * n0),
-        u1 + (c.rate * (h1 + rule_anti - u1 + (w1 * x0 + w0 * x1 + w3 * x2 + w2 * x3)) + c.noise * n1),
-        u2 + (c.rate * (h2 + rule_pro - u2 + (w2 * x0 + w3 * x1 + w0 * x2 + w1 * x3)) + c.noise * n2),
-        u3 + (c.rate * (h3 + rule_anti - u3 + (w3 * x0 + w2 * x1 + w1 * x2 + w0 * x3)) + c.noise * n3),
+        u0 + c.rate * (w0 * x0 + w1 * x1 + w2 * x2 + w3 * x3 - u0 + (h0 + rule_pro)) + c.noise * n0,
+        u1 + c.rate * (w1 * x0 + w0 * x1 + w3 * x2 + w2 * x3 - u1 + (h1 + rule_anti)) + c.noise * n1,
+        u2 + c.rate * (w2 * x0 + w3 * x1 + w0 * x2 + w1 * x3 - u2 + (h2 + rule_pro)) + c.noise * n2,
+        u3 + c.rate * (w3 * x0 + w2 * x1 + w1 * x2 + w0 * x3 - u3 + (h3 + rule_anti)) + c.noise * n3,
     )
     return new, (x0, x1, x2, x3, slope0, slope1, slope2, slope3)
 

@@ -50,7 +50,7 @@ class STGPhysiology(NamedTuple):
 
 
 class STGConstants(NamedTuple):
-    """What the equations below read.  Floats of the working precision (g: dt g / C_m; taus in steps), and the arrays of
+    """What the equations read.  Floats of the working precision (SI units), and the arrays of
     `numepi.circuits.stg.spectrum` in float64.
     """
 
@@ -65,7 +65,9 @@ class STGConstants(NamedTuple):
     g_k_slow: float
     g_h_slow: float
     g_syn_b: float
-    per_nanosiemens: float  # dt 1e-9 S / C_m
+    nanosiemens: float  # siemens
+    per_siemens: float  # dt / C_m
+    dt: float
     noise: float  # volts a step
     v_leak: float
     v_ca: float
@@ -75,7 +77,7 @@ class STGConstants(NamedTuple):
     v1: float
     m_slope: float  # M_inf = sigmoid(m_slope (V - v1))
     v3: float
-    half_n_slope: float  # 1 / (2 v4)
+    half_n_slope: float  # -1 / (2 v4)
     n_slope: float  # 2 / v4
     minus_v5: float
     h_slope: float  # -1 / v6
@@ -83,10 +85,11 @@ class STGConstants(NamedTuple):
     tau_slope: float
     v_th: float
     s_slope: float
-    half_phi_n: float  # dt phi_N / 2
+    rate_n: float  # dt phi_N / 2
     tau_h0: float
     tau_h1: float
     one: float
+    two: float
     initial_v0: float
     initial_v1: float
     initial_v2: float
@@ -110,16 +113,15 @@ class STGConstants(NamedTuple):
     def of(cls, physiology, dt, noise, softmax_slope, tables, frequencies):
         """Constants of a step of ``dt`` seconds with current noise of standard deviation ``noise`` (ampere)."""
         p = physiology
-        scale = dt / p.capacitance
-        conductances = {name: scale * value for name, value in p._asdict().items() if name.startswith("g_")}
-        same = ("v_leak", "v_ca", "v_k", "v_hyp", "v_syn", "v1", "v3", "v7", "v_th")
+        conductances = {name: value for name, value in p._asdict().items() if name.startswith("g_")}
+        same = ("v_leak", "v_ca", "v_k", "v_hyp", "v_syn", "v1", "v3", "v7", "v_th", "tau_h0", "tau_h1")
         initial = {f"initial_{letter}{i}": INITIAL_STATE[row, i] for row, letter in enumerate("vnh") for i in range(5)}
         return cls(
             **conductances, **initial, **{name: getattr(p, name) for name in same},
-            per_nanosiemens=scale * 1e-9, noise=scale * noise, one=1.0,
-            m_slope=2 / p.v2, half_n_slope=1 / (2 * p.v4), n_slope=2 / p.v4, minus_v5=-p.v5, h_slope=-1 / p.v6,
+            nanosiemens=1e-9, per_siemens=dt / p.capacitance, dt=dt, noise=dt / p.capacitance * noise, one=1.0, two=2.0,
+            m_slope=2 / p.v2, half_n_slope=-1 / (2 * p.v4), n_slope=2 / p.v4, minus_v5=-p.v5, h_slope=-1 / p.v6,
             tau_slope=1 / p.v8, s_slope=1 / p.v9,
-            half_phi_n=dt * p.phi_n / 2, tau_h0=p.tau_h0 / dt, tau_h1=p.tau_h1 / dt,
+            rate_n=dt * p.phi_n / 2,
             softmax_slope=softmax_slope, tables=tables,
             frequencies=np.array(frequencies),
         )  # fmt: skip

@@ -1,8 +1,10 @@
 """Equations of the stomatogastric subcircuit: one Euler step and its tangent, for lanes and threads alike.
 
 Neurons are ordered f1, f2, hub, s1, s2; a state is their potentials V (volts), then their gates N, then H; its tangents
-are the derivatives by g_el, then by g_synA (per nS).  Conductances enter as dt g / C_m and currents as the voltage they
-add in a step, so every number is of order one.
+are the derivatives by g_el, then by g_synA (per nS).
+
+The operations of a step's value are those of the equations as one writes them, in that order: near a bifurcation a
+rounding grows ten thousand times, and the circuit written with `numepi.Dynamics` must round alike in float32, too.
 """
 
 from numepi.circuits.stg.spectrum import frequency, workspace
@@ -31,30 +33,33 @@ def neuron(v, n, h, g_ca, g_k, g_h, c):
     """
     m_inf = sigmoid(c.m_slope * (v - c.v1))
     dm_inf = c.m_slope * (m_inf - m_inf * m_inf)
-    # One exponential for N_inf and lambda_N: e = exp((V - v3) / (2 v4)), N_inf = 1 / (1 + e^-4).
+    # One exponential for N_inf and lambda_N: e = exp(-(V - v3) / (2 v4)), N_inf = 1 / (1 + e^4).
     e = exp(c.half_n_slope * (v - c.v3))
     r = c.one / e
-    n_inf = c.one / (c.one + (r * r) * (r * r))
+    n_inf = c.one / (c.one + (e * e) * (e * e))
     dn_inf = c.n_slope * (n_inf - n_inf * n_inf)
-    rate_n = c.half_phi_n * (e + r)
-    drate_n = c.half_phi_n * c.half_n_slope * (e - r)
+    cosh_n = e + r
+    dcosh_n = c.half_n_slope * (e - r)
     h_inf = sigmoid(c.h_slope * (v - c.minus_v5))
     dh_inf = c.h_slope * (h_inf - h_inf * h_inf)
     tau_inf = sigmoid(c.tau_slope * (v - c.v7))
-    rate_h = c.one / (c.tau_h0 + c.tau_h1 * tau_inf)
-    drate_h = -(rate_h * rate_h) * c.tau_h1 * (c.tau_slope * (tau_inf - tau_inf * tau_inf))
-    ca, k, hyp = g_ca * (v - c.v_ca), g_k * (v - c.v_k), g_h * (v - c.v_hyp)
+    tau = c.tau_h0 + c.tau_h1 * tau_inf
+    rate_h = c.one / tau
+    change_h = (h_inf - h) / tau
+    dtau = c.tau_h1 * (c.tau_slope * (tau_inf - tau_inf * tau_inf))
+    ca, k, hyp = g_ca * m_inf, g_k * n, g_h * h
+    from_ca, from_k, from_hyp = v - c.v_ca, v - c.v_k, v - c.v_hyp
     return (
-        c.g_leak * (v - c.v_leak) + ca * m_inf + k * n + hyp * h,
-        n + rate_n * (n_inf - n),
-        h + rate_h * (h_inf - h),
-        c.g_leak + g_ca * m_inf + ca * dm_inf + g_k * n + g_h * h,
-        k,
-        hyp,
-        drate_n * (n_inf - n) + rate_n * dn_inf,
-        c.one - rate_n,
-        drate_h * (h_inf - h) + rate_h * dh_inf,
-        c.one - rate_h,
+        c.g_leak * (v - c.v_leak) + ca * from_ca + k * from_k + hyp * from_hyp,
+        n + c.rate_n * (cosh_n * (n_inf - n)),
+        h + c.dt * change_h,
+        c.g_leak + ca + g_ca * (from_ca * dm_inf) + k + hyp,
+        g_k * from_k,
+        g_h * from_hyp,
+        c.rate_n * (dcosh_n * (n_inf - n) + cosh_n * dn_inf),
+        c.one - c.rate_n * cosh_n,
+        c.dt * (rate_h * (dh_inf - change_h * dtau)),
+        c.one - c.dt * rate_h,
     )
 
 
@@ -70,12 +75,13 @@ def step(state, parameters, noise, drive, task, c):
     """One Euler step; z = (g_el, g_synA) in nS.
 
     The linearisation holds, for each neuron, the derivatives of `neuron` with dI/dV completed by its couplings; then
-    the derivatives of the potentials' decrements by other neurons' potentials through synapses (f1 by f2, f2 by f1, hub
-    by f1, hub by s1, s1 by s2, s2 by s1); then minus the derivatives of f2, hub and s2 by g_el and of hub by g_synA.
+    the derivatives of the currents by other neurons' potentials through synapses (f1 by f2, f2 by f1, hub by f1, hub by
+    s1, s1 by s2, s2 by s1); then the derivatives of the currents of f2, hub and s2 by g_el and of hub by g_synA; all
+    but those of gates times dt / C.
     """
     v0, v1, v2, v3, v4, n0, n1, n2, n3, n4, h0, h1, h2, h3, h4 = state
     x0, x1, x2, x3, x4 = noise
-    g_el, g_syn_a = c.per_nanosiemens * parameters[0], c.per_nanosiemens * parameters[1]
+    g_el, g_syn_a = c.nanosiemens * parameters[0], c.nanosiemens * parameters[1]
     i0, n0, h0, iv0, in0, ih0, nv0, nn0, hv0, hh0 = neuron(v0, n0, h0, c.g_ca_fast, c.g_k_fast, c.g_h_fast, c)
     i1, n1, h1, iv1, in1, ih1, nv1, nn1, hv1, hh1 = neuron(v1, n1, h1, c.g_ca_fast, c.g_k_fast, c.g_h_fast, c)
     i2, n2, h2, iv2, in2, ih2, nv2, nn2, hv2, hh2 = neuron(v2, n2, h2, c.g_ca_hub, c.g_k_hub, c.g_h_hub, c)
@@ -85,29 +91,28 @@ def step(state, parameters, noise, drive, task, c):
     s1, ds1 = release(v1, c)
     s3, ds3 = release(v3, c)
     s4, ds4 = release(v4, c)
-    d0, d1, d2, d3, d4 = (
-        c.g_syn_b * (v0 - c.v_syn), c.g_syn_b * (v1 - c.v_syn), g_syn_a * (v2 - c.v_syn),
-        c.g_syn_b * (v3 - c.v_syn), c.g_syn_b * (v4 - c.v_syn),
-    )  # fmt: skip
-    gap1, gap4 = v1 - v2, v4 - v2
-    release_a = s0 + s3
+    g0, g1, g2, g3, g4 = c.g_syn_b * s1, c.g_syn_b * s0, g_syn_a * (s0 + s3), c.g_syn_b * s4, c.g_syn_b * s3
+    d0, d1, d2, d3, d4 = v0 - c.v_syn, v1 - c.v_syn, v2 - c.v_syn, v3 - c.v_syn, v4 - c.v_syn
+    gap1, gap2, gap4 = v1 - v2, c.two * v2 - v1 - v4, v4 - v2
     new = (
-        v0 - (i0 + d0 * s1) + c.noise * x0,
-        v1 - (i1 + d1 * s0 + g_el * gap1) + c.noise * x1,
-        v2 - (i2 + d2 * release_a - g_el * (gap1 + gap4)) + c.noise * x2,
-        v3 - (i3 + d3 * s4) + c.noise * x3,
-        v4 - (i4 + d4 * s3 + g_el * gap4) + c.noise * x4,
+        v0 - c.per_siemens * (i0 + g0 * d0) + c.noise * x0,
+        v1 - c.per_siemens * (i1 + g_el * gap1 + g1 * d1) + c.noise * x1,
+        v2 - c.per_siemens * (i2 + g_el * gap2 + g2 * d2) + c.noise * x2,
+        v3 - c.per_siemens * (i3 + g3 * d3) + c.noise * x3,
+        v4 - c.per_siemens * (i4 + g_el * gap4 + g4 * d4) + c.noise * x4,
         n0, n1, n2, n3, n4, h0, h1, h2, h3, h4,
     )  # fmt: skip
+    a, b = c.per_siemens, c.per_siemens * c.g_syn_b
+    per_nanosiemens = c.per_siemens * c.nanosiemens
     linearisation = (
-        iv0 + c.g_syn_b * s1, in0, ih0, nv0, nn0, hv0, hh0,
-        iv1 + c.g_syn_b * s0 + g_el, in1, ih1, nv1, nn1, hv1, hh1,
-        iv2 + g_syn_a * release_a + (g_el + g_el), in2, ih2, nv2, nn2, hv2, hh2,
-        iv3 + c.g_syn_b * s4, in3, ih3, nv3, nn3, hv3, hh3,
-        iv4 + c.g_syn_b * s3 + g_el, in4, ih4, nv4, nn4, hv4, hh4,
-        d0 * ds1, d1 * ds0, d2 * ds0, d2 * ds3, d3 * ds4, d4 * ds3,
-        c.per_nanosiemens * gap1, -c.per_nanosiemens * (gap1 + gap4), c.per_nanosiemens * gap4,
-        c.per_nanosiemens * (v2 - c.v_syn) * release_a,
+        a * (iv0 + g0), a * in0, a * ih0, nv0, nn0, hv0, hh0,
+        a * (iv1 + g1 + g_el), a * in1, a * ih1, nv1, nn1, hv1, hh1,
+        a * (iv2 + g2 + (g_el + g_el)), a * in2, a * ih2, nv2, nn2, hv2, hh2,
+        a * (iv3 + g3), a * in3, a * ih3, nv3, nn3, hv3, hh3,
+        a * (iv4 + g4 + g_el), a * in4, a * ih4, nv4, nn4, hv4, hh4,
+        b * (d0 * ds1), b * (d1 * ds0), (a * g_syn_a) * (d2 * ds0), (a * g_syn_a) * (d2 * ds3), b * (d3 * ds4),
+        b * (d4 * ds3),
+        per_nanosiemens * gap1, per_nanosiemens * gap2, per_nanosiemens * gap4, per_nanosiemens * (d2 * (s0 + s3)),
     )  # fmt: skip
     return new, linearisation
 
@@ -144,7 +149,7 @@ def tangent(tangents, linearisation, parameters, drive, task, c):
     )  # fmt: skip
     synapses = linearisation[35:41]
     el1, el2, el4, syn_a = linearisation[41:45]
-    g_el = c.per_nanosiemens * parameters[0]
+    g_el = (c.per_siemens * c.nanosiemens) * parameters[0]
     zero = c.one - c.one
     by_el = direction(tangents[0:15], own0, own1, own2, own3, own4, synapses, g_el, el1, el2, el4)
     by_syn = direction(tangents[15:30], own0, own1, own2, own3, own4, synapses, g_el, zero, syn_a, zero)

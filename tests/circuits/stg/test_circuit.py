@@ -99,14 +99,16 @@ def test_same_bits_in_another_process(stg, rng):
 
 @pytest.mark.slow
 def test_float32_is_close(stg, rng):
-    z = draw(rng, 40)[0]
-    single = stg.statistics_and_jacobian(z, rng=6, precision="float32")
-    double = stg.statistics_and_jacobian(z, rng=6)
-    # 300 steps amplify single rounding: 1e-3 Hz where the property's standard deviation is 0.025 Hz
-    np.testing.assert_allclose(single[0], double[0], atol=1e-3)
-    assert np.median(np.abs(single[0] - double[0])) < 1e-5
-    np.testing.assert_allclose(single[1], double[1], rtol=0.2, atol=0.02)
-    assert np.median(np.abs(single[1] / double[1] - 1)) < 1e-3
+    z = draw(rng, 1600, 1)[0]
+    single, jacobian_single = stg.statistics_and_jacobian(z, rng=6, precision="float32")
+    f, jacobian = stg.statistics_and_jacobian(z, rng=6)
+    lost = np.abs(single - f)
+    # near a bifurcation 300 steps amplify a rounding ten thousand times: of 32,000 rows 0.3 % lost more than 1e-4 Hz
+    # (the property's standard deviation is 0.025 Hz), 0.04 % more than 1e-3, and 0.2 % a fifth of their Jacobian
+    assert np.median(lost) < 1e-6 and np.mean(lost > 1e-4) < 0.01 and np.mean(lost > 1e-3) < 2e-3
+    far = np.abs(jacobian_single - jacobian) > 0.02 + 0.2 * np.abs(jacobian)
+    assert np.mean(far.any(axis=(1, 2))) < 0.005
+    assert np.median(np.abs(jacobian_single / jacobian - 1)) < 1e-3
 
 
 @pytest.mark.parametrize("bad", [[1e9, 1.0], [5.0, 1e300], [-1e30, 1.0]])
