@@ -1,30 +1,33 @@
-"""What float32 loses of the STG on the whole box, and which roundings lose it.
+"""The paper's circuits as a user writes them against the built-in ones, and what float32 loses of the STG, and where.
 
 Double precision gets what single precision reads: parameters and noise that float32 holds.  Losses are those of the
-worst of 1,600 rows (400 uniform draws, four draws of noise), by the greatest value (Jacobians: by the greatest entry).
+worst of 1,600 rows (400 uniform draws of the whole box, four draws of noise), by the greatest value (Jacobians: by the
+greatest entry).
 """
+
+import itertools
 
 import numpy as np
 from numba import njit
 
 import numepi as ne
+from benchmarks.dynamics_models.sc import sc
 from benchmarks.dynamics_models.stg import stg
+from benchmarks.dynamics_models.v1 import v1
 from numepi.circuits.stg.constants import INITIAL_STATE
 from numepi.circuits.stg.spectrum import frequency, spectrum_tables, workspace
 
 ROWS, DRAWS = 400, 4
 STEPS, DROPPED, WINDOW, DT, SLOPE = 300, 20, 20, 0.025, 100.0
 FREQUENCIES = np.arange(101) / 100
-VALUE, JACOBIAN = 1e-4, 1e-3  # what the models from equations are held to, within the middle of the box
+VALUE, JACOBIAN = 1e-4, 1e-3  # what models from equations are held to in float32, against the built-in circuits
 IMAGINARY = 1e-15  # of the complex step: derivatives are imaginary parts, whose squares vanish beside one
 
 
-def draws():
-    """Parameters (1600, 2) and noise (1600, steps, 5) that float32 holds."""
-    support = ne.circuits.STG().support
-    z = support.lower + support.width * np.random.default_rng(0).random((ROWS, 2))
-    noise = np.random.default_rng(1).standard_normal((DRAWS * ROWS, STEPS, 5))
-    return tuple(a.astype(np.float32).astype(float) for a in (np.tile(z, (DRAWS, 1)), noise))
+def draws(support):
+    """Parameters (1600, D) that float32 holds."""
+    z = support.lower + support.width * np.random.default_rng(0).random((ROWS, support.dim))
+    return np.tile(z, (DRAWS, 1)).astype(np.float32).astype(float)
 
 
 def losses(found, exact):
@@ -35,13 +38,33 @@ def losses(found, exact):
     return value.max(), derivative.max(), (value > VALUE).sum(), (derivative > JACOBIAN).sum()
 
 
+class WrittenAgainstBuiltIn:
+    """A circuit as a user writes it against the built-in one: the same precision, noise of the same seed."""
+
+    params = (("V1", "SC", "STG"), ("float64", "float32"))
+    param_names = ("circuit", "precision")
+    timeout = 600
+
+    def setup(self, name, precision):
+        circuits = {"V1": v1, "SC": sc, "STG": stg}[name](), getattr(ne.circuits, name)()
+        z = draws(circuits[1].support)
+        self.found = losses(*(c.statistics_and_jacobian(z, rng=1, precision=precision) for c in circuits))
+
+    def track_value(self, name, precision):
+        return self.found[0]
+
+    def track_jacobian(self, name, precision):
+        return self.found[1]
+
+
 class _Losses:  # asv takes no name with an underscore for a benchmark
     """What a subclass's ``_found(name, z, noise)`` loses against the hand-written circuit in float64."""
 
     timeout = 600
 
     def _losses(self):
-        z, noise = draws()
+        z = draws(ne.circuits.STG().support)
+        noise = np.random.default_rng(1).standard_normal((len(z), STEPS, 5)).astype(np.float32).astype(float)
         exact = ne.circuits.STG().statistics_and_jacobian(z, noise={"noise": noise})
         return {name: losses(self._found(name, z, noise), exact) for name in self.params[0]}
 
@@ -167,7 +190,16 @@ def spectrum(samples):
     return omega, by_samples
 
 
+def show(name, found):
+    value, derivative, rows, more_rows = found
+    print(f"{name:24} {value:.1e} ({rows} rows > 1e-4)  Jacobian {derivative:.1e} ({more_rows} rows > 1e-3)")
+
+
 if __name__ == "__main__":
+    for arguments in itertools.product(*WrittenAgainstBuiltIn.params):
+        benchmark = WrittenAgainstBuiltIn()
+        benchmark.setup(*arguments)
+        show(" ".join(arguments), benchmark.found)
     for kind in (SinglePrecisionOfSTG, RoundingOfSTG):
-        for name, (value, jacobian, rows, more_rows) in kind().setup_cache().items():
-            print(f"{name:24} {value:.1e} ({rows} rows > 1e-4)  Jacobian {jacobian:.1e} ({more_rows} rows > 1e-3)")
+        for name, found in kind().setup_cache().items():
+            show(name, found)
