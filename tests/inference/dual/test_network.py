@@ -29,6 +29,13 @@ def test_gradient_is_that_of_the_loss(rng, loss):
         assert gradient[i] == pytest.approx(slope, rel=1e-5, abs=1e-8)
 
 
+@pytest.mark.parametrize("rows, dim, scale", [(50, 1, 2.0), (500, 2, 2.0), (300, 2, 1.0), (1000, 3, 1.0)])
+def test_units_are_sharper_where_rows_resolve_more_of_each_axis(rng, rows, dim, scale):
+    network = start_network(rng.normal(size=(rows, dim)), rng.normal(size=(rows, 1)), 4000, SQUARED, rng)
+    first, *_ = _layers_of(network.weights, network)
+    assert first.std() * np.sqrt(dim) == pytest.approx(scale, rel=0.05)
+
+
 def _layers_of(weights, network):
     from numepi.inference.dual.network import _layers
 
