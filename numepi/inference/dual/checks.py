@@ -12,7 +12,10 @@ from numepi.inference.dual.state import Answer
 from numepi.inference.dual_problem import normalised_weights
 from numepi.inference.problem import Stream
 
-__all__ = ["NOISY_REPLICATES", "assess", "better", "explained", "joined", "noise_in_targets", "noise_share", "passes"]
+__all__ = [
+    "NOISY_REPLICATES", "affordable_errors", "assess", "better", "explained", "joined", "noise_in_targets",
+    "noise_share", "passes",
+]  # fmt: skip
 
 NOISY_REPLICATES = 4  # simulations of each parameter, where a noisy circuit has no surrogate to average for it
 _LEAST_SIGNAL = 0.05  # share of the variance of eta . T that is taken to be there besides noise
@@ -87,17 +90,20 @@ def passes(answer, constraints, kl, certainty, constraint_certainty):
     Nor may a standard error exceed what it is to tell: the tolerance, or ``kl``.  That of the entropy's bound neither:
     where noise makes up most of a variance, KL and bound err together, by as much as the multipliers are not known.
     """
+    return affordable_errors(answer, constraints, kl, certainty, constraint_certainty) >= 1
+
+
+def affordable_errors(answer, constraints, kl, certainty, constraint_certainty):
+    """The answer passes with standard errors so many times its own, at the most; 0 where not even with none."""
     score, certificate = answer.score, answer.certificate
     error, spread = constraints.miss(score.constraint), score.constraint_stderr
     tolerance, _ = constraints.tolerances(score.constraint_spread)
-    met = (
-        np.all(error + constraint_certainty * spread <= tolerance)
-        and np.all(spread <= tolerance)
-        and constraints_met(constraints, score)
-    )
-    told = max(certificate.kl_stderr, certificate.entropy_bound_stderr) <= kl
-    near = max(certificate.kl, 0.0) + certainty * certificate.kl_stderr <= kl and told
-    return bool(met and near and certificate.reliable)
+    room = [*(tolerance - error), *tolerance, kl - max(certificate.kl, 0.0), kl, kl]
+    of_kl = certificate.kl_stderr, certificate.entropy_bound_stderr
+    taken = [*(constraint_certainty * spread), *spread, certainty * of_kl[0], *of_kl]
+    if not (certificate.reliable and constraints_met(constraints, score) and np.min(room) >= 0):
+        return 0.0
+    return float(np.min(np.divide(room, taken, out=np.full(len(room), np.inf), where=np.array(taken) > 0)))
 
 
 def joined(first, second):

@@ -19,8 +19,8 @@ import numpy as np
 
 from numepi.inference.assessment.infeasible import WORTH_A_LOOK
 from numepi.inference.assessment.verdict import constraints_met, not_reached
-from numepi.inference.dual import plan
-from numepi.inference.dual.checks import assess, better, explained, joined, noise_in_targets, noise_share, passes
+from numepi.inference.dual import checks, plan
+from numepi.inference.dual.checks import assess, joined, passes
 from numepi.inference.dual.draws import with_density
 from numepi.inference.dual.multipliers import Sample, confined, dual_start, move, unbounded_after, weights_of
 from numepi.inference.dual.pool import divergence, draw_pool, fit_steps, in_single_precision
@@ -89,7 +89,7 @@ def take_survey(state, problem, flow, settings):
 
 def _noisy(state, problem):
     """Whether T is random given z, as far as the request's repeated rows tell."""
-    share = noise_share(state.request, problem.constraints)
+    share = checks.noise_share(state.request, problem.constraints)
     return state.noisy if share is None else bool(state.noisy or share > _NEGLIGIBLE_NOISE)
 
 
@@ -128,10 +128,9 @@ def learn_rows(state, problem, flow, settings):
 
 
 def real_sample(state, problem):
-    """The valid rows of the replay with the surrogate's T-bar, as a `Sample` for the multipliers."""
-    replay = state.replay
-    keep = replay.valid
-    return Sample.of(problem.constraints, replay, state.surrogate.expected(problem.constraints, replay.z[keep]))
+    """The valid rows of the replay as a `Sample` for the multipliers: T-bar is of what has not seen their noise."""
+    constraints, replay, eta = problem.constraints, state.replay, state.dual.eta / problem.constraints.scale
+    return Sample.of(constraints, replay, state.surrogate.expected_unseen(constraints, replay, eta))
 
 
 def _meet_with_real_moments(dual, sample, violation, floor, is_bound):
@@ -227,10 +226,13 @@ def _end_stretch(state, now, fast, log_target, problem, settings, generator):
 
 
 def _with_many_draws(state, problem, pool, settings):
-    """The multipliers by Newton on a pool's draws, the targets shifted by what the surrogate misses on real rows."""
-    constraints, sample = problem.constraints, real_sample(state, problem)
-    keep = state.replay.valid
-    residual = _violation(constraints, state.replay.T[keep]) - sample.violation
+    """The multipliers by Newton on a pool's draws, the targets shifted by what the surrogate misses on real rows.
+
+    It misses what its mean does: noise that this has learned does not count where the row's weight is free of it.
+    """
+    constraints, sample, replay = problem.constraints, real_sample(state, problem), state.replay
+    expected = state.surrogate.expected(constraints, replay.z[replay.valid])
+    residual = (replay.T[replay.valid] - expected) / constraints.scale
     drawn = _violation(constraints, state.surrogate.expected(constraints, pool.z))
     log_base = pool.log_target - pool.log_proposal - drawn @ state.dual.eta
     eta = state.dual.eta
@@ -246,33 +248,32 @@ def _with_many_draws(state, problem, pool, settings):
 
 def draw(state, problem, flow, settings):
     """Ask for a round of fresh rows, most from the flow, a few from the start; end where the rows are spent."""
-    seeking = state.surrogate.mean is None
-    n = (
-        plan.seek_size(settings, problem, state.replay.n_simulated)
-        if seeking
-        else plan.round_size(settings, problem, state)
-    )
+    if not state.surrogate.members:
+        n = plan.seek_size(settings, problem, state.replay.n_simulated)
+        return _asked(state, "take survey", n, problem, flow, settings) if n else _spent(state, problem, settings)
+    n = plan.round_size(settings, problem, state)
     if n == 0:
         return _spent(state, problem, settings)
+    return _asked(replace(state, rounds=replace(state.rounds, size=n)), "check", n, problem, flow, settings)
+
+
+def _asked(state, phase, n, problem, flow, settings):
+    """The state that wants ``n`` rows of the flow and of the start simulated, and goes on with ``phase``."""
     n_start = int(settings.defensive * n)
     n_repeat = int(settings.repeat_share * (n - n_start)) if state.noisy is not False else 0
     parts = [(state.theta_start, n_start), (state.theta, n - n_repeat - n_start)]
     start, own = with_density(problem, flow, parts, state.rounds.number)
-    z = np.concatenate([start, own, own[:n_repeat]])
-    if seeking:
-        return request(state, "take survey", problem, z, len(start), n_repeat)
-    state = replace(state, rounds=replace(state.rounds, size=n))
-    return request(state, "check", problem, z, len(start), n_repeat)
+    return request(state, phase, problem, np.concatenate([start, own, own[:n_repeat]]), len(start), n_repeat)
 
 
 def check(state, problem, flow, settings):
     """Score and certify the flow on its fresh rows; end, ask for more of them, learn, or drop the surrogate."""
-    share, share_stderr = explained(state, problem)
+    share, share_stderr = checks.explained(state, problem)
     done = state.request if state.unsure is None else joined(state.unsure, state.request)
-    loud = noise_in_targets(done, problem.constraints) > WORTH_A_LOOK
+    loud = checks.noise_in_targets(done, problem.constraints) > WORTH_A_LOOK
     state = replace(kept(state, problem, flow), noisy=_noisy(state, problem), loud=loud)
     answer = assess(state, done, problem, flow, settings)
-    state = replace(state, answer=better(state.answer, answer, problem.constraints))
+    state = replace(state, answer=checks.better(state.answer, answer, problem.constraints))
     score, certificate = answer.score, answer.certificate
     violation = (score.constraint - problem.constraints.target) / problem.constraints.scale
     state = recorded(
@@ -282,13 +283,15 @@ def check(state, problem, flow, settings):
     explains = share + _SIGMAS * share_stderr >= settings.least_explained
     misses = 0 if explains else state.rounds.misses + 1
     state = replace(state, rounds=replace(state.rounds, misses=misses))
-    sure = settings.certainty, settings.constraint_certainty
-    if state.dual.optimal and passes(answer, problem.constraints, settings.kl, *sure):
+    sure = settings.kl, settings.certainty, settings.constraint_certainty
+    affordable = checks.affordable_errors(answer, problem.constraints, *sure) if state.dual.optimal else 0.0
+    if affordable >= 1:
         return replace(state, phase="done")
     if plan.round_size(settings, problem, state) == 0:
         return _spent(state, problem, settings)
-    if state.unsure is None and state.dual.optimal and passes(answer, problem.constraints, settings.kl, 0.0, 0.0):
-        return replace(state, phase="draw", unsure=done)
+    if state.unsure is None and affordable > 0:
+        more = plan.confirmation_size(settings, problem, state, len(done.z), affordable)
+        return _asked(replace(state, unsure=done), "check", more, problem, flow, settings)
     return dropped(state, problem) if worthless(state, problem, settings) else replace(state, phase="learn")
 
 

@@ -1,11 +1,13 @@
 """How many rows to ask the circuit for next, of those that the run may still spend; how much of the work is done."""
 
+import numpy as np
+
 from numepi.inference.assessment.infeasible import CHECK_ROWS, LOOK_ROWS
 from numepi.inference.assessment.reserve import reserve, sizes
 
 __all__ = [
-    "LEAST_ROUND", "kept_back", "last_phase", "replay_round_size", "round_size", "rows_of_last_phase", "seek_size",
-    "share_done", "survey_size",
+    "LEAST_ROUND", "confirmation_size", "kept_back", "last_phase", "replay_round_size", "round_size",
+    "rows_of_last_phase", "seek_size", "share_done", "survey_size",
 ]  # fmt: skip
 
 LEAST_ROUND = 20  # rows that a score can be made from
@@ -14,6 +16,7 @@ _ROUND_SHARE = 0.055  # of them, for one round: RNN N = 10 needs about four to a
 _LEAST_REFINE, _LEAST_DESCENT = 60, 20  # rows of one of its steps: path gradients scatter less than score functions
 _ANNEALING_ROUNDS = 4  # without a surrogate, for an estimate before they are over: RNN N = 10 takes about as many
 _SCORED = 20_000  # draws of a score without a limit
+_CONFIRMING = 1.5  # times the rows that would do if the estimates stayed where they are: they move by a standard error
 _NOISE_CHECK_SHARE = 0.4  # of the budget, that a look for quiet parameters may take
 
 
@@ -59,6 +62,17 @@ def round_size(settings, problem, state):
     if left < LEAST_ROUND:
         return 0
     return left if left - wanted < max(LEAST_ROUND, settings.score_share * limit) else wanted
+
+
+def confirmation_size(settings, problem, state, rows, affordable):
+    """Rows of the same flow that make an answer from ``rows`` sure: at the most the next round's.
+
+    Its standard errors, of which it can afford ``affordable`` times as much, fall as one over the root of the rows.
+    """
+    most = round_size(settings, problem, state)
+    if affordable * np.sqrt(rows + most) <= np.sqrt(rows):
+        return most
+    return min(most, max(LEAST_ROUND, int(_CONFIRMING * rows * (1 / affordable**2 - 1))))
 
 
 def replay_round_size(settings, problem, rounds):

@@ -47,4 +47,4 @@ def seek(state, problem, flow, settings):
     reached = stages(replay) >= next_stage(replay, settings.least_valid)
     old = None if state.surrogate is None else state.surrogate.works
     works = learn_success(old, replay, reached, np.ones(len(replay)), settings, settings.surrogate_rate, generator)
-    return replace(state, surrogate=Surrogate(None, None, works), phase="fit", fit=None)
+    return replace(state, surrogate=Surrogate((), works), phase="fit", fit=None)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.inference.dual.checks import better, explained, joined, noise_in_targets, passes
+from numepi.inference.dual.checks import affordable_errors, better, explained, joined, noise_in_targets, passes
 from numepi.inference.dual.state import Request
 
 CONSTRAINTS = ne.EmergentProperty(mean=[1.0], variance=[4.0]).constraints(("x",))
@@ -38,6 +38,24 @@ def test_a_run_ends_where_constraints_and_distance_are_within_what_was_asked_and
         score=SimpleNamespace(**SCORE | score), certificate=SimpleNamespace(**CERTIFICATE | certificate)
     )
     assert passes(answer, CONSTRAINTS, 0.05, 2.0, 1.0) is ends
+
+
+@pytest.mark.parametrize(
+    "score, certificate, times",
+    [
+        ({}, {}, 1.5),  # 0.03 nats for two standard errors of 0.01
+        ({}, {"kl": 0.04}, 0.5),
+        ({}, {"entropy_bound_stderr": 0.1}, 0.5),
+        ({"constraint": CONSTRAINTS.target + [0.02, 0.3], "constraint_stderr": np.array([0.02, 0.4])}, {}, 0.25),
+        ({}, {"kl": 0.06}, 0.0),
+        ({}, {"reliable": False}, 0.0),
+    ],
+)
+def test_how_much_less_sure_an_answer_may_be_than_it_is(score, certificate, times):
+    answer = SimpleNamespace(
+        score=SimpleNamespace(**SCORE | score), certificate=SimpleNamespace(**CERTIFICATE | certificate)
+    )
+    assert affordable_errors(answer, CONSTRAINTS, 0.05, 2.0, 1.0) == pytest.approx(times)
 
 
 def test_an_answer_that_meets_the_constraints_gives_way_to_none_that_does_not():

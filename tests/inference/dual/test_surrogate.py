@@ -23,8 +23,14 @@ class Rows(SimpleNamespace):
         return len(self.z)
 
 
-def learned(rng, noise=0.0, fails=False, n=1500, functions=()):
-    """A surrogate of f = sin(z1) + z2 + noise (1 + z1^2), and fresh parameters."""
+def learned(rng, **how):
+    """Constraints, a surrogate of `learned_rows`, and fresh parameters."""
+    constraints, surrogate, _ = learned_rows(rng, **how)
+    return constraints, surrogate, rng.uniform(-2, 2, (500, 2))
+
+
+def learned_rows(rng, noise=0.0, fails=False, n=1500, functions=()):
+    """Constraints, a surrogate of f = sin(z1) + z2 + noise (1 + z1^2), and the rows that it has learned from."""
     circuit = ne.circuits.FunctionCircuit(lambda z: z[:, :1], BOX, statistic_names=("f",))
     prop = ne.EmergentProperty(mean=PROP.mean, variance=PROP.variance, functions=functions)
     problem = Problem(circuit, prop, np.random.SeedSequence(0))
@@ -37,18 +43,14 @@ def learned(rng, noise=0.0, fails=False, n=1500, functions=()):
     replay = Rows(z=z, f=f, T=T, valid=valid, log_prior=np.zeros(n))
     eta = np.zeros(len(problem.constraints))
     surrogate = learn(None, replay, eta, problem, noise > 0, SETTINGS, 0)
-    return (
-        problem.constraints,
-        learn(surrogate, replay, eta, problem, noise > 0, SETTINGS, 1),
-        rng.uniform(-2, 2, (500, 2)),
-    )
+    return problem.constraints, learn(surrogate, replay, eta, problem, noise > 0, SETTINGS, 1), replay
 
 
 def test_without_noise_it_is_T_of_the_statistics(rng):
     constraints, surrogate, z = learned(rng)
     f = (np.sin(z[:, 0]) + z[:, 1])[:, None]
     T = constraints.sufficient_statistics(f)
-    assert surrogate.noise is None and surrogate.works is None
+    assert [member.noise for member in surrogate.members] == [None] and surrogate.works is None
     assert explained_share(T, surrogate.expected(constraints, z), np.array([1.0, -0.5])) > 0.99
     np.testing.assert_array_equal(surrogate.evaluate(constraints, z)[1], 0.0)
 
@@ -60,6 +62,40 @@ def test_noise_adds_its_variance_where_it_is(rng):
     error = surrogate.expected(constraints, z)[:, 1] - variance
     # the added variance goes from 0.09 to 2.25: none at all is off by 0.9, its mean everywhere by 0.67
     assert np.sqrt(np.mean(error**2)) < 0.5 and abs(error.mean()) < 0.1
+
+
+def test_a_rows_own_noise_has_no_part_in_what_it_is_weighted_by(rng):
+    """Of 300 rows' noise f-bar follows a tenth, and nothing where it has not seen them."""
+    seen, unseen = [], []
+    for seed in range(3):
+        constraints, surrogate, replay = learned_rows(np.random.default_rng(seed), noise=0.5, n=300)
+        z = replay.z
+        noise = replay.f[:, 0] - np.sin(z[:, 0]) - z[:, 1]
+        for T, found in (
+            (surrogate.expected(constraints, z), seen),
+            (surrogate.expected_unseen(constraints, replay, np.zeros(2)), unseen),
+        ):
+            found.append((T[:, 0] - np.sin(z[:, 0]) - z[:, 1]) @ noise / (noise @ noise))
+    assert np.mean(seen) > 0.08 and abs(np.mean(unseen)) < 0.04, (seen, unseen)
+
+
+def test_members_far_apart_count_for_a_nat(rng):
+    constraints, surrogate, replay = learned_rows(rng, noise=0.5, n=300)
+    mean = surrogate.expected(constraints, replay.z)
+    free, held = (surrogate.expected_unseen(constraints, replay, eta) - mean for eta in (np.zeros(2), np.full(2, 20.0)))
+    far = np.abs(free @ np.full(2, 20.0)) > 1
+    assert far.any() and not far.all()
+    np.testing.assert_allclose(np.abs(held @ np.full(2, 20.0))[far], 1.0)
+    np.testing.assert_array_equal(held[~far], free[~far])
+
+
+def test_what_was_learned_from_all_rows_starts_no_members(rng):
+    constraints, surrogate, replay = learned_rows(rng, noise=0.0, n=300)
+    problem = SimpleNamespace(constraints=constraints, seed=lambda *_: np.random.SeedSequence(0))
+    several = learn(surrogate, replay, np.zeros(2), problem, True, SETTINGS, 2)
+    again = learn(None, replay, np.zeros(2), problem, True, SETTINGS, 2)
+    assert len(several.members) > 1
+    np.testing.assert_array_equal(several.members[0].mean.weights, again.members[0].mean.weights)
 
 
 def test_where_simulations_fail_is_learned(rng):
