@@ -21,7 +21,7 @@ from numepi.inference.dual.state import Stretch
 from numepi.inference.optimiser import Adam, Moments
 from numepi.inference.problem import Stream
 
-__all__ = ["descend", "multipliers_of_samples", "path_gradient"]
+__all__ = ["CHUNK", "descend", "multipliers_of_samples", "path_gradient"]
 
 _RATE = 1.5  # times the learning rate; at 2 flows of 400 dimensions blow up
 _WINDOW = 8  # batches that the moments are taken from
@@ -30,17 +30,19 @@ _RADIUS = 0.1  # of their trust region
 _LANDING = 0.3  # share of the steps in which rates fall to zero
 _OUTLIER = 4.0  # standard deviations of the target from its mean, once the bulk of the samples is there
 _DIVERGENCE_FACTOR = 3.0  # times the least violation of a stretch so far that takes one back,
-_DIVERGENCE_FLOOR = 0.25  # from this violation, in natural scales
+_DIVERGENCE_FLOOR = 0.25  # from this violation, in natural scales,
+_DIVERGENCE_SIGMAS = 2.0  # by so many standard errors: an outlier among few rows took RNN N = 10 back by 900 steps
+_LEAST_MOMENTS = 160  # rows from which multipliers move: 20 say too little (RNN N = 10: KL 0.46 for 0.44)
 _ENOUGH = 300  # steps that should have come near any targets within reach
 _FAR = 0.5  # natural scales from the targets
-_CHUNK = 50  # steps of a stretch, which a call takes
+CHUNK = 50  # steps of a stretch, which a call takes
 
 
 def descend(state, problem, flow, settings):
     """Take a stretch of steps; go back to the best stretch so far if it led away from the targets."""
     constraints, scale = problem.constraints, problem.constraints.scale
     (n_steps, size), first = plan.last_phase(settings, state.rounds, "descend"), state.last_step
-    last = min(first + _CHUNK, n_steps)
+    last = min(first + CHUNK, n_steps)
     adam = Adam(len(state.theta), clip_norm=CLIP_NORM).continue_from(state.adam)
     recent = []
     for step in range(first, last):
@@ -53,9 +55,10 @@ def descend(state, problem, flow, settings):
         recent = [*recent[1 - _WINDOW :], (batch.f, batch.T)]
         landing = min(1.0, (1 - step / n_steps) / _LANDING)
         f, T = (np.concatenate(parts) for parts in zip(*recent))
-        shift = moment_step(constraints, f, T, _MULTIPLIER_SHARE * landing, _RADIUS) * scale
-        eta = constraints.admissible(state.dual.eta + shift)
-        state = replace(state, dual=replace(state.dual, eta=eta, optimal_eta=eta))
+        if len(f) >= _LEAST_MOMENTS or len(recent) == _WINDOW:
+            shift = moment_step(constraints, f, T, _MULTIPLIER_SHARE * landing, _RADIUS) * scale
+            eta = constraints.admissible(state.dual.eta + shift)
+            state = replace(state, dual=replace(state.dual, eta=eta, optimal_eta=eta))
         gradient = pullback(path_gradient(state, problem, flow, z, batch), np.zeros(len(z)))
         if not np.isfinite(gradient @ gradient):
             return replace(state, failure=NOT_FINITE)
@@ -94,11 +97,13 @@ def multipliers_of_samples(constraints, eta, f):
 
 def _best_of(state, n):
     """The state at the best stretch so far, if the last ``n`` steps led away from the targets."""
-    violation = float(np.abs(np.mean(state.trace.violation[-n:], axis=0)).max())
-    best = state.best
+    steps = state.trace.violation[-n:]
+    distance, stderr = np.abs(steps.mean(axis=0)), steps.std(axis=0) / np.sqrt(n)
+    violation, best = float(distance.max()), state.best
     if best is None or violation <= best.violation:
         return replace(state, best=Stretch(violation, state.theta, state.dual.eta))
-    if violation <= max(_DIVERGENCE_FLOOR, _DIVERGENCE_FACTOR * best.violation):
+    surely = np.max(distance - _DIVERGENCE_SIGMAS * stderr)
+    if surely <= max(_DIVERGENCE_FLOOR, _DIVERGENCE_FACTOR * best.violation):
         return state
     dual = replace(state.dual, eta=best.eta, optimal_eta=best.eta)
     return replace(state, theta=best.theta, dual=dual, adam=Moments.zero(len(best.theta)))

@@ -22,9 +22,9 @@ from numepi.inference.assessment.verdict import constraints_met, not_reached
 from numepi.inference.dual import checks, plan
 from numepi.inference.dual.checks import assess, joined, passes
 from numepi.inference.dual.draws import with_density
-from numepi.inference.dual.multipliers import Sample, confined, dual_start, move, unbounded_after, weights_of
+from numepi.inference.dual.multipliers import Sample, confined, move, unbounded_after, weights_of
 from numepi.inference.dual.pool import divergence, draw_pool, fit_steps, in_single_precision
-from numepi.inference.dual.rounds import CLIP_NORM, proper, record_draws
+from numepi.inference.dual.rounds import CLIP_NORM, dropped, proper, record_draws
 from numepi.inference.dual.seek import next_stage
 from numepi.inference.dual.state import Fit, kept, recorded, request
 from numepi.inference.dual.surrogate import learn
@@ -326,22 +326,6 @@ def _spent(state, problem, settings):
 def go_on(state, problem, flow, settings):
     """Learn from the last rows: the limit was raised."""
     return replace(state, phase="learn")
-
-
-def dropped(state, problem):
-    """The state that goes on without the surrogate: on the replay of real rows, and gradients of T."""
-    allowance = None if problem.limit is None else problem.left(problem.limit)
-    rounds = replace(state.rounds, allowance=allowance)
-    return replace(
-        state,
-        phase="round",
-        leads=False,
-        dual=dual_start(len(state.dual.eta)),
-        rounds=rounds,
-        fit=None,
-        answer=None,
-        adam=Moments.zero(len(state.theta)),
-    )
 
 
 def _violation(constraints, T):

@@ -80,8 +80,7 @@ def replay_round_size(settings, problem, rounds):
     if rounds.allowance is None:
         return settings.replay_rows
     spent = rounds.allowance - problem.left(problem.limit)
-    share = settings.guided_round_share if problem.with_gradient else _ROUND_SHARE
-    size = int(min(settings.replay_rows, max(LEAST_ROUND, share * rounds.allowance)))
+    size = int(min(settings.replay_rows, max(LEAST_ROUND, _ROUND_SHARE * rounds.allowance)))
     return size if spent + size <= _ROUNDS_SHARE * rounds.allowance else 0
 
 

@@ -29,7 +29,7 @@ from numepi.inference.dual_problem import free_gradient
 from numepi.inference.optimiser import Adam
 from numepi.inference.problem import Stream
 
-__all__ = ["refine", "reverse_kl_weights"]
+__all__ = ["CHUNK", "refine", "reverse_kl_weights"]
 
 _RATE = 0.5  # of the learning rate, at the start
 _LAST_RATE = 0.03  # of that, at the end
@@ -37,7 +37,7 @@ _MULTIPLIER_RATE = 0.02  # share of a Newton step that the multipliers take at e
 _LEAD = 1 / 3  # of the steps, in which the flow settles first: multipliers would overshoot to make up for its leaks
 _REVERSE_WEIGHT = 3.0  # of the gradient of KL(q || p_eta) beside that of KL(p_eta || q)
 _CLIP = 3.0  # nats of r about its median: a sample far out in a leak says where to go, not how far
-_CHUNK = 10  # steps a call: a few thousand rows at the most
+CHUNK = 10  # steps a call: a few thousand rows at the most
 
 
 def reverse_kl_weights(log_ratio):
@@ -51,7 +51,7 @@ def refine(state, problem, flow, settings):
     constraints = problem.constraints
     n_steps, size = plan.last_phase(settings, state.rounds, "refine")
     sample, first = replay_sample(state, problem), state.last_step
-    last = min(first + _CHUNK, n_steps)
+    last = min(first + CHUNK, n_steps)
     rows = state.replay.z[state.replay.valid]
     draw = resampler(
         weights_of(state.dual, sample), settings.replay_batch,

@@ -83,10 +83,6 @@ class Settings:
         Of the running mean of the flow's parameters.
     replay_rows, replay_fit_steps, replay_batch, replay_rate
         Rows of a round without a surrogate, at the most; steps, rows and rate of its fit by likelihood.
-    guided_round_share : float
-        Share of the rows that a limited run has left when the surrogate is dropped, for one of those rounds where the
-        circuit has gradients: a descent along them makes more of its rows (RNN N = 10 with 50,000: 25.34 nats with
-        0.02, 25.20 with 0.055).
     refine_steps, descent_steps, refine_size : int
         Steps of the last phase without a surrogate (0: none), a refinement, or a descent where the flow does not follow
         its target; rows of each.
@@ -138,7 +134,6 @@ class Settings:
     replay_fit_steps: int = 200
     replay_batch: int = 500
     replay_rate: float = 2e-3
-    guided_round_share: float = 0.02
     refine_steps: int = 600
     descent_steps: int = 2000
     refine_size: int = 300
@@ -158,7 +153,6 @@ class Settings:
         shares = (
             "survey_share", "round_share", "score_share", "defensive", "ess_floor", "least_pool_share", "learning_rate",
             "last_rate", "averaging", "surrogate_rate", "replay_rate", "replay_share",
-            "guided_round_share",
         )  # fmt: skip
         for name in shares:
             check_number(name, getattr(self, name), above=0, below=1)

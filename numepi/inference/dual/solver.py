@@ -17,11 +17,9 @@ from numepi.flow.families.elementwise import ElementwiseFlow
 from numepi.flow.families.spline import SplineFlow
 from numepi.flow.families.symmetric import SymmetricFlow
 from numepi.inference.assessment.reserve import reserve
-from numepi.inference.dual import plan
+from numepi.inference.dual import descent, plan, refinement
 from numepi.inference.dual.checks import NOISY_REPLICATES
-from numepi.inference.dual.descent import descend
 from numepi.inference.dual.lead import check, draw, fit, go_on, learn_rows, survey, take_survey
-from numepi.inference.dual.refinement import refine
 from numepi.inference.dual.rounds import anneal, ask, refit
 from numepi.inference.dual.seek import seek
 from numepi.inference.dual.settings import Settings
@@ -43,9 +41,10 @@ PHASES = {
     "round": ask,
     "anneal": anneal,
     "refit": refit,
-    "refine": refine,
-    "descend": descend,
+    "refine": refinement.refine,
+    "descend": descent.descend,
 }
+_STEPS_A_CALL = {"refine": refinement.CHUNK, "descend": descent.CHUNK}
 _HIDDEN = (16, 16)  # units of the default flow's networks: half the time of (32, 32) for the same KL on the LDS
 _LEAST_SHARE = 0.02  # of the work that counts as done: before the first round there is nothing to go by
 _LEAST_SIMULATIONS = 100  # of a run: a survey, one round, and its score
@@ -155,8 +154,10 @@ class Dual:
             return min(len(record.request.z) - len(record.request.f), self.problem.batch_rows)
         if record.phase == "spent":
             return plan.LEAST_ROUND + plan.kept_back(record, self.problem)
-        steps = {"refine": 10, "descend": 50}.get(record.phase, 0)
-        return steps * plan.last_phase(self.settings, record.rounds, record.phase)[1]
+        if record.phase not in _STEPS_A_CALL:
+            return 0
+        n_steps, size = plan.last_phase(self.settings, record.rounds, record.phase)
+        return min(_STEPS_A_CALL[record.phase], n_steps - record.last_step) * size
 
     @property
     def reserve(self):

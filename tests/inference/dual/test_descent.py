@@ -7,7 +7,7 @@ import pytest
 
 import numepi as ne
 from numepi.inference.assessment.score import score
-from numepi.inference.dual.descent import descend, multipliers_of_samples
+from numepi.inference.dual.descent import _best_of, descend, multipliers_of_samples
 from numepi.inference.dual.settings import Settings
 from numepi.inference.dual.solver import Dual
 from numepi.inference.problem import Problem
@@ -115,3 +115,30 @@ def test_a_stretch_that_leads_away_from_the_targets_is_taken_back():
     assert after.best is best and after.adam.count == 0
     again = descend(after, solver.problem, solver.flow, solver.settings)
     assert np.any(again.theta != best.theta)
+
+
+def test_one_outlier_takes_nothing_back():
+    solver = descending(**SHORT)
+    while solver.record.last_step < 150:
+        solver.step()
+    record, best = solver.record, solver.record.best
+    violation = record.trace.violation.copy()
+    violation[-50:] = best.violation
+    violation[-20, 1] = 50.0 * (1.0 + best.violation)  # the stretch's mean misses by one, all of it from one step
+    outlier = replace(record, trace=replace(record.trace, violation=violation))
+    assert _best_of(outlier, 50) is outlier
+    violation = violation.copy()
+    violation[-50:, 1] += 1.0  # every step
+    astray = _best_of(replace(record, trace=replace(record.trace, violation=violation)), 50)
+    np.testing.assert_array_equal(astray.theta, best.theta)
+
+
+def test_multipliers_wait_for_rows_enough_to_tell_the_moments():
+    solver = descending(**SHORT | {"refine_size": 20})
+    solver.step()
+    multipliers = solver.record.trace.multipliers
+    moved = np.any(np.diff(multipliers, axis=0, prepend=0.0) != 0, axis=1)
+    assert not moved[:7].any() and moved[7:].all()  # eight steps of 20 rows
+    many = descending(**SHORT)
+    many.step()
+    assert np.any(many.record.trace.multipliers[0] != 0)  # a step of 200 rows is enough

@@ -70,8 +70,8 @@ class Account:
 
     constraints = SimpleNamespace(region=None)
 
-    def __init__(self, limit, spent, with_gradient=False):
-        self.limit, self.spent, self.with_gradient = limit, spent, with_gradient
+    def __init__(self, limit, spent):
+        self.limit, self.spent = limit, spent
 
     @property
     def n_simulations(self):
@@ -93,8 +93,6 @@ def test_rounds_and_last_phase_share_what_a_dropped_surrogate_left():
         n_steps, rows = plan.last_phase(settings, last, phase)
         assert 45_000 - rows < spent + n_steps * rows <= 45_000  # a tenth of the budget is for score and certificate
     assert plan.rows_of_last_phase(Account(None, spent)) is None
-    guided = plan.replay_round_size(settings, Account(50_000, 10_000, True), counters)
-    assert guided == 800 < sizes[0]  # where there are gradients a descent along them makes more of the rows
 
 
 def test_a_step_of_a_refinement_is_not_thinned_out_where_rows_are_few():
@@ -103,6 +101,40 @@ def test_a_step_of_a_refinement_is_not_thinned_out_where_rows_are_few():
     assert plan.last_phase(Settings(), few, "descend")[1] == 20
     assert plan.last_phase(Settings(refine_steps=100), few, "refine") == (100, 152)
     assert plan.last_phase(Settings(), plenty, "refine") == (600, 300)
+
+
+@pytest.mark.parametrize(
+    ("limit", "ess", "with_gradient", "phase"),
+    [
+        (50_000, 0.05, True, "descend"),
+        (50_000, 0.05, False, "round"),
+        (50_000, 0.5, True, "round"),  # importance weights work where the flow follows its target
+        (None, 0.05, True, "round"),  # and rows are no matter without a limit
+    ],
+)
+def test_rows_that_are_left_are_for_a_descent_from_the_start_where_the_flow_was_led_astray(
+    solver, limit, ess, with_gradient, phase
+):
+    problem = solver.problem
+    problem.limit, problem.with_gradient = limit, with_gradient
+    trace = replace(solver.record.trace, ess=np.array([0.5, ess]))
+    before = replace(solver.record, trace=trace, leads=True, theta=solver.theta + 1.0)
+    after = rounds.dropped(before, problem)
+    assert after.phase == phase and not after.leads
+    assert np.all(after.dual.eta == 0) and after.answer is None
+    if phase == "descend":
+        np.testing.assert_array_equal(after.theta, before.theta_start)
+        assert after.rounds.last == 45_000 - problem.n_simulations  # a tenth is for score and certificate
+    else:
+        np.testing.assert_array_equal(after.theta, before.theta)
+
+
+def test_a_descent_of_a_limited_run_takes_all_of_its_steps(solver):
+    counters = replace(solver.record.rounds, last=20 * 130)  # rows of 130 steps: no whole number of calls
+    solver.record = replace(solver.record, phase="descend", rounds=counters, last_step=100)
+    assert solver.simulations_per_step == 30 * 20  # more would be forbidden by the limit
+    solver.record = replace(solver.record, last_step=0)
+    assert solver.simulations_per_step == 50 * 20
 
 
 @pytest.mark.parametrize("limit", [100, 300, 1000, 20_000])
