@@ -124,7 +124,10 @@ def _power(g, args):
     if number is None or number != int(number) or abs(number) > 64:
         if number == 0.5:
             return g.apply("sqrt", base)
-        return g.apply("exp", g.apply("mul", g.apply("log", base), exponent))
+        power = g.apply("exp", g.apply("mul", g.apply("log", base), exponent))
+        # 0^p, p > 1: the derivatives are 0 (a Hill function of what is not there yet), and p / 0 * 0 in the chain
+        flat = g.apply("and", g.apply("equal", base, g.constant(0.0)), g.apply("less", g.constant(1.0), exponent))
+        return g.apply("where", flat, g.constant(0.0), power)
     if number < 0:
         return g.apply("div", g.constant(1.0), g.apply("power", base, g.constant(-number)))
     result, square, count = None, base, int(number)
@@ -193,8 +196,14 @@ def _of_twice_less_one(g, i):
 
 
 def _remainder(g, args):
-    quotient = g.apply("floor", g.apply("div", *args))
-    return g.apply("sub", args[0], g.apply("mul", quotient, args[1]))
+    x, period = args
+    quotient = g.apply("floor", g.apply("div", x, period))
+    rest = g.apply("sub", x, g.apply("mul", quotient, period))
+    # next to a multiple a rounding moves the quotient across it: 49 (1 / 49) is less than 1
+    above = g.apply("less_equal", g.apply("abs", period), g.apply("abs", rest))
+    below = g.apply("less", g.apply("mul", rest, period), g.constant(0.0))
+    rest = g.apply("where", below, g.apply("add", rest, period), rest)
+    return g.apply("where", above, g.apply("sub", rest, period), rest)
 
 
 def _sign(g, args):

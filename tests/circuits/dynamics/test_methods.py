@@ -99,6 +99,30 @@ def test_a_map_with_tables_and_numpy_functions_of_time():
     assert table(7.0) == 0.0 and table(-1.0) == 0.0 and table(1.5) == 1.5
 
 
+@pytest.mark.parametrize("precision, error", [("float64", 1e-12), ("float32", 1e-5)])
+def test_remainders_of_multiples_and_powers_of_nothing(precision, error):
+    # 49 (1 / 49) < 1; and 0^p = exp(p log 0), whose derivatives are 0 for p > 1, not p 0 / 0 and 0 log 0
+    powers = {
+        "number": lambda x, z, t: x.v**2.5, "parameter": lambda x, z, t: x.v**z.p,
+        "hill": lambda x, z, t: x.v**z.p / (0.5**z.p + x.v**z.p), "root": lambda x, z, t: (x.v + 0.25) ** 0.3,
+        "vector": lambda x, z, t: (x.v * np.array([1.0, 0.0])) ** np.array([1.5, z.p]),
+    }  # fmt: skip
+    circuit = ne.Dynamics(
+        step=lambda x, z, t, xi: {"v": z.start, "k": (x.k + 1) % 49}, states={"v": 0.0, "k": 0.0},
+        parameters={"start": (-1.0, 1.0), "p": (1.2, 4.0)},
+        statistics={"k": ne.observe.maximum("k")} | {f"{k}_": ne.observe.final(f) for k, f in powers.items()},
+        dt=1.0, duration=60.0,
+    )  # fmt: skip
+    z = [[0.0, 2.3], [0.5, 2.3], [-0.5, 2.3]]
+    f, jacobian = circuit.statistics_and_jacobian(z, precision=precision)
+    assert f[:, 0].tolist() == [48.0] * 3
+    np.testing.assert_allclose(f[:2], circuit.reference(z[:2]), rtol=error)
+    slope = 0.3 * 0.25**-0.7
+    expected = [[0.0, 0.0]] * 4 + [[slope, 0.0]] + [[0.0, 0.0]] * 2
+    np.testing.assert_allclose(jacobian[0], expected, rtol=error, atol=error)
+    assert ne.check_jacobian(circuit, z[1:2]).ok and np.isnan(f[2, 1:4]).all()
+
+
 def test_stages_in_a_loop_are_those_written_out(monkeypatch):
     pulse = ne.Table([0.0, 1.0, 2.0], [0.0, 1.0, 0.0])
 
