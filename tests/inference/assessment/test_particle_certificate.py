@@ -217,6 +217,41 @@ def test_corrected_samples_are_moved_where_few_proposals_count():
     assert Assessment().corrected_samples(result, 300, 3)[1] < 0.1
 
 
+def test_corrected_samples_by_particles_know_bounds():
+    # their own dual asks for multipliers in all, not beside those that the draws have: either sign beside them will do
+    problem = Problem(
+        projections(20),
+        ne.EmergentProperty(mean=MEAN, variance_at_most=VARIANCE),
+        np.random.SeedSequence(3),
+        Normal(20),
+    )
+    eta = np.concatenate([MEAN / VARIANCE - (1 / VARIANCE - 1) * MEAN, -0.5 * (1 / VARIANCE - 1)])
+    z, _ = moved_sample(problem, base_flow(problem.circuit), np.zeros(0), 1.1 * eta, 200)  # a tenth too large
+    f = problem.circuit.statistics(z)
+    np.testing.assert_allclose(f.mean(axis=0), MEAN, atol=0.05)
+    np.testing.assert_allclose(np.mean((f - MEAN) ** 2, axis=0), VARIANCE, rtol=0.1)
+
+
+def test_weighted_samples_are_all_there_is_where_particles_do_not_get_there(monkeypatch):
+    def lost(*arguments):
+        raise ValueError("corrected = True, but particles do not reach the solution")
+
+    monkeypatch.setattr("numepi.inference.assessment.services.moved_sample", lost)
+    circuit, prior, prop = projections(20), Normal(20), ne.EmergentProperty(mean=MEAN, variance=VARIANCE)
+    eta = np.concatenate([MEAN / VARIANCE - (1 / VARIANCE - 1) * MEAN, -0.5 * (1 / VARIANCE - 1)])
+    result = SimpleNamespace(
+        circuit=circuit, property=prop, prior=prior,
+        distribution=SimpleNamespace(flow=base_flow(circuit), theta=np.zeros(0)),
+        configuration={"gradient": True, "prior": None},
+        certificate=SimpleNamespace(method="weights", multipliers=tuple(eta), replicates=1),
+    )  # fmt: skip
+    z, efficiency = Assessment().corrected_samples(result, 300, 3)
+    assert z.shape == (300, 20) and efficiency < 0.1
+    result.certificate.method = "particles"  # then there are none
+    with pytest.raises(ValueError, match="do not reach the solution"):
+        Assessment().corrected_samples(result, 300, 3)
+
+
 def test_corrected_samples_none_and_out_of_reach():
     prop = ne.EmergentProperty(mean=MEAN, variance=VARIANCE)
     problem, _, found = certified(projections(5), prop, Normal(5))

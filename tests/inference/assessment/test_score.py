@@ -84,6 +84,16 @@ def test_flows_in_use_are_far_from_the_limit_of_invertibility(precision):
         assert passes_apart(log_q, flow.log_prob(theta, z)) < 0.2 * _ROUND_TRIP
 
 
+def test_joint_errors_are_those_of_each_alone_where_half_of_the_simulations_fail():
+    flow = ne.RealNVP(SQUARE, stages=2, hidden=(8,))
+    result = score(half_failing(0.5), flow, flow.initial_parameters(0), n=2000)
+    assert 0.4 < result.failing_share < 0.6
+    found = np.sqrt(result.joint.diagonal())
+    np.testing.assert_allclose(found[1:], result.constraint_stderr, rtol=2e-3)  # n or n - 1
+    assert result.stderr_at(np.zeros(len(result.constraint))) == pytest.approx(found[0])
+    assert found[0] == pytest.approx(result.entropy_stderr, rel=2e-3)  # the density is uniform, as the prior is
+
+
 def test_where_nothing_works_one_look_is_enough():
     flow = ne.RealNVP(SQUARE, stages=2, hidden=(8,))
     problem = half_failing(2.0)

@@ -29,6 +29,17 @@ def test_they_answer_to_what_rare_draws_add_to_a_mean():
     np.testing.assert_allclose(lead.total, expected, rtol=1e-6)
 
 
+def test_what_counts_at_once_is_the_mean_of_recent_batches():
+    # the last batch alone is noise: a mean of 60 draws is known to an eighth of a standard deviation, times two
+    generator, lead, means = np.random.default_rng(0), FlowMultipliers.first(np.zeros(4)), []
+    for _ in range(3):
+        x = generator.standard_normal((60, 4)) + 0.2
+        lead = lead.moved(x, constraints())
+        means.append(x.mean(axis=0))
+    expected = -_AT_ONCE * np.linalg.solve(lead.covariance, np.mean(means, axis=0))
+    np.testing.assert_allclose(lead.eta(constraints()) - lead.total, expected, rtol=1e-6)
+
+
 @pytest.mark.parametrize("at_once", [_AT_ONCE, 0.0])
 def test_they_hold_a_flow_where_the_variance_asked_for_is_not_stable(at_once, monkeypatch):
     # left to itself a variance beyond 1.1 grows, as a flow's does that is drawn to the region's edge: what only adds up
@@ -51,3 +62,5 @@ def test_bounds_stay_on_their_side():
     x = np.random.default_rng(0).standard_normal((60, 4)) - [0, 0, 5, 5]  # far below the bounds
     lead = FlowMultipliers.first(np.array([0.0, 0.0, 0.0, -0.01])).moved(x, bounded)
     assert np.all(lead.total[2:] == 0) and np.all(lead.eta(bounded)[2:] == 0)
+    lead = FlowMultipliers.first(np.array([0.0, 0.0, 0.0, -0.5])).moved(x, bounded)
+    assert -0.5 < lead.total[3] < -0.4 and lead.eta(bounded)[3] == 0  # what counts at once would take it across

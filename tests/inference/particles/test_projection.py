@@ -3,6 +3,7 @@
 import numpy as np
 
 import numepi as ne
+from numepi.inference.particles import projection
 from numepi.inference.particles.projection import projected
 from numepi.inference.problem import Problem, Stream
 from tests.inference.particles.problems import MEAN, VARIANCE, Normal, projections
@@ -60,3 +61,14 @@ def test_a_step_that_would_miss_by_more_is_shortened():
     problem = Problem(circuit, prop, np.random.SeedSequence(1))
     before, after = (violation(problem, flow, t) for t in (theta, projected(problem, flow, theta, np.zeros(1))))
     assert before < -0.8 and np.abs(after) < 0.055
+
+
+def test_a_shortened_step_that_still_misses_by_more_is_halved(monkeypatch):
+    # so bent that the first step, a tenth, ends at -0.7
+    def measured(problem, flow, theta, step):
+        return 0.3 + theta + 900 * theta**3, np.array([1 + 2700 * theta**2])
+
+    monkeypatch.setattr(projection, "_mean_violation", measured)
+    problem = Problem(projections(3), ne.EmergentProperty(mean=[0.0, None]), np.random.SeedSequence(0), Normal(3))
+    found = projected(problem, None, np.zeros(1), np.zeros(1))
+    assert np.abs(measured(None, None, found, 0)[0]) < 0.035

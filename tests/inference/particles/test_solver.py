@@ -111,6 +111,39 @@ def test_vectors_in_a_box_get_lenses():
     assert isinstance(ParticleSolver.default_flow(short, "float64", None), ne.SplineFlow)
 
 
+def test_a_flow_learns_images_of_the_particles(monkeypatch):
+    monkeypatch.setattr("numepi.inference.particles.solver._MOVE_EVERY", 10**9)
+    circuit, seen = network(), []
+    solver = solver_of(circuit, circuit.emergent_property(), flow_of(circuit), particles=400, batch_size=60)
+    solver.initialise()
+    z = solver.path.particles.z.reshape(-1, 4, 5)
+    solver.path.particles = solver.path.particles.take(np.einsum("nj,nj->n", z[:, 0], z[:, 1]) > 0)  # one of two modes
+    learn = solver.flow.log_prob_with_pullback
+    monkeypatch.setattr(solver.flow, "log_prob_with_pullback", lambda theta, z: seen.append(z) or learn(theta, z))
+    solver.learnt = 1
+    assert solver._learn(np.random.default_rng(0))
+    z = seen[0].reshape(-1, 4, 5)
+    share = np.mean(np.einsum("nj,nj->n", z[:, 0], z[:, 1]) > 0)
+    assert len(z) == 60 and 0.2 < share < 0.8  # false alarm 5e-6
+
+
+@pytest.mark.parametrize("with_gradient", [True, False])
+def test_in_the_end_a_flow_goes_onto_its_constraints(with_gradient, monkeypatch):
+    goal = []
+    monkeypatch.setattr(
+        "numepi.inference.particles.solver.projected",
+        lambda problem, flow, theta, eta: goal.append(theta + 1.0) or goal[0],
+    )
+    circuit = network()
+    solver = solver_of(circuit, circuit.emergent_property(), flow_of(circuit), learn_steps=3)
+    solver.problem.with_gradient = with_gradient
+    solver.initialise()
+    solver.lead = FlowMultipliers.first(solver.path.point.eta)
+    while not solver.finished:
+        assert solver._learn(np.random.default_rng(solver.learnt))
+    assert len(goal) == with_gradient and (not goal or solver.answer()[0] is goal[0])
+
+
 def test_settings_are_checked():
     with pytest.raises(ValueError, match="particles"):
         Settings(particles=3)
