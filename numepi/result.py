@@ -159,8 +159,9 @@ class Result:
 
         With ``corrected`` they come from the exact maximum-entropy solution p* ~ p0 exp(eta . T), eta the certificate's
         multipliers, by importance resampling of proposals from the flow, which are simulated, or by particles that move
-        from the flow to p* where the certificate was by particles; `sample_corrected` also says how efficiently.  Draws
-        that rest on few proposals are warned of (UserWarning).
+        from the flow to p*: where the certificate was by particles, and in many dimensions where few proposals count
+        and the circuit has a gradient.  `sample_corrected` also says how efficiently; draws that are worth little are
+        warned of (UserWarning).
 
         With ``valid_only`` draws are simulated, and those whose simulation fails or lies outside of the property's
         region are left out (corrected ones always are); without it a share of them above 1 % is warned of

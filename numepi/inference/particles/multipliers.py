@@ -15,9 +15,11 @@ from numepi.inference.dual_problem import free_gradient
 
 __all__ = ["FlowMultipliers"]
 
-# Ablated from the end of the learning by particles alone (rate and the answer at once).  At 250 neurons 0.03 and 0
-# run off, with 0.03 and 3 variances are a third too large 300 steps later, with 0.1 and 3 a tenth; at 50 neurons 0.1
-# and 3 swing, and end 0.1 nats further away than 0.03 and 1.
+# Ablated from the end of the learning by particles alone (rate and the answer at once), one run of each, all of seed 0:
+# how much of a difference is chance is not known.  At 250 neurons 0.03 and 0 ran off, with 0.03 and 3 variances were a
+# third too large 300 steps later, with 0.1 and 3 a tenth; at 50 neurons 0.1 and 3 swung, and ended 0.1 nats further
+# away than 0.03 and 1.  The values below lie between these, and are those of the runs in
+# docs/variance_and_dimension.md.
 _RATE = 0.05  # Newton steps against the violation that a batch of draws adds up
 _AT_ONCE = 2.0  # and those that answer to the mean of recent ones
 _RECENT, _LONG = 10, 30  # batches over which violation and covariance are averaged
