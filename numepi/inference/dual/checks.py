@@ -101,7 +101,8 @@ def affordable_errors(answer, constraints, kl, certainty, constraint_certainty):
     room = [*(tolerance - error), *tolerance, kl - max(certificate.kl, 0.0), kl, kl]
     of_kl = certificate.kl_stderr, certificate.entropy_bound_stderr
     taken = [*(constraint_certainty * spread), *spread, certainty * of_kl[0], *of_kl]
-    if not (certificate.reliable and constraints_met(constraints, score) and np.min(room) >= 0):
+    known = certificate.reliable and not np.isnan(taken).any()
+    if not (known and constraints_met(constraints, score) and np.min(room) >= 0):
         return 0.0
     return float(np.min(np.divide(room, taken, out=np.full(len(room), np.inf), where=np.array(taken) > 0)))
 

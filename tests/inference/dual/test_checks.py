@@ -49,6 +49,8 @@ def test_a_run_ends_where_constraints_and_distance_are_within_what_was_asked_and
         ({"constraint": CONSTRAINTS.target + [0.02, 0.3], "constraint_stderr": np.array([0.02, 0.4])}, {}, 0.25),
         ({}, {"kl": 0.06}, 0.0),
         ({}, {"reliable": False}, 0.0),
+        ({}, {"kl_stderr": np.nan}, 0.0),  # what is not known is not sure
+        ({"constraint_stderr": np.array([0.01, np.nan])}, {}, 0.0),
     ],
 )
 def test_how_much_less_sure_an_answer_may_be_than_it_is(score, certificate, times):

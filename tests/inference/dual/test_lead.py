@@ -1,4 +1,4 @@
-"""When the surrogate is dropped: how often it may miss, and what must be left for a run without it."""
+"""When the surrogate is dropped; what noisy rows are weighted by; the rows that make an answer sure."""
 
 from types import SimpleNamespace
 
@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.inference.dual.lead import worthless
+from numepi.inference.dual import lead
+from numepi.inference.dual.lead import _with_many_draws, real_sample, worthless
+from numepi.inference.dual.multipliers import DualPoint
 from numepi.inference.dual.settings import Settings
+from numepi.inference.dual.solver import Dual
 from numepi.inference.dual.state import Rounds
+from numepi.inference.problem import Problem
 
 CONSTRAINTS = ne.EmergentProperty(mean=[1.0]).constraints(("x",))
 
@@ -42,3 +46,58 @@ def test_a_limited_run_drops_it_only_while_enough_rows_are_left_to_do_without(op
 def test_a_limited_run_keeps_what_met_the_constraints():
     assert not is_dropped(3, limit=50_000, spent=4000, error=0.0)
     assert is_dropped(3, error=0.0)
+
+
+@pytest.fixture
+def noisy_state(rng):
+    """At eta = 0, rows of T = z + 0.2 whose noise the surrogate's mean has not learned, and their own members over."""
+    n = 4000
+    z = rng.standard_normal((n, 1))
+    valid, zero, eta = np.arange(n) % 7 > 0, np.zeros(n), np.zeros(1)
+    T = np.where(valid[:, None], CONSTRAINTS.target + z + 0.2, np.nan)
+    replay = SimpleNamespace(z=z, T=T, valid=valid, log_prior=zero, log_start=zero, log_base=zero[valid])
+    surrogate = SimpleNamespace(
+        expected=lambda constraints, z: constraints.target + z,
+        expected_unseen=lambda constraints, replay, eta: constraints.target + replay.z[replay.valid] + 0.7,
+    )
+    dual = DualPoint(eta, eta, 1.0, True, np.empty(0), eta)
+    return SimpleNamespace(replay=replay, surrogate=surrogate, dual=dual)
+
+
+def test_rows_are_weighted_by_what_has_not_seen_them(noisy_state):
+    found = real_sample(noisy_state, SimpleNamespace(constraints=CONSTRAINTS)).violation * CONSTRAINTS.scale
+    np.testing.assert_allclose(found, noisy_state.replay.z[noisy_state.replay.valid] + 0.7)
+
+
+def test_what_the_surrogate_misses_is_what_its_mean_does(noisy_state, rng):
+    """A mean that is 0.2 too low everywhere: of N(0, 1) the targets, 0.2 lower by it, are met with eta = -0.2."""
+    z = rng.standard_normal((20_000, 1))
+    pool = SimpleNamespace(z=z, log_target=np.zeros(len(z)), log_proposal=np.zeros(len(z)))
+    dual = _with_many_draws(noisy_state, SimpleNamespace(constraints=CONSTRAINTS), pool, Settings())
+    assert dual.eta / CONSTRAINTS.scale == pytest.approx([-0.2], abs=0.03)  # standard error 0.007
+
+
+def test_rows_that_make_an_answer_sure_are_few_of_the_same_flow_and_count_with_the_others(monkeypatch):
+    box, rows, assess = ne.Support([-2.0, -2.0], [2.0, 2.0]), [], lead.assess
+    circuit = ne.circuits.FunctionCircuit(lambda z: z, box, statistic_names=("x", "y"))
+    prop = ne.EmergentProperty(mean=[0.0, 0.0], variance=[0.5, 0.5])
+    few = Settings(fit_steps=50, landing_steps=50, surrogate_first_steps=300, surrogate_steps=100, pool_size=1000)
+    solver = Dual(Problem(circuit, prop, np.random.SeedSequence(0)), ne.RealNVP(box, stages=2, hidden=(5,)), few)
+    solver.initialise()
+
+    def counted(state, done, *arguments):
+        rows.append(len(done.z))
+        return assess(state, done, *arguments)
+
+    monkeypatch.setattr(lead, "assess", counted)
+    monkeypatch.setattr(lead.checks, "affordable_errors", lambda *arguments: 0.9)
+    while solver.record.unsure is None:
+        solver.step()
+    theta, more = solver.record.theta, len(solver.record.request.z)
+    assert more == int(1.5 * rows[-1] * (1 / 0.81 - 1))
+    while solver.record.phase == "check":
+        solver.step()
+    assert rows[-1] == rows[-2] + more and solver.record.theta is theta
+    assert solver.record.phase == "learn"  # not sure by them either: once is enough
+    solver.step()
+    assert solver.record.unsure is None  # the next flow's rows are its own

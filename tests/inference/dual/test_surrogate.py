@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.inference.dual.surrogate import explained_share, learn
+from numepi.inference.dual import surrogate as module
+from numepi.inference.dual.surrogate import Member, Surrogate, explained_share, learn
 from numepi.inference.problem import Problem
 
 BOX = ne.Support([-2.0, -2.0], [2.0, 2.0])
@@ -77,6 +78,36 @@ def test_a_rows_own_noise_has_no_part_in_what_it_is_weighted_by(rng):
         ):
             found.append((T[:, 0] - np.sin(z[:, 0]) - z[:, 1]) @ noise / (noise @ noise))
     assert np.mean(seen) > 0.08 and abs(np.mean(unseen)) < 0.04, (seen, unseen)
+
+
+def member_of(number):
+    """A member whose mean of f is its number everywhere."""
+    return Member(lambda z: np.full((len(z), 1), float(number)), None)
+
+
+def test_a_row_is_asked_of_the_member_that_has_not_seen_it_where_others_fail_too(rng, monkeypatch):
+    """Member k learns from the rows that work but for every third from k, and goes on from itself."""
+    constraints, _, replay = learned_rows(rng, fails=True, n=90)
+    settings, seen, begun = SimpleNamespace(**vars(SETTINGS) | {"surrogate_units": 7}), [], []
+
+    def train(network, z, y, *arguments, hidden, **keywords):
+        if hidden == 7:  # the means, not the noise
+            seen.append(z)
+            begun.append(network)
+        return lambda z: np.zeros((len(z), y.shape[1]))
+
+    monkeypatch.setattr(module, "train", train)
+    monkeypatch.setattr(module, "learn_success", lambda *arguments: None)
+    problem = SimpleNamespace(constraints=constraints, seed=lambda *_: np.random.SeedSequence(0))
+    first = learn(None, replay, np.zeros(2), problem, True, settings, 0)
+    learn(first, replay, np.zeros(2), problem, True, settings, 1)
+    assert begun == [None] * 3 + [member.mean for member in first.members]
+    numbered = Surrogate(tuple(member_of(k) for k in range(3)), None)
+    asked = numbered.expected_unseen(constraints, replay, np.zeros(2))[:, 0]
+    assert not replay.valid.all() and set(asked) == {0.0, 1.0, 2.0}
+    for k in range(3):
+        np.testing.assert_array_equal(seen[k], replay.z[replay.valid][asked != k])
+        np.testing.assert_array_equal(seen[3 + k], seen[k])
 
 
 def test_members_far_apart_count_for_a_nat(rng):
