@@ -25,13 +25,10 @@ _BLOCK = 8192  # draws evaluated at once
 
 
 def noise_share(request, constraints):
-    """Largest share of noise in the variance of a component of T, from repeated rows; 0 without any.
-
-    None where of no pair both worked.
-    """
+    """Largest share of noise in the variance of a component of T, from repeated rows; None where no pair worked."""
     r = request.n_repeat
     if r == 0:
-        return 0.0
+        return None
     first = request.n_start % len(request.z)
     half = (request.T[first : first + r] - request.T[-r:]) / constraints.scale
     both = np.isfinite(half).all(axis=1)

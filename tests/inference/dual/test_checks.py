@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.inference.dual.checks import affordable_errors, better, explained, joined, noise_in_targets, passes
+from numepi.inference.dual.checks import (
+    affordable_errors,
+    better,
+    explained,
+    joined,
+    noise_in_targets,
+    noise_share,
+    passes,
+)
 from numepi.inference.dual.state import Request
 
 CONSTRAINTS = ne.EmergentProperty(mean=[1.0], variance=[4.0]).constraints(("x",))
@@ -105,3 +113,14 @@ def test_requests_of_one_flow_join_start_own_repeated_and_repeats():
     np.testing.assert_array_equal(both.T, 2 * both.f)
     assert (both.n_start, both.n_repeat) == (3, 3)
     np.testing.assert_array_equal(both.z[3:6], both.z[-3:])
+
+
+@pytest.mark.parametrize(
+    "again, share", [([2.0, 2.0], 1.0), ([np.nan, 2.0], 0.75), ([np.nan, np.nan], None), ([], None)]
+)
+def test_without_a_pair_that_worked_nothing_is_known_of_noise(again, share):
+    """Half of 2^2, of the variance of what worked."""
+    x = np.array([0.0, 4.0, *again])
+    T = np.column_stack([x, 4.0 + 0 * x])
+    found = noise_share(Request(x[:, None], len(x), len(again), 0, 0, x[:, None], T), CONSTRAINTS)
+    assert found == (None if share is None else pytest.approx(share))
