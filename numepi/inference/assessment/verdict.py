@@ -17,7 +17,7 @@ _ELSE_SEE = (
 )
 _NOT_REACHED = "the property was not reached: "
 _REMEDIES = {
-    "finished": "give the solver a larger budget (more or longer rounds), or another seed",
+    "finished": "give the solver a larger budget (more or longer rounds, learn_steps), another seed, or another flow",
     "budget": "give a larger budget, or resume from a checkpoint",
     "interrupted": "resume from a checkpoint to go on",
     "stopped": "resume from a checkpoint to go on",

@@ -100,6 +100,11 @@ def test_unmet_constraints_and_failing_draws_are_said():
     assert "12% of the distribution's own draws lie outside" in said(score=scored(2.0, outside=0.12))[2]
 
 
+def test_a_run_that_ended_short_names_what_each_solver_has_more_of():
+    message = said(met=False)[2]
+    assert "rounds" in message and "learn_steps" in message  # the solver by particles has no rounds
+
+
 def test_not_reached_names_the_worst_and_what_to_try():
     text = not_reached(CONSTRAINTS, np.array([1.5, 0.95]))
     assert "'mean f' came no closer than 1.5 to its target 2" in text and "was not reached" in text
