@@ -208,9 +208,14 @@ def _at_optimum(point, seen, is_bound):
 def _worse(ess, tail, weights, n):
     """Effective number and Pareto k of the last rows' own ``weights``, where these have the heavy tail.
 
-    The surrogate may miss what few rows show; then they alone tell, and there are too few of them.
+    The surrogate may miss what few rows show; then they alone tell, and there are too few of them.  Where the solution
+    is so far from all of them that their weights underflow, nothing of it was seen.
     """
-    k, own_ess = pareto_k(weights), weights.sum() ** 2 / np.sum(weights**2)
+    largest = weights.max()
+    if largest == 0:
+        return 0.0, tail
+    relative = weights / largest  # whose squares do not underflow
+    k, own_ess = pareto_k(relative), relative.sum() ** 2 / np.sum(relative**2)
     heavy = k > max(tail, RELIABLE_PARETO_K) and own_ess < PLENTY * len(weights)
     return (min(own_ess, ess, PLENTY * n), k) if heavy else (ess, tail)
 

@@ -8,7 +8,7 @@ import pytest
 import numepi as ne
 from numepi.inference.assessment import row_certificate
 from numepi.inference.assessment.own_rows import Beliefs, Rows, score_rows
-from numepi.inference.assessment.row_certificate import certify_rows
+from numepi.inference.assessment.row_certificate import _worse, certify_rows
 from numepi.inference.problem import Problem
 
 # q = N(0.1, 1.1^2) and p0 = N(0, 2^2) on the line (of which the second coordinate is no part); T = [z, z^2].
@@ -210,3 +210,11 @@ def test_what_few_rows_alone_show_is_a_heavy_tail(rng):
     blind, told = (certify_rows(problem(), ETA, each, *beliefs, np.full(1000, 1e-3), 1) for each in (rows, seen))
     assert blind.pareto_k < 0.7 and not any("heavy tail" in doubt for doubt in blind.doubts)
     assert told.pareto_k > 0.7 and told.ess < 100 and any("heavy tail" in doubt for doubt in told.doubts)
+
+
+@pytest.mark.parametrize(("largest", "expected"), [(0.0, 0.0), (1e-200, 800.0)])
+def test_rows_that_the_solution_is_far_from_are_no_sample_of_it(largest, expected):
+    """Weights that underflow, or whose squares do, gave 0 / 0, which let the surrogate's own number stand."""
+    weights = np.zeros(1000)
+    weights[:4] = largest  # too few for a tail
+    assert _worse(800.0, 0.1, weights, 1000)[0] == expected
