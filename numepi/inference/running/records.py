@@ -28,6 +28,11 @@ def from_arrays(kind, arrays, prefix=""):
     """The record of type ``kind`` that `to_arrays` took apart.
 
     Fields are arrays, numbers, strings, such records or tuples of them.
+
+    Raises
+    ------
+    ValueError
+        If a record within has arrays that belong to no field of it: those of another version.
     """
     values = {}
     hints = get_type_hints(kind)
@@ -44,7 +49,12 @@ def from_arrays(kind, arrays, prefix=""):
             values[field.name] = None
         else:
             values[field.name] = arrays[name] if hint is np.ndarray else hint(arrays[name])
-    return kind(**values)
+    record = kind(**values)
+    # the outermost record shares its file with others
+    unknown = {key for key in arrays if prefix and key.startswith(prefix)} - set(to_arrays(record, prefix))
+    if unknown:
+        raise ValueError(f"another version of numepi wrote {sorted(unknown)[0]!r}: begin anew, or use that version")
+    return record
 
 
 def _several(kind, arrays, name):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 
 from numepi.inference.running.records import from_arrays, to_arrays
 
@@ -37,3 +38,10 @@ def test_a_record_comes_back_with_its_types(tmp_path):
     assert [each.count for each in back.several] == [1, 2] and len(back.several[0].values) == 2
     assert from_arrays(Outer, to_arrays(Outer("", 1.0, False, back.inner))).several == ()
     assert back.other is None and from_arrays(Outer, to_arrays(Outer("", 1.0, False, back.inner))).failure is None
+
+
+def test_what_another_version_wrote_is_refused():
+    arrays = to_arrays(Outer("", 1.0, False, Inner(np.ones(2), 1)))
+    with pytest.raises(ValueError, match="another version of numepi wrote 'inner.mean': begin anew"):
+        from_arrays(Outer, arrays | {"inner.mean": np.ones(2)})
+    assert from_arrays(Outer, arrays | {"of_the_problem": np.ones(2)}).inner.count == 1
