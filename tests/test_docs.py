@@ -13,6 +13,7 @@ import pytest
 import numepi as ne
 import numepi.inference
 from docs import names, pages
+from numepi.inference.solvers import SOLVERS
 
 DOCS = pages.ROOT / "docs"
 PAGES = sorted([pages.ROOT / "README.md", *DOCS.glob("*.md")])
@@ -44,6 +45,15 @@ def infer_once(fits, monkeypatch):
         return fits[key]
 
     monkeypatch.setattr(numepi.inference, "infer", remembered)
+
+
+@pytest.fixture(autouse=True)
+def solvers():
+    """What a page enters among the solvers goes again."""
+    before = dict(SOLVERS)
+    yield
+    SOLVERS.clear()
+    SOLVERS.update(before)
 
 
 @pytest.fixture

@@ -189,6 +189,15 @@ def test_another_sweep_in_the_directory_is_refused(reference):
     assert ne.load_sweep(reference.directory).rows == reference.rows
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl-C raises here: a shell starts what it runs in the background with interrupts ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_leaves_an_index_and_a_checkpoint(reference, tmp_path):
     batch = tasks()
     batch[1] = ne.Task(Interrupted(str(tmp_path / "marker"), signal.SIGINT), PROPERTY, TINY)
