@@ -20,7 +20,6 @@ import numpy as np
 from numepi.inference.assessment.infeasible import WORTH_A_LOOK
 from numepi.inference.assessment.verdict import constraints_met, not_reached
 from numepi.inference.dual import checks, plan
-from numepi.inference.dual.checks import assess, joined, passes
 from numepi.inference.dual.draws import with_density
 from numepi.inference.dual.multipliers import Sample, confined, move, unbounded_after, weights_of
 from numepi.inference.dual.pool import divergence, draw_pool, fit_steps, in_single_precision
@@ -269,10 +268,10 @@ def _asked(state, phase, n, problem, flow, settings):
 def check(state, problem, flow, settings):
     """Score and certify the flow on its fresh rows; end, ask for more of them, learn, or drop the surrogate."""
     share, share_stderr = checks.explained(state, problem)
-    done = state.request if state.unsure is None else joined(state.unsure, state.request)
+    done = state.request if state.unsure is None else checks.joined(state.unsure, state.request)
     loud = checks.noise_in_targets(done, problem.constraints) > WORTH_A_LOOK
     state = replace(kept(state, problem, flow), noisy=_noisy(state, problem), loud=loud)
-    answer = assess(state, done, problem, flow, settings)
+    answer = checks.assess(state, done, problem, flow, settings)
     state = replace(state, answer=checks.better(state.answer, answer, problem.constraints))
     score, certificate = answer.score, answer.certificate
     violation = (score.constraint - problem.constraints.target) / problem.constraints.scale
@@ -318,7 +317,9 @@ def _spent(state, problem, settings):
     if failure is None and not state.dual.optimal:
         constraints = problem.constraints
         failure = not_reached(constraints, constraints.target + state.dual.gradient * constraints.scale)
-    if failure is None and not passes(state.answer, problem.constraints, np.inf, 0.0, settings.constraint_certainty):
+    if failure is None and not checks.passes(
+        state.answer, problem.constraints, np.inf, 0.0, settings.constraint_certainty
+    ):
         return dropped(state, problem)
     return replace(state, phase="done", failure=failure)
 

@@ -20,12 +20,12 @@ from numepi.inference.problem import Stream
 __all__ = ["FEW_FAILED", "Member", "Surrogate", "explained_share", "learn", "learn_success"]
 
 _NOISE_HIDDEN = 32  # units a layer: what noise adds varies less than the statistics do
-_MEMBERS = 3  # of a noisy circuit: STG, KL of the surrogate's target after 4,096 and 10,484 rows (seed 1, first layers
-# four times as sharp as usual) with 1 member 0.086 and 0.050, with 2 0.070 and 0.041, with 3 0.060 and 0.035
-_MOST_APART = (
-    1.0  # nats; a row's own noise moves its weight by 0.1 to 0.3.  Without, LIF's variances (1,000 rows, sharp
-)
-# layers, seeds 0 to 2) end 11, 11 and 6 % too small
+# Of a noisy circuit: STG, KL of the surrogate's target after 4,096 and 10,484 rows (seed 1, first layers four times as
+# sharp as usual) with 1 member 0.086 and 0.050, with 2 0.070 and 0.041, with 3 0.060 and 0.035.
+_MEMBERS = 3
+# Nats; a row's own noise moves its weight by 0.1 to 0.3.  Without, LIF's variances (1,000 rows, sharp layers, seeds 0
+# to 2) end 11, 11 and 6 % too small.
+_MOST_APART = 1.0
 _WORST_REMAINDER = 50.0  # natural scales: rows beyond say nothing of where the answer is, and would rule the fit
 _TEMPERATURE = 0.2  # of the target that rows are weighted towards: p^0.2 reaches far around p*
 _EVERYWHERE = 0.05  # weight of a row wherever it lies, beside at most 1 for the target

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.inference.dual import lead
+from numepi.inference.dual import checks, lead
 from numepi.inference.dual.lead import _with_many_draws, real_sample, worthless
 from numepi.inference.dual.multipliers import DualPoint
 from numepi.inference.dual.settings import Settings
@@ -78,7 +78,7 @@ def test_what_the_surrogate_misses_is_what_its_mean_does(noisy_state, rng):
 
 
 def test_rows_that_make_an_answer_sure_are_few_of_the_same_flow_and_count_with_the_others(monkeypatch):
-    box, rows, assess = ne.Support([-2.0, -2.0], [2.0, 2.0]), [], lead.assess
+    box, rows, assess = ne.Support([-2.0, -2.0], [2.0, 2.0]), [], checks.assess
     circuit = ne.circuits.FunctionCircuit(lambda z: z, box, statistic_names=("x", "y"))
     prop = ne.EmergentProperty(mean=[0.0, 0.0], variance=[0.5, 0.5])
     few = Settings(fit_steps=50, landing_steps=50, surrogate_first_steps=300, surrogate_steps=100, pool_size=1000)
@@ -89,7 +89,7 @@ def test_rows_that_make_an_answer_sure_are_few_of_the_same_flow_and_count_with_t
         rows.append(len(done.z))
         return assess(state, done, *arguments)
 
-    monkeypatch.setattr(lead, "assess", counted)
+    monkeypatch.setattr(checks, "assess", counted)
     monkeypatch.setattr(lead.checks, "affordable_errors", lambda *arguments: 0.9)
     while solver.record.unsure is None:
         solver.step()
