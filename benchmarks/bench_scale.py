@@ -15,11 +15,9 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 import numepi as ne
-from numepi.flow.elementwise.support import SupportMap
-from numepi.flow.families.composition import ComposedFlow
 from numepi.inference.assessment.outside import log_z_outside
 from numepi.inference.particles.annealing import ParticleSettings, Stage, anneal, begin, go_on
-from numepi.inference.particles.density import TemperedDensity
+from numepi.inference.particles.density import TemperedDensity, plain_flow
 from numepi.inference.particles.evidence import evidence
 from numepi.inference.problem import Problem
 from numepi.worker_threads import one_blas_thread
@@ -57,7 +55,7 @@ def measure(neurons, seed=0, settings=SETTINGS):
     prop = ne.EmergentProperty(mean=[0.5, 1.5], variance=[0.25**2, 0.25**2], within=WITHIN)
     problem = Problem(circuit, prop, np.random.SeedSequence(seed))
     constraints = problem.constraints
-    line = ComposedFlow(circuit.support, [SupportMap(circuit.support, "gaussian-cdf", "float64")], "float64")
+    line = plain_flow(circuit.support)
     density = TemperedDensity(problem, line, np.empty(0), constraints.region.contains)
     generator = np.random.default_rng(seed)
     start = time.process_time()

@@ -8,7 +8,7 @@ from numepi.inference.particles.annealing import ParticleSettings, connect, forg
 from numepi.inference.particles.density import PathPoint, TemperedDensity
 from numepi.inference.problem import Stream
 
-__all__ = ["corrected_sample", "moved_sample"]
+__all__ = ["NotReached", "corrected_sample", "moved_sample"]
 
 _DEFENSIVE = 0.1
 _PROPOSALS_PER_DRAW = 5
@@ -19,6 +19,10 @@ _SPARE = 1.5  # moved draws for one that is kept, so that few are kept twice
 _NOISE_DRAWS = 8  # simulations of each that tell its expected statistics: an eighth of the noise is left
 _FLOOR = 20.0  # least effective number of weighted proposals on the way to the targets
 _LEAST_SHARE = 0.25  # of the moved draws that must count after that: a few tenths of a scale leave nine tenths
+
+
+class NotReached(ValueError):
+    """Particles do not come to the exact solution."""
 
 
 def corrected_sample(problem, flow, theta, theta_start, multipliers, n, replicates=1):
@@ -76,7 +80,7 @@ def moved_sample(problem, flow, theta, multipliers, n):
 
     Raises
     ------
-    ValueError
+    NotReached
         If the particles do not get there, or their statistics stay away from the targets.
     """
     region = problem.constraints.region
@@ -86,7 +90,7 @@ def moved_sample(problem, flow, theta, multipliers, n):
     eta = np.asarray(multipliers, float) * problem.constraints.scale
     path = connect(density, PathPoint(1.0, eta, region is not None), settings, generator)
     if path.failure is not None:
-        raise ValueError(f"corrected = True, but particles do not reach the solution: {path.failure}")
+        raise NotReached(f"corrected = True, but particles do not reach the solution: {path.failure}")
     particles, mover, drawn, kept = path.particles, path.mover, [], 0.0
     for _ in range(int(np.ceil(_SPARE * max(n, 1) / settings.particles)) + 1):
         before = particles.violation
@@ -106,7 +110,7 @@ def _led_to_targets(problem, z, eta):
     base = -violation @ eta  # the draws have these multipliers already
     step = minimise_dual(violation, base, eta, _LEAST_SHARE * len(violation), is_bound=constraints.is_bound)
     if not step.optimal:
-        raise ValueError(
+        raise NotReached(
             "corrected = True, but the particles' statistics stay "
             f"{np.abs(step.gradient).max():.2g} target standard deviations or variances away from the targets"
         )

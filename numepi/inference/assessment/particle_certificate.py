@@ -14,11 +14,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from numepi.flow.elementwise.support import SupportMap
-from numepi.flow.families.composition import ComposedFlow
 from numepi.inference.assessment.certificate import APART, Certificate, uncertified
 from numepi.inference.particles.annealing import ParticleSettings, anneal, connect, forget, memory, settle
-from numepi.inference.particles.density import PathPoint, TemperedDensity
+from numepi.inference.particles.density import PathPoint, TemperedDensity, plain_flow
 from numepi.inference.particles.evidence import evidence
 from numepi.inference.problem import Stream
 
@@ -98,6 +96,8 @@ def _run(problem, flow, theta, target, settings, number):
         return _Run(path.failure)
     eta, end = path.point.eta, path.particles
     found = evidence(density, path, settings, generator)
+    if np.isnan(found.log_z):
+        return _Run("on the way back no particle has a density")
     moved, _ = forget(density, end, path.point, path.mover, settings, generator)
     left = memory(end.violation, moved.violation)
     shift = 0.5 * float(eta @ density.noise_shift(end, _NOISE_DRAWS))
@@ -109,7 +109,7 @@ def _run(problem, flow, theta, target, settings, number):
 
 def _plainest(flow, theta):
     """The flow at its start, or the map to the support where it is no more: a fiftieth of the cost in D = 1000."""
-    line = ComposedFlow(flow.support, [SupportMap(flow.support, "gaussian-cdf", "float64")], "float64")
+    line = plain_flow(flow.support)
     base = np.random.default_rng(0).standard_normal((_PROBES, flow.dim))
     (z, log_q), (plain, log_plain) = flow.sample(theta, base), line.sample(np.empty(0), base)
     same = np.all(np.abs(z - plain) <= _SAME * plain.std(axis=0)) and np.all(

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 from numepi.inference.assessment.answer import assess
-from numepi.inference.assessment.correction import corrected_sample, moved_sample
+from numepi.inference.assessment.correction import NotReached, corrected_sample, moved_sample
 from numepi.inference.noise import replicated_statistics
 from numepi.inference.problem import Problem, Stream
 from numepi.random_streams import seed_sequence
@@ -40,7 +40,7 @@ class Assessment:
         try:
             with one_blas_thread():
                 return moved_sample(problem, flow, theta, eta, n)
-        except ValueError:
+        except NotReached:
             if draws is None:
                 raise
             return draws

@@ -13,9 +13,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from numepi.flow.elementwise.support import SupportMap
+from numepi.flow.families.composition import ComposedFlow
 from numepi.inference.problem import Stream
 
-__all__ = ["Particles", "PathPoint", "TemperedDensity"]
+__all__ = ["Particles", "PathPoint", "TemperedDensity", "plain_flow"]
+
+
+def plain_flow(support):
+    """The flow without parameters that is the map to the support alone: particles start, and move, in its base."""
+    return ComposedFlow(support, [SupportMap(support, "gaussian-cdf", "float64")], "float64")
 
 
 class PathPoint(NamedTuple):

@@ -25,7 +25,8 @@ class Evidence:
     Attributes
     ----------
     log_z, stderr : float
-        Bennett's, and its error: of the stages' variances, and of half of the difference of the two ends.
+        Bennett's, and its error: of the stages' variances, and of half of the difference of the two ends.  NaN where
+        on the way back no particle has a density.
     forward, backward : float
         From the path's own weights, and from those of the way back.
     """
@@ -46,6 +47,8 @@ def evidence(density, path, settings, generator):
         here = density.log_density(particles, after)
         # A copy that met other noise and was not moved has no density here: it stands for nothing.
         alive = np.isfinite(here)
+        if not alive.any():
+            return Evidence(np.nan, np.inf, path.log_z, -np.inf)
         ratio = np.full(len(here), np.inf)
         ratio[alive] = here[alive] - density.log_density(particles, before)[alive]
         backward.append(np.log(alive.sum()) - logsumexp(-ratio))

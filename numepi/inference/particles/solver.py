@@ -17,8 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from numepi.arguments import check_count, check_number
-from numepi.flow.elementwise.support import SupportMap
-from numepi.flow.families.composition import ComposedFlow
 from numepi.flow.families.directional import DirectionalFlow
 from numepi.flow.families.elementwise import ElementwiseFlow
 from numepi.flow.families.lens import LensFlow
@@ -26,7 +24,7 @@ from numepi.flow.families.spline import SplineFlow
 from numepi.inference.assessment.reserve import reserve
 from numepi.inference.optimiser import Adam
 from numepi.inference.particles.annealing import ParticleSettings, Path, Stage, begin, go_on
-from numepi.inference.particles.density import PathPoint, TemperedDensity
+from numepi.inference.particles.density import PathPoint, TemperedDensity, plain_flow
 from numepi.inference.particles.learning import LONGEST, image, parities, rate, score_gradient, weights
 from numepi.inference.particles.moves import Mover
 from numepi.inference.particles.multipliers import FlowMultipliers
@@ -109,8 +107,7 @@ class ParticleSolver:
 
     def __init__(self, problem, flow, settings):
         self.problem, self.flow, self.settings = problem, flow, settings
-        support = problem.circuit.support
-        line = ComposedFlow(support, [SupportMap(support, "gaussian-cdf", "float64")], "float64")
+        line = plain_flow(problem.circuit.support)
         region = problem.constraints.region
         self.density = TemperedDensity(problem, line, np.empty(0), None if region is None else region.contains)
         self.scale, self.parities = problem.constraints.scale, parities(problem)

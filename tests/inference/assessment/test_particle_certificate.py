@@ -7,15 +7,14 @@ import pytest
 from scipy import stats
 
 import numepi as ne
-from numepi.flow.elementwise.support import SupportMap
-from numepi.flow.families.composition import ComposedFlow
 from numepi.flow.families.gaussian import fit_gaussian
-from numepi.inference.assessment.correction import corrected_sample, moved_sample
+from numepi.inference.assessment.correction import NotReached, corrected_sample, moved_sample
 from numepi.inference.assessment.particle_certificate import _plainest, certify_by_particles
 from numepi.inference.assessment.score import score
 from numepi.inference.assessment.services import Assessment
 from numepi.inference.assessment.weights import certify
 from numepi.inference.particles.annealing import ParticleSettings
+from numepi.inference.particles.density import plain_flow
 from numepi.inference.problem import Problem
 from tests.inference.particles.problems import EXACT, MEAN, VARIANCE, Normal, projections
 
@@ -24,7 +23,7 @@ QUICK = ParticleSettings(particles=200, settle=6)
 
 def base_flow(circuit):
     """The flow that is the support's map and nothing else: uniform on a box, a standard normal without bounds."""
-    return ComposedFlow(circuit.support, [SupportMap(circuit.support, "gaussian-cdf", "float64")], "float64")
+    return plain_flow(circuit.support)
 
 
 def certified(circuit, prop, prior=None, multipliers=None, settings=QUICK, seed=0):
@@ -233,8 +232,10 @@ def test_corrected_samples_by_particles_know_bounds():
 
 
 def test_weighted_samples_are_all_there_is_where_particles_do_not_get_there(monkeypatch):
+    error = NotReached("corrected = True, but particles do not reach the solution")
+
     def lost(*arguments):
-        raise ValueError("corrected = True, but particles do not reach the solution")
+        raise error
 
     monkeypatch.setattr("numepi.inference.assessment.services.moved_sample", lost)
     circuit, prior, prop = projections(20), Normal(20), ne.EmergentProperty(mean=MEAN, variance=VARIANCE)
@@ -248,7 +249,10 @@ def test_weighted_samples_are_all_there_is_where_particles_do_not_get_there(monk
     z, efficiency = Assessment().corrected_samples(result, 300, 3)
     assert z.shape == (300, 20) and efficiency < 0.1
     result.certificate.method = "particles"  # then there are none
-    with pytest.raises(ValueError, match="do not reach the solution"):
+    with pytest.raises(NotReached, match="do not reach the solution"):
+        Assessment().corrected_samples(result, 300, 3)
+    result.certificate.method, error = "weights", ValueError("a user's own")
+    with pytest.raises(ValueError, match="a user's own"):
         Assessment().corrected_samples(result, 300, 3)
 
 

@@ -3,9 +3,7 @@
 import numpy as np
 
 import numepi as ne
-from numepi.flow.elementwise.support import SupportMap
-from numepi.flow.families.composition import ComposedFlow
-from numepi.inference.particles.density import TemperedDensity
+from numepi.inference.particles.density import TemperedDensity, plain_flow
 from numepi.inference.problem import Problem
 
 
@@ -40,8 +38,7 @@ def projections(dim, differentiable=True):
 def density_of(circuit, prop, prior=None, region=None, seed=0):
     """The densities of a problem in the base space of its support's map."""
     problem = Problem(circuit, prop, np.random.SeedSequence(seed), prior, with_gradient=circuit.differentiable)
-    flow = ComposedFlow(circuit.support, [SupportMap(circuit.support, "gaussian-cdf", "float64")], "float64")
-    return TemperedDensity(problem, flow, np.zeros(0), region)
+    return TemperedDensity(problem, plain_flow(circuit.support), np.zeros(0), region)
 
 
 def gaussian(dim, differentiable=True, seed=0):

@@ -49,3 +49,5 @@ def test_a_copy_without_density_stands_for_nothing(monkeypatch):
     assert np.isneginf(path.particles.log_density[-3:]).all()
     found = module.evidence(density, path, settings, np.random.default_rng(2))
     assert np.isclose(found.log_z, whole.log_z) and np.isclose(found.backward, whole.backward)
+    path.particles = density.evaluate(np.full((100, 2), 50.0), path.point)
+    assert np.isnan(module.evidence(density, path, settings, np.random.default_rng(2)).log_z)
