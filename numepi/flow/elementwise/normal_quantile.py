@@ -42,8 +42,8 @@ _FAR_BOTTOM = (
 
 @scalar
 def _polynomial(coefficients, r):
-    value = 0.0
-    for c in coefficients:
+    value = coefficients[0]
+    for c in coefficients[1:]:
         value = value * r + c
     return value
 
