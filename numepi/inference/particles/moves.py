@@ -48,8 +48,9 @@ class Mover:
         proposed, log_odds = (self._trajectory if density.with_gradient else self._walk)(
             density, particles, point, generator
         )
-        with np.errstate(invalid="ignore"):
-            chance = np.where(np.isfinite(proposed.log_density), np.exp(np.minimum(log_odds, 0.0)), 0.0)
+        # A trajectory that runs off ends where there is no density, or where the flow's gradient has no digits left.
+        possible = np.isfinite(proposed.log_density) & ~np.isnan(log_odds)
+        chance = np.exp(np.minimum(np.where(possible, log_odds, -np.inf), 0.0))
         accepted = generator.random(len(chance)) < chance
         rate = float(chance.mean())
         wanted, largest = (_HMC_ACCEPTANCE, np.inf) if density.with_gradient else (_WALK_ACCEPTANCE, 1.0)

@@ -1,5 +1,7 @@
 """Moves leave the density invariant, with and without gradients, and find their step size."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -53,3 +55,22 @@ def test_a_particle_never_moves_to_where_there_is_no_density():
     for _ in range(10):
         particles, mover = mover.move(density, particles, point, generator)
     assert particles.inside.all() and np.isfinite(particles.log_density).all()
+
+
+def test_a_trajectory_that_ends_without_a_gradient_is_rejected(monkeypatch):
+    # a lens flow 14 standard deviations out has none: one such trajectory made the step size NaN, and nothing moved again
+    density = gaussian(3)
+    generator = np.random.default_rng(3)
+    particles = density.evaluate(generator.standard_normal((300, 3)), POINT)
+    whole = density.evaluate
+
+    def without(u, point):
+        found = whole(u, point)
+        return replace(found, gradient=np.where(np.arange(len(u))[:, None] == 7, np.nan, found.gradient))
+
+    monkeypatch.setattr(density, "evaluate", without)
+    mover, now = Mover.first(3, 8, True), particles
+    for _ in range(3):
+        now, mover = mover.move(density, now, POINT, generator)
+        assert np.isfinite(mover.step_size) and mover.acceptance > 0.5
+    assert np.all(now.u[7] == particles.u[7]) and np.all(np.delete(now.u != particles.u, 7, axis=0).mean(axis=0) > 0.9)
