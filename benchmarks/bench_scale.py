@@ -26,6 +26,10 @@ WITHIN = 6.0
 SETTINGS = ParticleSettings(particles=300)
 # Of the fits: a lens flow learns as well from 64 draws a step as from 200, at three times the default's rate.
 FIT = {"particles": 300, "learn_steps": 2000, "batch_size": 64, "learning_rate": 0.01}
+LARGE = 100  # neurons, from which on a path of fewer particles and longer steps is enough, and more is to be learnt
+FIT_LARGE = FIT | {
+    "precision": "float32", "particles": 200, "ess_floor": 0.7, "most_moves": 10, "learn_steps": 3000
+}  # fmt: skip
 DRAWS = 20_000
 _PRECISE = {"xatol": 1e-6, "fatol": 1e-9, "maxiter": 4000}
 POWERS = (86, 163, 424)  # of the density of the second statistic, at N = 50, 100, 250
@@ -95,8 +99,9 @@ class Fit(NamedTuple):
     peak: int  # MB of the process
 
 
-def fit(neurons, seed=0, settings=FIT):
+def fit(neurons, seed=0):
     """The `Fit` of a network of so many ``neurons``, from nothing to a certificate."""
+    settings = FIT if neurons < LARGE else FIT_LARGE
     circuit = ne.circuits.RankTwoRNN(n_neurons=neurons)
     prop = circuit.emergent_property()
     start, begun = time.process_time(), time.perf_counter()

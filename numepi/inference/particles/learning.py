@@ -7,7 +7,7 @@ __all__ = ["LONGEST", "image", "parities", "rate", "score_gradient", "weights"]
 LONGEST = 3.0  # medians: how far out a draw's gradient, or a particle's distance from the flow, counts in full
 _REACH = 5.0  # nats of log p_eta - log q about its median, at the least, within which all particles count the same
 _WARM_UP = 50  # steps until the full rate: Adam's first ones go by signs alone
-_LAST_RATE = 0.01  # of the learning rate at the end: the last steps let the multipliers catch up with the flow
+_LAST_RATE = 0.01  # of the learning rate at the least: the last steps let the multipliers catch up with the flow
 _CLIP = 3.0  # nats of log q - log p_eta about its median: a draw far out says where to go, not how far
 
 
@@ -47,7 +47,7 @@ def image(z, parities, generator):
 
 def rate(step, progress):
     """Share of the learning rate at a ``step``: it rises at first, and falls over the ``progress``, 0 to 1."""
-    return min(1.0, (step + 1) / _WARM_UP) * _LAST_RATE**progress
+    return min(1.0, (step + 1) / _WARM_UP) * max(1.0 - progress, _LAST_RATE)
 
 
 def score_gradient(flow, theta, z, log_ratio):

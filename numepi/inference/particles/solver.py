@@ -35,9 +35,10 @@ __all__ = ["ParticleSolver", "Settings"]
 
 _CLIP_NORM = 5.0
 _CHUNK = 10  # learning steps a call: about half a second for the rank-2 network of 250 neurons
-_MOVE_EVERY = 2  # learning steps a move of the particles: a draw is learnt from a few times before it is forgotten
-_LEAD = 0.5  # share of the learning in which the flow learns the particles alone, at the dual's optimum
-_REVERSE_WEIGHT = 1.0  # of the gradient of KL(q || p_eta) beside that of KL(p_eta || q)
+# Runs with other values of the three are in docs/variance_and_dimension.md, "What the learning gains from what".
+_MOVE_EVERY = 5  # learning steps a move of the particles: with batches of 64 of 300, each is learnt from once
+_LEAD = 0.25  # share of the learning in which the flow learns the particles alone, at the dual's optimum
+_FORWARD_WEIGHT = 0.3  # then, of the gradient of KL(p_eta || q), whose noise stays, beside that of KL(q || p_eta)
 _LEAST_INSIDE = 0.5  # share of a flow's draws in the region from which they say how it differs from p* there
 _STAGES = ("temper", "means", "confine", "all", "average", "done")
 _TYPICAL_STEPS = 150  # of a path: 71 for the rank-2 network of 50 neurons; for the time left
@@ -227,7 +228,7 @@ class ParticleSolver:
             reverse = self._reverse_gradient(generator)
             if reverse is None:
                 return False
-            gradient = gradient + _REVERSE_WEIGHT * reverse
+            gradient = _FORWARD_WEIGHT * gradient + reverse if np.isfinite(reverse).all() else gradient
         if not np.isfinite(gradient).all():
             self.failure = "the gradient is not finite: lower learning_rate, or use precision='float64'"
             return False
