@@ -223,15 +223,18 @@ class ParticleSolver:
         z = image(particles.z, self.parities, generator)
         log_q, pullback = self.flow.log_prob_with_pullback(self.theta, z)
         log_p = self.problem.log_prior(particles.z) + particles.violation @ path.point.eta
-        gradient = pullback(-weights(log_p - log_q) / len(particles))[0]
+        gradients = [pullback(-weights(log_p - log_q) / len(particles))[0]]
         if progress >= _LEAD:
             reverse = self._reverse_gradient(generator)
             if reverse is None:
                 return False
-            gradient = _FORWARD_WEIGHT * gradient + reverse if np.isfinite(reverse).all() else gradient
-        if not np.isfinite(gradient).all():
+            gradients = [_FORWARD_WEIGHT * gradients[0], reverse]
+        # One draw or particle that a flow presses against a bound can be without a way back: others go on teaching.
+        gradients = [each for each in gradients if np.isfinite(each).all()]
+        if not gradients:
             self.failure = "the gradient is not finite: lower learning_rate, or use precision='float64'"
             return False
+        gradient = sum(gradients)
         self.theta = self.optimiser.step(self.theta, gradient, settings.learning_rate * rate(self.learnt, progress))
         self.learnt += 1
         if self.learnt == settings.learn_steps and self.problem.with_gradient:

@@ -127,16 +127,23 @@ def test_a_flow_learns_images_of_the_particles(monkeypatch):
     assert len(z) == 60 and 0.2 < share < 0.8  # false alarm 5e-6
 
 
-def test_a_draw_without_a_way_back_costs_its_step_the_other_gradient_only(monkeypatch):
-    # one of 27,000 draws of the network of 100 neurons came to lie on the box's bound, and the run was over
+@pytest.mark.parametrize("lost", ["draws", "particles", "both"])
+def test_a_gradient_that_is_not_finite_leaves_the_step_to_the_other(lost, monkeypatch):
+    # at 100 neurons one of 27,000 draws, and later one particle, came to lie on a bound, and the run was over
     circuit = network()
     solver = solver_of(circuit, circuit.emergent_property(), flow_of(circuit))
     solver.initialise()
     solver.lead = FlowMultipliers.first(solver.path.point.eta)
-    monkeypatch.setattr(solver, "_reverse_gradient", lambda generator: np.full(solver.flow.n_parameters, np.nan))
+    nan = np.full(solver.flow.n_parameters, np.nan)
+    if lost != "particles":
+        monkeypatch.setattr(solver, "_reverse_gradient", lambda generator: nan)
+    if lost != "draws":
+        monkeypatch.setattr(
+            solver.flow, "log_prob_with_pullback", lambda theta, z: (np.zeros(len(z)), lambda *grad: (nan, z))
+        )
     solver.learnt, before = 30, solver.theta
-    assert solver._learn(np.random.default_rng(0)) and solver.failure is None
-    assert np.isfinite(solver.theta).all() and not np.array_equal(solver.theta, before)
+    assert solver._learn(np.random.default_rng(0)) == (solver.failure is None) == (lost != "both")
+    assert np.isfinite(solver.theta).all() and np.array_equal(solver.theta, before) == (lost == "both")
 
 
 @pytest.mark.parametrize("with_gradient", [True, False])
