@@ -74,6 +74,8 @@ class Certificate:
     from_flow, from_start : float, optional
         Of particles: the bound by the population that started at the flow, and by the one that started where the flow
         did and can know modes that it lost; what they differ by is in the errors.
+    from_flow_stderr, from_start_stderr : float
+        Their errors: a start that is far away, in hundreds of dimensions, says little.
     failure : str
         Why particles did not reach p*; empty where they did.
     """
@@ -98,6 +100,8 @@ class Certificate:
     backward: float | None = None
     from_flow: float | None = None
     from_start: float | None = None
+    from_flow_stderr: float = 0.0
+    from_start_stderr: float = 0.0
     failure: str = ""
 
     @property
@@ -131,7 +135,7 @@ class Certificate:
         if not self.ess >= LEAST_ESS:
             reached = f"the weights do not reach the solution (ESS {self.ess:.1f} of {self.n})"
             return (reached if self.n and self.ess >= 0 else "no draw has a weight",)
-        found = [text for apart, text in self._disagreements if apart > 2 * _VAGUE]  # half of it is the error
+        found = [text for doubtful, text in self._disagreements if doubtful]
         if not self.optimal:
             found.append("multipliers not optimal: the weights do not lead to the targets")
         if not self.ess > _RELIABLE_ESS:
@@ -155,13 +159,20 @@ class Certificate:
 
     @property
     def _disagreements(self):
-        """Where estimates of one log Z differ: by how much, and both."""
-        for one, other, what in (
-            (self.forward, self.backward, "the way to the solution and the way back"),
-            (self.from_flow, self.from_start, "the flow and its start, of which the flow may have lost a part,"),
-        ):
-            if one is not None and other is not None and abs(one - other) > APART:
-                yield abs(one - other), f"particles on {what} find {one:.2f} and {other:.2f} nats"
+        """Where estimates of one log Z differ: whether that is in doubt of them, and both."""
+        one, other = self.forward, self.backward
+        if one is not None and other is not None and abs(one - other) > APART:
+            # Half of it is the error.
+            text = f"particles on the way to the solution and the way back find {one:.2f} and {other:.2f} nats"
+            yield abs(one - other) > 2 * _VAGUE, text
+        one, other = self.from_flow, self.from_start
+        if one is not None and other is not None and abs(one - other) > APART:
+            errors = (self.from_flow_stderr, self.from_start_stderr)
+            text = (
+                "particles on the flow and its start, of which the flow may have lost a part, find "
+                f"{one:.2f} +- {errors[0]:.2f} and {other:.2f} +- {errors[1]:.2f} nats"
+            )
+            yield abs(one - other) > max(2 * _VAGUE, _SIGMAS * np.hypot(*errors)), text
 
     @property
     def bounds(self) -> bool:
@@ -199,7 +210,7 @@ class Certificate:
         )
         if self.method == "particles":
             text += " (by particles)"
-            text += "".join(f"; {note}" for apart, note in self._disagreements if apart <= 2 * _VAGUE)
+            text += "".join(f"; {note}" for doubtful, note in self._disagreements if not doubtful)
         return text if self.reliable else f"{text}; NOT RELIABLE: {'; '.join(self.doubts)}"
 
 

@@ -6,8 +6,7 @@ good, and one where the flow started (the prior, on a box), which knows nothing 
 to p* and back (`numepi.inference.particles`), and E_q is that of the scored draws.
 
 Particles keep the noise that they have met: z moves so that the statistics of z *with this noise* fit, and T of fresh
-noise lies a little beside.  To first order log Z of E[T | z] is that of the fixed noise and half of what the shift adds
-to eta . T: half of that correction is in the error.
+noise lies a little beside, by which log Z is corrected (`TemperedDensity.noise_shift`).
 """
 
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from numepi.inference.assessment.certificate import APART, Certificate, uncertified
-from numepi.inference.particles.annealing import ParticleSettings, anneal, connect, forget, memory, settle
+from numepi.inference.particles.annealing import ParticleSettings, anneal, connect, settle
 from numepi.inference.particles.density import PathPoint, TemperedDensity, plain_flow
 from numepi.inference.particles.evidence import evidence
 from numepi.inference.problem import Stream
@@ -83,7 +82,7 @@ def _run(problem, flow, theta, target, settings, number):
     """Follow particles from the flow at ``theta``, to multipliers ``target`` (m,) first unless that is None."""
     constraints, region = problem.constraints, problem.constraints.region
     inside = None if region is None else region.contains
-    density = TemperedDensity(problem, flow, theta, inside, Stream.CERTIFICATE_PARTICLES)
+    density = TemperedDensity(problem, flow, theta, inside, Stream.CERTIFICATE_PARTICLES, number)
     generator = np.random.default_rng(problem.seed(Stream.PARTICLES, 2 + number))
     if target is None:
         path = anneal(density, constraints.is_mean, settings, generator)
@@ -94,16 +93,14 @@ def _run(problem, flow, theta, target, settings, number):
             path = settle(density, path, settings, generator)
     if path.failure is not None:
         return _Run(path.failure)
-    eta, end = path.point.eta, path.particles
     found = evidence(density, path, settings, generator)
     if np.isnan(found.log_z):
         return _Run("on the way back no particle has a density")
-    moved, _ = forget(density, end, path.point, path.mover, settings, generator)
-    left = memory(end.violation, moved.violation)
-    shift = 0.5 * float(eta @ density.noise_shift(end, _NOISE_DRAWS))
+    end = path.particles
+    shift, shift_stderr = density.noise_shift(end, found.eta, _NOISE_DRAWS, found.repeats)
     return _Run(
-        None, eta, found.log_z + shift, float(np.hypot(found.stderr, 0.5 * shift)), found.forward + shift,
-        found.backward + shift, len(end) * (1 - left) / (1 + left), np.atleast_2d(np.cov(end.violation.T)),
+        None, found.eta, found.log_z_there + shift, float(np.hypot(found.stderr, shift_stderr)), found.forward + shift,
+        found.backward + shift, found.effective, np.atleast_2d(np.cov(end.violation.T)),
     )  # fmt: skip
 
 
@@ -119,14 +116,17 @@ def _plainest(flow, theta):
 
 
 def _certificate(problem, runs, score, settings):
-    log_z = np.array([run.log_z for run in runs])
-    stderr = np.array([run.stderr for run in runs])
+    log_z, stderr = np.array([[run.log_z, run.stderr] for run in runs]).T
+    weights = stderr**-2 / np.sum(stderr**-2)
     apart = float(np.ptp(log_z))
-    # A population that misses a part of p* says too little: where they differ the larger one knows more.
-    agree = apart <= _SIGMAS * np.hypot(*stderr) + APART
-    bound = float(log_z.mean() if agree else log_z.max())
-    bound_stderr = float(np.hypot(stderr.max() / np.sqrt(len(runs)) if agree else stderr.max(), 0.5 * apart))
-    eta = np.mean([run.eta for run in runs], axis=0) if agree else runs[int(np.argmax(log_z))].eta
+    if apart <= _SIGMAS * np.hypot(*stderr) + APART:
+        # Where they differ by more than their errors say, the errors are too small by as much (Birge 1932).
+        bound, eta = float(weights @ log_z), weights @ [run.eta for run in runs]
+        bound_stderr = np.sum(stderr**-2) ** -0.5 * max(1.0, apart / np.hypot(*stderr))
+    else:
+        # A population that misses a part of p* says too little: the larger one knows more.
+        larger = int(np.argmax(log_z))
+        bound, eta, bound_stderr = float(log_z[larger]), runs[larger].eta, np.hypot(stderr[larger], 0.5 * apart)
     multipliers = eta / problem.constraints.scale
     gap = score.constraint - problem.constraints.target
     # The particles' moments are known to Cov / n, so eta to Cov^-1 / n, which matters where q is off the targets.
@@ -137,7 +137,7 @@ def _certificate(problem, runs, score, settings):
         kl=float(bound + score.relative_entropy - multipliers @ gap),
         kl_stderr=float(np.sqrt(bound_stderr**2 + score.stderr_at(multipliers) ** 2 + eta_variance)),
         entropy_bound=bound,
-        entropy_bound_stderr=bound_stderr,
+        entropy_bound_stderr=float(bound_stderr),
         ess=float(effective),
         pareto_k=-np.inf,
         optimal=True,
@@ -147,8 +147,10 @@ def _certificate(problem, runs, score, settings):
         round_trip=score.round_trip,
         with_prior=problem.prior is not None,
         method="particles",
-        forward=float(np.mean([run.forward for run in runs])),
-        backward=float(np.mean([run.backward for run in runs])),
+        forward=float(weights @ [run.forward for run in runs]),
+        backward=float(weights @ [run.backward for run in runs]),
         from_flow=runs[0].log_z,
         from_start=runs[1].log_z,
+        from_flow_stderr=runs[0].stderr,
+        from_start_stderr=runs[1].stderr,
     )

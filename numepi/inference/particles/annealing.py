@@ -22,8 +22,8 @@ from numepi.inference.particles.density import Particles, PathPoint
 from numepi.inference.particles.moves import Mover
 
 __all__ = [
-    "ParticleSettings", "Path", "Stage", "anneal", "begin", "connect", "forget", "go_on", "memory", "resample",
-    "settle",
+    "ParticleSettings", "Path", "Stage", "anneal", "begin", "connect", "effective_share", "forget", "go_on", "memory",
+    "resample", "settle",
 ]  # fmt: skip
 
 _RIDGE = 1e-9  # relative to the mean eigenvalue of the covariance: keeps Newton's system solvable
@@ -74,6 +74,8 @@ class Path:
         From the flow to the solution.
     log_ratios : list of ndarray (P,)
         log pi_(t+1) - log pi_t of the particles at point t, before they were resampled.
+    samples : list of Traits
+        Of the particles at each point but the first, after their moves.
     particles : Particles
         At the last point.
     mover : Mover
@@ -86,6 +88,7 @@ class Path:
 
     points: list
     log_ratios: list
+    samples: list
     particles: Particles
     mover: Mover
     inside: float = 1.0
@@ -110,6 +113,7 @@ class Path:
         rows = resample(ratios, generator)
         start = density.evaluate(self.particles.u[rows], point)
         self.particles, self.mover = forget(density, start, point, self.mover, settings, generator)
+        self.samples.append(self.particles.traits)
         self.trace["violation"].append(self.particles.violation.mean(axis=0))
         self.trace["eta"].append(point.eta)
         self.trace["acceptance"].append(self.mover.acceptance)
@@ -235,13 +239,14 @@ def begin(density, settings, generator):
     particles = density.evaluate(u, start)
     valid = np.isfinite(particles.log_density)
     mover = Mover.first(density.flow.dim, settings.leapfrogs, density.with_gradient)
-    path = Path([start], [], particles, mover)
+    path = Path([start], [], [], particles, mover)
     if valid.sum() < 2:
         path.failure = f"{len(u) - valid.sum()} of {len(u)} simulations failed (not finite): narrow the support"
     else:
         # The support of the solution is where simulations succeed: the others' weight is lost at the first step.
         path.log_ratios.append(np.where(valid, 0.0, -np.inf))
         path.points.append(start)
+        path.samples.append(particles.take(valid).traits)
         rows = np.flatnonzero(valid)[generator.integers(valid.sum(), size=len(u))]
         path.particles = particles.take(rows)
     return path
@@ -277,9 +282,7 @@ def _largest(log_density_at, path, settings):
     """The largest of [0, 1] at which the effective sample size is above the floor."""
 
     def enough(size):
-        log_weights = _ratio(log_density_at(size), path.particles.log_density)
-        share = np.exp(2 * logsumexp(log_weights) - logsumexp(2 * log_weights)) / len(log_weights)
-        return share >= settings.ess_floor
+        return effective_share(_ratio(log_density_at(size), path.particles.log_density)) >= settings.ess_floor
 
     if enough(1.0):
         return 1.0
@@ -288,6 +291,11 @@ def _largest(log_density_at, path, settings):
         middle = 0.5 * (low + high)
         low, high = (middle, high) if enough(middle) else (low, middle)
     return low
+
+
+def effective_share(log_weights):
+    """Kish's effective number of weights, relative to their number."""
+    return np.exp(2 * logsumexp(log_weights) - logsumexp(2 * log_weights)) / len(log_weights)
 
 
 def _ratio(after, before):

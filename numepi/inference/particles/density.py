@@ -17,7 +17,7 @@ from numepi.flow.elementwise.support import SupportMap
 from numepi.flow.families.composition import ComposedFlow
 from numepi.inference.problem import Stream
 
-__all__ = ["Particles", "PathPoint", "TemperedDensity", "plain_flow"]
+__all__ = ["Particles", "PathPoint", "TemperedDensity", "Traits", "plain_flow"]
 
 
 def plain_flow(support):
@@ -41,6 +41,25 @@ class PathPoint(NamedTuple):
     exponent: float
     eta: np.ndarray
     confined: bool
+
+
+class Traits(NamedTuple):
+    """All that densities along a path know of P particles, but for the base's normal: arrays as in `Particles`."""
+
+    log_ratio: np.ndarray
+    violation: np.ndarray
+    inside: np.ndarray
+
+    def tilt(self, point):
+        """Log pi(u) - log N(u) (P,) at a point of the path, -inf where there is no density."""
+        with np.errstate(invalid="ignore"):
+            tilt = point.exponent * self.log_ratio + self.violation @ point.eta
+        counts = self.inside if point.confined else np.isfinite(self.violation).all(axis=1)
+        return np.where(counts, tilt, -np.inf)
+
+    def take(self, rows):
+        """The traits of these rows (indices or bool)."""
+        return Traits(*(a[rows] for a in self))
 
 
 @dataclass(frozen=True)
@@ -74,6 +93,11 @@ class Particles:
     def __len__(self):
         return len(self.u)
 
+    @property
+    def traits(self):
+        """What is to be kept of them for log Z."""
+        return Traits(self.log_ratio, self.violation, self.inside)
+
     def take(self, rows):
         """The particles of these rows (indices or bool)."""
         return Particles(*(None if a is None else a[rows] for a in vars(self).values()))
@@ -103,11 +127,13 @@ class TemperedDensity:
         ``region(f)`` (P,) bool: which statistics (P, k) lie in the property's region.
     stream : int
         Of the noise, and what the simulations are counted as (`numepi.inference.problem.Stream`).
+    population : int
+        Populations of other numbers have other noise.
     """
 
-    def __init__(self, problem, flow, theta, region=None, stream=Stream.PARTICLES):
+    def __init__(self, problem, flow, theta, region=None, stream=Stream.PARTICLES, population=0):
         self.problem, self.flow, self.theta, self.region = problem, flow, theta, region
-        self.stream = stream
+        self.stream, self.noise = stream, 2 * population
         self.scale = problem.constraints.scale
         self.with_gradient = problem.with_gradient
 
@@ -118,7 +144,7 @@ class TemperedDensity:
             z, log_q, pullback = self.flow.sample_with_full_pullback(self.theta, u)
         else:
             z, log_q = self.flow.sample(self.theta, u)
-        batch = problem.simulate(z, self.stream, 0, with_jacobian=self.with_gradient)
+        batch = problem.simulate(z, self.stream, self.noise, with_jacobian=self.with_gradient)
         violation = np.full((len(u), len(constraints)), np.nan)
         violation[batch.valid] = (batch.T - constraints.target) / self.scale
         inside = batch.valid.copy()
@@ -129,27 +155,34 @@ class TemperedDensity:
             grad_z = np.zeros_like(z)
             grad_z[batch.valid] = constraints.pullback(batch.f, batch.jacobian, point.eta / self.scale)
             grad_z[batch.valid] += point.exponent * problem.log_prior_gradient(z[batch.valid])
-            _, grad_base = pullback(grad_z, np.full(len(u), -point.exponent))
+            with np.errstate(invalid="ignore"):  # a trajectory that ran off
+                _, grad_base = pullback(grad_z, np.full(len(u), -point.exponent))
             gradient = np.where(batch.valid[:, None], grad_base - u, 0.0)
         log_ratio = problem.log_prior(z) - log_q
         particles = Particles(u, z, log_ratio, violation, inside, np.empty(len(u)), gradient)
         return replace(particles, log_density=self.log_density(particles, point))
 
-    def noise_shift(self, particles, draws):
-        """By how much x of fresh noise differs from that of the fixed noise, on average: (m,) of ``draws`` each."""
-        problem, constraints = self.problem, self.problem.constraints
-        total, count = np.zeros(len(constraints)), 0
+    def noise_shift(self, particles, eta, draws, repeats):
+        """Nats by which log Z of E[T | z] is above that of the fixed noise, and the error of that.
+
+        On the straight way from the one T to the other log Z rises by the mean of d = eta . (E[T | z] - T of the fixed
+        noise).  That is known at ``particles``, which chose their z for their noise, and zero at the end, where z knows
+        nothing of it; it rises by Var d, known at either end too.  The trapezoid rule with its end correction takes all
+        four; the correction, which a normal d would not need, is in the error, as is what noise of so many particles,
+        of which ``repeats`` count as one for what they remember, leaves of the two ends.
+        """
+        fresh = np.full((draws, len(particles)), np.nan)
         for r in range(draws):
-            batch = problem.simulate(particles.z, self.stream, 1, first_index=r * len(particles))
-            fresh = (batch.T - constraints.target) / self.scale
-            total += (fresh - particles.violation[batch.valid]).sum(axis=0)
-            count += len(fresh)
-        return total / max(count, 1)
+            batch = self.problem.simulate(particles.z, self.stream, self.noise + 1, first_index=r * len(particles))
+            fresh[r, batch.valid] = (batch.T - self.problem.constraints.target) / self.scale @ eta
+        d = fresh.mean(axis=0) - particles.violation @ eta
+        known = np.isfinite(d)
+        d, at_end = d[known], fresh[:, known].var(axis=0, ddof=1).mean()
+        at_start = d.var(ddof=1) - at_end / draws
+        correction = (at_start - at_end) / 12
+        ends = (d.var(ddof=1) * repeats + at_end) / len(d)
+        return 0.5 * float(d.mean()) + float(correction), float(np.hypot(0.5 * np.sqrt(ends), correction))
 
     def log_density(self, particles, point):
         """Log pi (P,) of particles at another point of the path, without simulating them again."""
-        with np.errstate(invalid="ignore"):
-            tilt = point.exponent * particles.log_ratio + particles.violation @ point.eta
-        log_density = tilt - 0.5 * np.einsum("nd,nd->n", particles.u, particles.u)
-        counts = particles.inside if point.confined else np.isfinite(particles.violation).all(axis=1)
-        return np.where(counts, log_density, -np.inf)
+        return particles.traits.tilt(point) - 0.5 * np.einsum("nd,nd->n", particles.u, particles.u)

@@ -1,78 +1,201 @@
-"""Log Z of the maximum-entropy solution from both ends of a path: forward, backward, and the two combined.
+"""Log Z of the maximum-entropy solution from all particles on a path: the multistate Bennett acceptance ratio.
 
-A forward population tends to say too little (it misses what it has not found), a backward one too much.  Bennett's
-acceptance ratio (1976) combines them stage by stage with the least variance; where the two ends disagree, that
-difference is the better measure of the error.
+Particles at all points, on the way there and on a way back, are draws of one mixture of the densities, whose only
+unknowns are the points' log Z; of those the most likely are taken (Geyer 1994; Shirts & Chodera 2008), and every
+particle has a weight under any density.  The product of the path's own weights says too little by what Newton's steps
+owe to the particles that they were made from: of the rank-2 network of 50 neurons it found 0.12 to 0.25 nats less than
+all particles together, which importance weights bore out.
+
+What particles remember goes different ways on the way there and back: what either finds alone tells the error.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import expit, logsumexp
+from scipy.special import logsumexp
 
-from numepi.inference.particles.annealing import forget, resample
+from numepi.inference.dual_problem import minimise_dual
+from numepi.inference.particles.annealing import effective_share, forget, memory, resample
+from numepi.inference.particles.density import Traits
 
-__all__ = ["Evidence", "evidence"]
+__all__ = ["Evidence", "Mixture", "evidence"]
 
-_WIDEST = 50.0  # nats about the two one-sided estimates, in which Bennett's lies
+_STEPS = 50  # of Newton, of which three or four are needed from the path's own weights
+_CONVERGED = 1e-7  # nats
+_HALVINGS = 30
+_MOST_POINTS = 100  # of a path, evenly: with 500 particles each a mixture takes a quarter of a GB
+_FLOOR = 5.0  # effective particles, below which no dual is solved
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Particles of several points of a path as draws of the mixture of their densities.
+
+    Attributes
+    ----------
+    traits : Traits
+        Of all N particles.
+    log_density : ndarray (N,)
+        Of the mixture, times N, relative to the base's normal.
+    log_z, variance : float
+        Of the last point relative to the first; the variance is that of independent draws.
+    """
+
+    traits: Traits
+    log_density: np.ndarray
+    log_z: float
+    variance: float
+
+    @classmethod
+    def of(cls, points, samples):
+        """From ``points`` (K of them) and the `Traits` of draws of each, one or more."""
+        traits = Traits(*(np.concatenate(arrays) for arrays in zip(*samples)))
+        counts = np.array([len(sample.inside) for sample in samples], float)
+        log_p = np.stack([traits.tilt(point) for point in points])
+        log_z = _first_guess(points, samples)
+        log_z, log_density, hessian = _most_likely(log_p, counts, log_z)
+        inverse = np.linalg.pinv(hessian[1:, 1:])
+        variance = float(inverse[-1, -1] - 1 / counts[0] - 1 / counts[-1]) if len(points) > 1 else 0.0
+        return cls(traits, log_density, float(log_z[-1]), max(variance, 0.0))
+
+    def optimum(self, point, is_bound):
+        """Multipliers (m,) of the dual's optimum from those of ``point``, log Z there, and effective particles."""
+        log_base = self.traits.tilt(point._replace(eta=np.zeros(len(point.eta)))) - self.log_density
+        alive = np.isfinite(log_base)
+        violation, log_base = self.traits.violation[alive], log_base[alive]
+        found = minimise_dual(violation, log_base, point.eta, _FLOOR, is_bound=is_bound)
+        return found.eta, float(logsumexp(log_base + violation @ found.eta)), found.ess
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Estimates of log Z.
+    """Estimates of log Z at the end of a path, and the dual's optimum next to it.
 
     Attributes
     ----------
     log_z, stderr : float
-        Bennett's, and its error: of the stages' variances, and of half of the difference of the two ends.  NaN where
-        on the way back no particle has a density.
+        From all particles, and its error: of as many as remember nothing, and of half of what the two ways differ by.
+        NaN where on the way back no particle has a density.
     forward, backward : float
-        From the path's own weights, and from those of the way back.
+        From the particles of the way there, and of the way back, alone.
+    eta : ndarray (m,)
+        Multipliers in natural scales that all particles together find.
+    log_z_there : float
+        Log Z at them.
+    effective : float
+        Particles under the density there that remember nothing of each other.
+    repeats : float
+        Particles that count as one, for what they remember.
     """
 
     log_z: float
     stderr: float
     forward: float
     backward: float
+    eta: np.ndarray
+    log_z_there: float
+    effective: float
+    repeats: float
 
 
 def evidence(density, path, settings, generator):
-    """Walk back along ``path`` from its end, and combine both ways: an `Evidence`."""
+    """Walk back along ``path`` from its end, and take all particles of both ways together: an `Evidence`."""
     particles, mover = forget(density, path.particles, path.point, path.mover, settings, generator)
-    stages, backward, variance = [], [], []
-    for before, after, forward_ratio in zip(
-        path.points[-2::-1], path.points[:0:-1], path.log_ratios[::-1], strict=True
-    ):
-        here = density.log_density(particles, after)
+    left = memory(path.particles.violation, particles.violation)
+    numbers = _kept(len(path.samples))
+    there = [(number, path.samples[number - 1]) for number in numbers]
+    back = _way_back(density, path, numbers, particles, mover, settings, generator)
+    if back is None:
+        return Evidence(np.nan, np.inf, path.log_z, -np.inf, path.point.eta, np.nan, 0.0, np.inf)
+    whole, forward, backward = (_mixture(path, way) for way in (there + back, there, back))
+    # The base's draws that failed have no place in the mixture: what the first point lacks of it.
+    worked = logsumexp(path.log_ratios[0]) - np.log(len(path.log_ratios[0]))
+    repeats = (1 + left) / max(1 - left, np.finfo(float).tiny)
+    eta, log_z_there, effective = whole.optimum(path.point, density.problem.constraints.is_bound)
+    stderr = np.hypot(np.sqrt(repeats * whole.variance), 0.5 * (forward.log_z - backward.log_z))
+    return Evidence(
+        whole.log_z + worked, float(stderr), forward.log_z + worked, backward.log_z + worked, eta,
+        log_z_there + worked, effective / repeats, repeats,
+    )  # fmt: skip
+
+
+def _kept(n):
+    """Numbers of the points, of 1 to n, that count."""
+    return np.unique(np.linspace(1, n, min(n, _MOST_POINTS)).round().astype(int)).tolist()
+
+
+def _way_back(density, path, numbers, particles, mover, settings, generator):
+    """(number of a point, traits there) of particles from the path's end to its start; None where all lose it.
+
+    Of the points ``numbers`` those are left out over which the weights reach: Newton's last steps are all in one place.
+    """
+    at, samples = len(numbers) - 1, []
+    while True:
         # A copy that met other noise and was not moved has no density here: it stands for nothing.
-        alive = np.isfinite(here)
+        alive = np.isfinite(particles.log_density)
         if not alive.any():
-            return Evidence(np.nan, np.inf, path.log_z, -np.inf)
-        ratio = np.full(len(here), np.inf)
-        ratio[alive] = here[alive] - density.log_density(particles, before)[alive]
-        backward.append(np.log(alive.sum()) - logsumexp(-ratio))
-        stage, stage_variance = _bennett(forward_ratio, ratio[alive])
-        stages.append(stage)
-        variance.append(stage_variance)
-        rows = resample(-ratio, generator)
-        start = density.evaluate(particles.u[rows], before)
-        particles, mover = forget(density, start, before, mover, settings, generator)
-    forward, backward = path.log_z, float(sum(backward))
-    stderr = np.hypot(np.sqrt(sum(variance)), 0.5 * (forward - backward))
-    return Evidence(float(sum(stages)), float(stderr), forward, backward)
+            return None
+        here = path.points[numbers[at]]
+        samples.append((numbers[at], particles.traits.take(alive)))
+        if at == 0:
+            return samples
+        before, log_weights = at, np.full(len(alive), -np.inf)
+        tilt = samples[-1][1].tilt
+        for earlier in range(at - 1, -1, -1):
+            ratio = tilt(path.points[numbers[earlier]]) - tilt(here)
+            if earlier < at - 1 and effective_share(ratio) < settings.ess_floor:
+                break
+            before, log_weights[alive] = earlier, ratio
+        rows, point = resample(log_weights, generator), path.points[numbers[before]]
+        start = density.evaluate(particles.u[rows], point)
+        particles, mover = forget(density, start, point, mover, settings, generator)
+        at = before
 
 
-def _bennett(forward, backward):
-    """Log Z_1 / Z_0 and its variance, from log pi_1 - log pi_0 at draws of pi_0 (``forward``) and of pi_1."""
-    offset = np.log(len(forward) / len(backward))
+def _mixture(path, way):
+    """The `Mixture` of samples (number of a point, traits) of ``path``; those of one point are one sample."""
+    numbers = sorted({number for number, _ in way})
+    samples = [
+        Traits(*(np.concatenate(arrays) for arrays in zip(*(traits for at, traits in way if at == number))))
+        for number in numbers
+    ]
+    points = [path.points[number] for number in numbers]
+    alive = [np.isfinite(sample.tilt(point)) for point, sample in zip(points, samples)]
+    return Mixture.of(points, [sample.take(rows) for sample, rows in zip(samples, alive)])
 
-    def excess(r):
-        return expit(forward - r - offset).sum() - expit(r + offset - backward).sum()
 
-    ends = (logsumexp(forward) - np.log(len(forward)), np.log(len(backward)) - logsumexp(-backward))
-    low, high = min(ends) - _WIDEST, max(ends) + _WIDEST
-    root = brentq(excess, low, high)
-    shares = (expit(forward - root - offset), expit(root + offset - backward))
-    variance = sum((np.mean(s**2) / np.mean(s) ** 2 - 1) / len(s) for s in shares)
-    return root, float(variance)
+def _first_guess(points, samples):
+    """Log Z (K,) by the weights from each point to the next."""
+    steps = [
+        logsumexp(sample.tilt(after) - sample.tilt(before)) - np.log(len(sample.inside))
+        for sample, before, after in zip(samples, points[:-1], points[1:])
+    ]
+    return np.concatenate([[0.0], np.cumsum(steps)])
+
+
+def _most_likely(log_p, counts, log_z):
+    """The points' log Z (K,), the first's held; the mixture's log density (N,) times N; minus the Hessian (K, K).
+
+    ``log_p`` (K, N) are log densities of all draws at all points, ``counts`` (K,) of which were drawn there.  The log
+    likelihood is concave in log Z; Newton's steps are halved until it rises.
+    """
+
+    def likelihood(log_z):
+        log_density = logsumexp(log_p + (np.log(counts) - log_z)[:, None], axis=0)
+        return -log_density.sum() - counts @ log_z, log_density
+
+    value, log_density = likelihood(log_z)
+    for _ in range(_STEPS):
+        shares = np.exp(log_p + (np.log(counts) - log_z)[:, None] - log_density)
+        hessian = np.diag(shares.sum(axis=1)) - shares @ shares.T
+        step = np.zeros_like(log_z)
+        step[1:] = np.linalg.lstsq(hessian[1:, 1:], (shares.sum(axis=1) - counts)[1:], rcond=1e-12)[0]
+        for _ in range(_HALVINGS):
+            trial, trial_density = likelihood(log_z + step)
+            if trial >= value - 1e-12 * abs(value):
+                break
+            step /= 2
+        log_z, value, log_density = log_z + step, trial, trial_density
+        if np.abs(step).max() < _CONVERGED:
+            break
+    return log_z, log_density, hessian

@@ -321,7 +321,9 @@ class ParticleSolver:
         counted = self.problem.state()
         particles = self.density.evaluate(np.array(arrays["u"]), point)
         self.problem.restore(counted)  # these rows were counted when they were first simulated
-        self.path = Path([point], [], particles, Mover(step_size, int(leapfrogs), acceptance), float(arrays["inside"]))
+        self.path = Path(
+            [point], [], [], particles, Mover(step_size, int(leapfrogs), acceptance), float(arrays["inside"])
+        )
         self.path.trace["eta"] = list(np.array(arrays["path_eta"]))
         lead = np.array(arrays["lead"])
         self.lead = FlowMultipliers(lead[0], lead[1], lead[2:], int(arrays["batches"])) if len(lead) else None
