@@ -17,6 +17,7 @@ outliers that no pair shows would pass for a cliff: what rows beyond all pairs c
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 __all__ = ["Tilt", "expanded", "for_normal_noise", "noiseless"]
 
@@ -24,6 +25,11 @@ _ROWS_A_FEATURE = 10  # of a fit
 _LEAST_PAIRS = 8  # of simulations, for a variance
 _OVERFLOW = 50.0  # nats by which the circuit may exceed the surrogate in a weight
 _BY_TWO = 4 / 3  # of what two simulations change, is what one is off by: 1 / (1 - 1/4)
+# Neighbours of a row whose errors are multiplied with its own; half of each axis must hold so many.  At the ends of six
+# runs of STG (486 to 8,280 rows) the surrogates of four erred by 0.29 to 0.53 (mean square, beyond three nats clipped).
+# 8 neighbours show 0.11 +- 0.04, 0.24 +- 0.06, 0.26 +- 0.09 and 0.36 +- 0.07 of it, 3 as much with errors of 0.08 to
+# 0.13, and 32 0.05, 0.12, 0.13 and 0.31.
+_NEAR = 8
 _MOST_NOISE = 0.99  # quantile of what single pairs show of s^2, that no row is given more than
 
 
@@ -75,8 +81,10 @@ def expanded(V, residual, again, eta, weights, own, ok, z):
     """The expanded `Tilt`.
 
     The square of a surrogate's errors: they are smooth, and a quadratic is fitted to them over all of the flow's rows,
-    less what noise alone would make such a fit explain.  Where pairs of simulations, whose noises are independent, show
-    clearly more, they count.  Without enough rows for either the square has no bound.
+    less what noise alone would make such a fit explain.  What is sharp the surrogate rounds off (where STG's rhythm
+    changes it misses two nats), and a quadratic does not see that: where products of the errors of neighbours in z,
+    whose noises are independent, show more, they count, with their error, and those of pairs of simulations, which are
+    fewer, where they show clearly more.  Without enough rows for any of these the square has no bound.
 
     Parameters
     ----------
@@ -93,13 +101,15 @@ def expanded(V, residual, again, eta, weights, own, ok, z):
     """
     errors, once = residual @ eta, own & ok
     square, stderr = _smooth_square(z[once], errors[once], weights[once])
+    near, near_stderr = _near_products(z[once], errors[once], weights[once])
+    if near > square or stderr == np.inf:
+        square, stderr = max(0.0, near), near_stderr
     pairs = _pairs(residual, again, own, ok)
     if pairs is not None:
         first, second = pairs
-        squares = weights[first] * errors[first] * (second @ eta)
-        paired, paired_stderr = max(0.0, float(squares.mean())), float(squares.std() / np.sqrt(len(squares)))
+        paired, paired_stderr = _mean(weights[first] * errors[first] * (second @ eta))
         if paired - 2 * paired_stderr > square or stderr == np.inf:
-            square, stderr = paired, paired_stderr
+            square, stderr = max(0.0, float(paired)), float(paired_stderr)
     second, stderr = square / 2 * own.mean(), stderr / 2 * own.mean()
     factor = 1 + errors
     moments = factor[:, None] * (V - residual) + residual
@@ -175,6 +185,22 @@ def _fitted(at, values, weights, everywhere):
 def _quadratic(x):
     products = [x[:, i] * x[:, j] for i in range(x.shape[1]) for j in range(i + 1)]
     return np.column_stack([np.ones(len(x)), x, *products])
+
+
+def _near_products(z, errors, weights):
+    """Mean weighted product of ``errors`` (n,) with those of the nearest rows in z (n, D), and its error.
+
+    Noise has no part in it, which is another's at each row: what is left is the square of the part of the surrogate's
+    error that neighbours share.  Infinite errors where the rows are so few in so many dimensions that none is near.
+    """
+    n, dim = z.shape
+    if n < _NEAR * 2.0**dim:
+        return 0.0, np.inf
+    spread = z.std(axis=0)
+    x = z / np.where(spread > 0, spread, 1.0)
+    nearest = cKDTree(x).query(x, k=_NEAR + 1)[1][:, 1:]  # the first is the row itself
+    found, stderr = _mean(weights * errors * errors[nearest].mean(axis=1))
+    return float(found), float(np.sqrt(2) * stderr)  # nearly each product is there twice
 
 
 def _smooth_square(z, errors, weights):

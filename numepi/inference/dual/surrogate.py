@@ -113,31 +113,45 @@ def learn(surrogate, replay, eta, problem, noisy, settings, counter):
     every = np.ones(len(replay))
     if known:
         every = _weights(surrogate.expected(problem.constraints, replay.z) @ eta, replay.valid)
-    left_out, members = _left_out(len(replay), n_members), []
-    for k in range(n_members):
-        keep = replay.valid & ((left_out != k) | (n_members == 1))
-        old = None if first else known[k]
-        members.append(_member(old, replay, keep, every, problem.constraints, noisy, settings, rate, generator))
+    old = [None] * n_members if first else known
+    members = _members(old, replay, every, problem.constraints, noisy, settings, rate, generator)
     works = surrogate and surrogate.works
     works = learn_success(works, replay, replay.valid.copy(), every, settings, rate, generator)
-    return Surrogate(tuple(members), works)
+    return Surrogate(members, works)
 
 
-def _member(old, replay, keep, weights, constraints, noisy, settings, rate, generator):
-    """A new `Member` of the rows ``keep`` (n,), starting from the ``old`` one, or None."""
-    z, f, weights = replay.z[keep], replay.f[keep], weights[keep]
+def _members(old, replay, weights, constraints, noisy, settings, rate, generator):
+    """New members of the valid rows of the replay, ``weights`` (n,), each starting from the ``old`` one, or None."""
+    left_out = _left_out(len(replay), len(old))
+    keeps = [replay.valid & ((left_out != k) | (len(old) == 1)) for k in range(len(old))]
+    steps = settings.surrogate_steps if old[0] else settings.surrogate_first_steps
 
-    def fit(network, y, steps, hidden):
-        return train(network, z, y, weights, steps, rate, settings.surrogate_batch, generator, hidden=hidden)
+    def fit(network, keep, y, steps, hidden):
+        z, rows, batch = replay.z[keep], weights[keep], settings.surrogate_batch
+        return train(network, z, y[keep], rows, steps, rate, batch, generator, hidden=hidden)
 
-    steps = settings.surrogate_steps if old else settings.surrogate_first_steps
-    mean, noise = fit(old and old.mean, f, steps, settings.surrogate_units), None
-    if noisy:
-        with np.errstate(all="ignore"):
-            remainder = constraints.remainder(f, mean(z)) / constraints.scale
-        remainder = np.clip(np.nan_to_num(remainder), -_WORST_REMAINDER, _WORST_REMAINDER)
-        noise = fit(old and old.noise, remainder, settings.surrogate_steps, _NOISE_HIDDEN)
-    return Member(mean, noise)
+    means = [fit(m and m.mean, keep, replay.f, steps, settings.surrogate_units) for m, keep in zip(old, keeps)]
+    if not noisy:
+        return tuple(Member(mean, None) for mean in means)
+    remainder = _remainder(means, left_out, replay, constraints)
+    noises = [
+        fit(m and m.noise, keep, remainder, settings.surrogate_steps, _NOISE_HIDDEN) for m, keep in zip(old, keeps)
+    ]
+    return tuple(Member(mean, noise) for mean, noise in zip(means, noises))
+
+
+def _remainder(means, left_out, replay, constraints):
+    """What noise adds to T at each row (n, m), in natural scales, about the mean of the member that has not seen it.
+
+    A mean that has seen a row follows its noise, and shows too little of it: half the variance of the error of
+    eta . T-bar falls from 0.045 to 0.03 (STG, seed 0, 10,129 rows), from 0.105 to 0.07 with 1,000 (its property 7).
+    """
+    about = np.empty(replay.f.shape)
+    for k, mean in enumerate(means):
+        about[left_out == k] = mean(replay.z[left_out == k])
+    with np.errstate(all="ignore"):
+        remainder = constraints.remainder(replay.f, about) / constraints.scale
+    return np.clip(np.nan_to_num(remainder), -_WORST_REMAINDER, _WORST_REMAINDER)
 
 
 def learn_success(works, replay, reached, weights, settings, rate, generator):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from numepi.inference.assessment.single_draws import expanded, for_normal_noise, noiseless
+from numepi.inference.assessment.single_draws import _near_products, expanded, for_normal_noise, noiseless
 
 ETA = np.array([1.0, -0.5])
 N = 20_000
@@ -74,6 +74,22 @@ def test_noise_too_large_for_an_exponential_averages_out_in_the_expansion(rng):
     found, stderr = mean(tilts[0])
     assert abs(found - exact.mean()) < 5 * stderr and stderr < 0.1
     assert tilts[0].doubt(1.0, np.ones(N), arguments[5]) < tilts[1].doubt(1.0, np.ones(N), arguments[5])
+
+
+def test_sharp_errors_are_seen_in_neighbours(rng):
+    """A surrogate that rounds off ripples errs by 0.32 nats squared, of which no quadratic in z knows."""
+    arguments, exact, _ = rows(rng, lambda z: 0.8 * np.sin(12.0 * z), normal(1.0), pairs=10)
+    tilt = expanded(*arguments)
+    found, stderr = mean(tilt)
+    assert abs(found - exact.mean()) < 5 * stderr + 0.02 and stderr < 0.03  # of the fourth order: 0.01
+    assert 2 * tilt.extra == pytest.approx(0.32, abs=0.06)
+
+
+def test_where_no_row_is_near_neighbours_tell_nothing(rng):
+    z = rng.standard_normal((2000, 10))
+    assert _near_products(z, rng.standard_normal(2000), np.ones(2000))[1] == np.inf
+    found, stderr = _near_products(z[:, :2], rng.standard_normal(2000), np.ones(2000))
+    assert abs(found) < 5 * stderr and 0.4 / np.sqrt(2000) < stderr < 0.6 / np.sqrt(2000)  # sqrt(2 / 8) of noise alone
 
 
 @pytest.mark.parametrize("sign", [1, -1])
