@@ -84,7 +84,7 @@ def expanded(V, residual, again, eta, weights, own, ok, z):
     less what noise alone would make such a fit explain.  What is sharp the surrogate rounds off (where STG's rhythm
     changes it misses two nats), and a quadratic does not see that: where products of the errors of neighbours in z,
     whose noises are independent, show more, they count, with their error, and those of pairs of simulations, which are
-    fewer, where they show clearly more.  Without enough rows for any of these the square has no bound.
+    fewer, where they show clearly more.  Without enough rows for a quadratic or pairs the square has no bound.
 
     Parameters
     ----------
@@ -102,8 +102,8 @@ def expanded(V, residual, again, eta, weights, own, ok, z):
     errors, once = residual @ eta, own & ok
     square, stderr = _smooth_square(z[once], errors[once], weights[once])
     near, near_stderr = _near_products(z[once], errors[once], weights[once])
-    if near > square or stderr == np.inf:
-        square, stderr = max(0.0, near), near_stderr
+    if near > square and max(stderr, near_stderr) < np.inf:
+        square, stderr = near, near_stderr
     pairs = _pairs(residual, again, own, ok)
     if pairs is not None:
         first, second = pairs

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from numepi.inference.dual.surrogate import FEW_FAILED, Surrogate, learn_success
+from numepi.inference.dual.surrogate import FEW_FAILED, Surrogate, learn_success, rate_of
 from numepi.inference.problem import Stream
 
 __all__ = ["next_stage", "seek", "stages"]
@@ -46,5 +46,6 @@ def seek(state, problem, flow, settings):
     generator = np.random.Generator(np.random.Philox(problem.seed(Stream.SURROGATE, counter)))
     reached = stages(replay) >= next_stage(replay, settings.least_valid)
     old = None if state.surrogate is None else state.surrogate.works
-    works = learn_success(old, replay, reached, np.ones(len(replay)), settings, settings.surrogate_rate, generator)
+    rate = rate_of(settings, replay, False)
+    works = learn_success(old, replay, reached, np.ones(len(replay)), settings, rate, generator)
     return replace(state, surrogate=Surrogate((), works), phase="fit", fit=None)

@@ -65,11 +65,12 @@ class Settings:
     surrogate_units : int
         In each of the two layers.
     surrogate_first_steps, surrogate_steps, surrogate_rate, surrogate_batch
-        Adam's, for new networks, and for those that learn on.  The rate: where STG's rhythm changes networks round off
+        Adam's, for new networks, and for those that learn on.  The rate is that of many rows of a noisy circuit, others
+        have a quarter of it (`numepi.inference.dual.surrogate`).  Where STG's rhythm changes networks round off
         what is sharp, and steps are what they lack.  KL of the surrogate's target after three fits (STG, seed 0, 10,129
         rows; its property 1, 20,000 rows; its property 7, 1,000 and 10,000 rows): 0.045, 0.166, 0.104, 0.039 by a rate
         of 5e-3, 0.037, 0.114, 0.094, 0.029 by 1e-2, 0.034, 0.092, 0.122, 0.023 by 2e-2; by 5e-3 and four times the
-        steps (the last three) 0.091, 0.088, 0.023.  With 4e-2, fits that go on from earlier ones run away.
+        steps (the last three) 0.091, 0.088, 0.023.  With 4e-2 fits that go on from earlier ones end further off.
     pool_size : int
         Draws that cost no simulation, in a pool for 50 steps.  5,000 leave leaks unseen (LDS 0.03 for 0.02).
     check_size, score_draws : int

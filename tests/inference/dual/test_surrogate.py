@@ -7,12 +7,12 @@ import pytest
 
 import numepi as ne
 from numepi.inference.dual import surrogate as module
-from numepi.inference.dual.surrogate import Member, Surrogate, explained_share, learn
+from numepi.inference.dual.surrogate import Member, Surrogate, explained_share, learn, rate_of
 from numepi.inference.problem import Problem
 
 BOX = ne.Support([-2.0, -2.0], [2.0, 2.0])
 SETTINGS = SimpleNamespace(
-    surrogate_first_steps=800, surrogate_steps=600, surrogate_rate=5e-3, surrogate_batch=128, surrogate_units=32
+    surrogate_first_steps=800, surrogate_steps=600, surrogate_rate=2e-2, surrogate_batch=128, surrogate_units=32
 )
 PROP = ne.EmergentProperty(mean=[0.5], variance=[1.0])
 
@@ -63,6 +63,13 @@ def test_noise_adds_its_variance_where_it_is(rng):
     error = surrogate.expected(constraints, z)[:, 1] - variance
     # the added variance goes from 0.09 to 2.25: none at all is off by 0.9, its mean everywhere by 0.67
     assert np.sqrt(np.mean(error**2)) < 0.5 and abs(error.mean()) < 0.1
+
+
+@pytest.mark.parametrize("valid, rate", [(40, 5e-3), (1000, 5e-3), (2000, 1e-2), (4000, 2e-2), (50_000, 2e-2)])
+def test_many_noisy_rows_are_learned_at_the_full_rate(valid, rate):
+    rows = Rows(z=np.zeros((60_000, 2)), valid=np.arange(60_000) < valid)
+    assert rate_of(SETTINGS, rows, True) == pytest.approx(rate)
+    assert rate_of(SETTINGS, rows, False) == 5e-3  # as it was before noise had another
 
 
 def test_a_rows_own_noise_has_no_part_in_what_it_is_weighted_by(rng):
