@@ -25,7 +25,7 @@ from numepi.inference.assessment.reserve import reserve
 from numepi.inference.optimiser import Adam
 from numepi.inference.particles.annealing import ParticleSettings, Path, Stage, begin, go_on
 from numepi.inference.particles.density import PathPoint, TemperedDensity, plain_flow
-from numepi.inference.particles.learning import LONGEST, image, parities, rate, score_gradient, weights
+from numepi.inference.particles.learning import LONGEST, Pace, image, parities, rate, score_gradient, weights
 from numepi.inference.particles.moves import Mover
 from numepi.inference.particles.multipliers import FlowMultipliers
 from numepi.inference.particles.projection import ROWS, projected
@@ -35,10 +35,6 @@ __all__ = ["ParticleSolver", "Settings"]
 
 _CLIP_NORM = 5.0
 _CHUNK = 10  # learning steps a call: about half a second for the rank-2 network of 250 neurons
-# Runs with other values of the three are in docs/variance_and_dimension.md, "What the learning gains from what".
-_MOVE_EVERY = 5  # learning steps a move of the particles: with batches of 64 of 300, each is learnt from once
-_LEAD = 0.25  # share of the learning in which the flow learns the particles alone, at the dual's optimum
-_FORWARD_WEIGHT = 0.3  # then, of the gradient of KL(p_eta || q), whose noise stays, beside that of KL(q || p_eta)
 _LEAST_INSIDE = 0.5  # share of a flow's draws in the region from which they say how it differs from p* there
 _STAGES = ("temper", "means", "confine", "all", "average", "done")
 _TYPICAL_STEPS = 150  # of a path: 71 for the rank-2 network of 50 neurons; for the time left
@@ -112,6 +108,7 @@ class ParticleSolver:
         region = problem.constraints.region
         self.density = TemperedDensity(problem, line, np.empty(0), None if region is None else region.contains)
         self.scale, self.parities = problem.constraints.scale, parities(problem)
+        self.pace = Pace.of(flow.dim)
         self.optimiser = Adam(flow.n_parameters, clip_norm=_CLIP_NORM)
         self.theta = self.path = self.lead = None
         self.stage, self.path_steps, self.learnt = Stage("temper"), 0, 0
@@ -158,7 +155,7 @@ class ParticleSolver:
         settings = self.settings
         if self.stage.name != "done":
             return settings.particles * (settings.most_moves * settings.leapfrogs + 1)
-        rows = _CHUNK * (settings.particles * settings.leapfrogs // _MOVE_EVERY + settings.batch_size)
+        rows = _CHUNK * (settings.particles * settings.leapfrogs // self.pace.move_every + settings.batch_size)
         return rows + (ROWS if settings.learn_steps - self.learnt <= _CHUNK else 0)
 
     @property
@@ -217,25 +214,25 @@ class ParticleSolver:
         """One step of the flow; return whether it was possible."""
         settings, path = self.settings, self.path
         progress = self.learnt / settings.learn_steps
-        if self.learnt % _MOVE_EVERY == 0:
+        if self.learnt % self.pace.move_every == 0:
             path.particles, path.mover = path.mover.move(self.density, path.particles, path.point, generator)
         particles = path.particles.take(generator.permutation(len(path.particles))[: settings.batch_size])
         z = image(particles.z, self.parities, generator)
         log_q, pullback = self.flow.log_prob_with_pullback(self.theta, z)
         log_p = self.problem.log_prior(particles.z) + particles.violation @ path.point.eta
         gradients = [pullback(-weights(log_p - log_q) / len(particles))[0]]
-        if progress >= _LEAD:
+        if progress >= self.pace.lead:
             reverse = self._reverse_gradient(generator)
             if reverse is None:
                 return False
-            gradients = [_FORWARD_WEIGHT * gradients[0], reverse]
+            gradients = [self.pace.forward_weight * gradients[0], reverse]
         # One draw or particle that a flow presses against a bound can be without a way back: others go on teaching.
         gradients = [each for each in gradients if np.isfinite(each).all()]
         if not gradients:
             self.failure = "the gradient is not finite: lower learning_rate, or use precision='float64'"
             return False
-        gradient = sum(gradients)
-        self.theta = self.optimiser.step(self.theta, gradient, settings.learning_rate * rate(self.learnt, progress))
+        now = settings.learning_rate * rate(self.learnt, progress, self.pace.straight)
+        self.theta = self.optimiser.step(self.theta, sum(gradients), now)
         self.learnt += 1
         if self.learnt == settings.learn_steps and self.problem.with_gradient:
             self.theta = projected(self.problem, self.flow, self.theta, self.lead.total)

@@ -112,9 +112,9 @@ def test_vectors_in_a_box_get_lenses():
 
 
 def test_a_flow_learns_images_of_the_particles(monkeypatch):
-    monkeypatch.setattr("numepi.inference.particles.solver._MOVE_EVERY", 10**9)
     circuit, seen = network(), []
     solver = solver_of(circuit, circuit.emergent_property(), flow_of(circuit), particles=400, batch_size=60)
+    solver.pace = solver.pace._replace(move_every=10**9)
     solver.initialise()
     z = solver.path.particles.z.reshape(-1, 4, 5)
     solver.path.particles = solver.path.particles.take(np.einsum("nj,nj->n", z[:, 0], z[:, 1]) > 0)  # one of two modes
