@@ -101,7 +101,7 @@ class Evidence:
 def evidence(density, path, settings, generator):
     """Walk back along ``path`` from its end, and take all particles of both ways together: an `Evidence`."""
     particles, mover = forget(density, path.particles, path.point, path.mover, settings, generator)
-    left = memory(path.particles.violation, particles.violation)
+    left = _memory(path, particles)
     numbers = _kept(len(path.samples))
     there = [(number, path.samples[number - 1]) for number in numbers]
     back = _way_back(density, path, numbers, particles, mover, settings, generator)
@@ -117,6 +117,16 @@ def evidence(density, path, settings, generator):
         whole.log_z + worked, float(stderr), forward.log_z + worked, backward.log_z + worked, eta,
         log_z_there + worked, effective / repeats, repeats,
     )  # fmt: skip
+
+
+def _memory(path, particles):
+    """How much ``particles`` remember, of what log Z is made of, of the path's last ones, which they were before."""
+    with np.errstate(invalid="ignore"):  # a copy without density
+        before, after = (
+            each.traits.tilt(path.point) - each.traits.tilt(path.points[1]) for each in (path.particles, particles)
+        )
+    known = np.isfinite(before) & np.isfinite(after)
+    return memory(before[known, None], after[known, None]) if known.any() else 1.0
 
 
 def _kept(n):

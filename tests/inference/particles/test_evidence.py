@@ -78,7 +78,7 @@ def test_a_copy_without_density_stands_for_nothing(monkeypatch):
     settings, generator = ParticleSettings(particles=100, settle=2), np.random.default_rng(1)
     path = connect(density, PathPoint(1.0, np.array([0.5, -0.5, 0.1, 0.0]), True), settings, generator)
     monkeypatch.setattr(module, "forget", lambda density, particles, point, mover, *others: (particles, mover))
-    monkeypatch.setattr(module, "memory", lambda before, after: 0.0)
+    monkeypatch.setattr(module, "_memory", lambda path, particles: 0.0)
     whole = evidence(density, path, settings, np.random.default_rng(2))
     u = np.concatenate([path.particles.u, np.full((3, 2), 50.0)])
     path.particles = density.evaluate(u, path.point)
