@@ -35,6 +35,7 @@ __all__ = ["ParticleSolver", "Settings"]
 
 _CLIP_NORM = 5.0
 _CHUNK = 10  # learning steps a call: about half a second for the rank-2 network of 250 neurons
+_LEAST_FINITE = 0.5  # of the particles, that a flow has a gradient at: fewer are not one batch's bad luck
 _LEAST_INSIDE = 0.5  # share of a flow's draws in the region from which they say how it differs from p* there
 _STAGES = ("temper", "means", "confine", "all", "average", "done")
 _TYPICAL_STEPS = 150  # of a path: 71 for the rank-2 network of 50 neurons; for the time left
@@ -228,15 +229,21 @@ class ParticleSolver:
             gradients = [self.pace.forward_weight * gradients[0], reverse]
         # One draw or particle that a flow presses against a bound can be without a way back: others go on teaching.
         gradients = [each for each in gradients if np.isfinite(each).all()]
-        if not gradients:
+        if gradients:
+            now = settings.learning_rate * rate(self.learnt, progress, self.pace.straight)
+            self.theta = self.optimiser.step(self.theta, sum(gradients), now)
+        elif self._astray():
             self.failure = "the gradient is not finite: lower learning_rate, or use precision='float64'"
             return False
-        now = settings.learning_rate * rate(self.learnt, progress, self.pace.straight)
-        self.theta = self.optimiser.step(self.theta, sum(gradients), now)
         self.learnt += 1
         if self.learnt == settings.learn_steps and self.problem.with_gradient:
             self.theta = projected(self.problem, self.flow, self.theta, self.lead.total)
         return True
+
+    def _astray(self):
+        """Whether the flow has no gradient at most particles: then no other batch will help."""
+        gradients = self.flow.log_prob_gradient(self.theta, self.path.particles.z)
+        return np.isfinite(gradients).all(axis=1).mean() < _LEAST_FINITE
 
     def _reverse_gradient(self, generator):
         """Gradient of KL(q || p_eta) on draws of the flow, which move its eta, too; None where too many fail."""

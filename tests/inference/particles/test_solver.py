@@ -142,8 +142,11 @@ def test_a_gradient_that_is_not_finite_leaves_the_step_to_the_other(lost, monkey
             solver.flow, "log_prob_with_pullback", lambda theta, z: (np.zeros(len(z)), lambda *grad: (nan, z))
         )
     solver.learnt, before = 30, solver.theta
-    assert solver._learn(np.random.default_rng(0)) == (solver.failure is None) == (lost != "both")
+    assert solver._learn(np.random.default_rng(0)) and solver.failure is None and solver.learnt == 31
     assert np.isfinite(solver.theta).all() and np.array_equal(solver.theta, before) == (lost == "both")
+    if lost == "both":  # of this batch; and then for good
+        monkeypatch.setattr(solver.flow, "log_prob_gradient", lambda theta, z: np.full_like(z, np.nan))
+        assert not solver._learn(np.random.default_rng(0)) and "not finite" in solver.failure
 
 
 @pytest.mark.parametrize("with_gradient", [True, False])
