@@ -33,9 +33,9 @@ _WEIGHT_QUANTILE = 0.98  # of eta . T-bar, from where weights are equal: no sing
 # Valid rows of a noisy circuit from which fits have all of the rate, and the share of it before: at 2e-2 a thousand
 # rows are followed too closely (LIF, 1,000 rows, seed 0: KL 0.089; with these 0.040), and so are 1,500 of two
 # parameters whose noise deviates by 0.3 to 1.5 (r.m.s. error of its variance 0.58 to 0.80, 0.45 to 0.55 at 5e-3).  A
-# rate that rises to 4,000 rows left STG by default at 0.046, 0.051 and 0.021 from up to 21,223 rows, all of it from the second
-# round on at 0.031, 0.025 and 0.042 from up to 12,950.  Without noise the share is no worse (LDS by default: 0.028,
-# 0.036, 0.036; by more 0.029, 0.038, 0.044).
+# rate that rises to 4,000 rows left STG by default at 0.046, 0.051 and 0.021 from up to 21,223 rows, all of it from
+# the second round on at 0.031, 0.025 and 0.042 from up to 12,950.  Without noise the share is no worse (LDS by
+# default: 0.028, 0.036, 0.036; by more 0.029, 0.038, 0.044).
 _FULL_RATE, _LEAST_RATE = 1600, 0.25
 _AGAIN = 0.6  # of the first fit's rate, when a fit goes on with new rows
 _LEAST_WORKING = 0.1  # share of the weight that rows which work have at the least: a rare region must not be lost
