@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from numepi.inference.assessment.certificate import APART, Certificate, uncertified
-from numepi.inference.particles.annealing import ParticleSettings, anneal, connect, settle
+from numepi.inference.particles.annealing import ParticleSettings, anneal, connect, settle, spent
 from numepi.inference.particles.density import PathPoint, TemperedDensity, plain_flow
 from numepi.inference.particles.evidence import evidence
 from numepi.inference.problem import Stream
@@ -25,6 +25,7 @@ _NOISE_DRAWS = 16  # simulations of each particle that tell how fixed noise shif
 # In more dimensions than this a gradient through the flow costs a millisecond, and a way there and back takes a hundred
 # thousand with the usual settings: fewer particles, and longer steps.  What that costs shows in the error.
 _MANY, _COARSE = 200, ParticleSettings(particles=200, moves=4, most_moves=8, ess_floor=0.6, settle=6)
+_LEAST_ERROR = 1e-6  # nats: a run that says less has not looked
 _SIGMAS = 3.0  # standard errors by which two runs may differ
 _PROBES = 20  # base points at which two maps are compared
 _SAME = 1e-5  # of a coordinate's spread, and nats of each: float32 leaves less
@@ -75,6 +76,7 @@ class _Run:
     forward: float = np.nan
     backward: float = np.nan
     effective: float = 0.0
+    optimal: bool = False
     covariance: np.ndarray | None = None  # of the violations
 
 
@@ -94,13 +96,16 @@ def _run(problem, flow, theta, target, settings, number):
     if path.failure is not None:
         return _Run(path.failure)
     found = evidence(density, path, settings, generator)
-    if np.isnan(found.log_z):
-        return _Run("on the way back no particle has a density")
     end = path.particles
     shift, shift_stderr = density.noise_shift(end, found.eta, _NOISE_DRAWS, found.repeats)
+    if np.isnan(found.log_z) and spent(density, settings):
+        return _Run(f"the way back did not end within {settings.most_simulations:,} simulations: give a larger budget")
+    if not np.isfinite([found.log_z, found.stderr, shift]).all():
+        return _Run("on the way back particles lose their density, or its steps do not overlap")
     return _Run(
         None, found.eta, found.log_z_there + shift, float(np.hypot(found.stderr, shift_stderr)), found.forward + shift,
-        found.backward + shift, found.effective, np.atleast_2d(np.cov(end.violation.T)),
+        found.backward + shift, found.effective, found.optimal,
+        np.atleast_2d(np.cov(end.violation[np.isfinite(end.violation).all(axis=1)].T)),
     )  # fmt: skip
 
 
@@ -116,7 +121,7 @@ def _plainest(flow, theta):
 
 
 def _certificate(problem, runs, score, settings):
-    log_z, stderr = np.array([[run.log_z, run.stderr] for run in runs]).T
+    log_z, stderr = np.array([[run.log_z, max(run.stderr, _LEAST_ERROR)] for run in runs]).T
     weights = stderr**-2 / np.sum(stderr**-2)
     apart = float(np.ptp(log_z))
     if apart <= _SIGMAS * np.hypot(*stderr) + APART:
@@ -131,8 +136,10 @@ def _certificate(problem, runs, score, settings):
     gap = score.constraint - problem.constraints.target
     # The particles' moments are known to Cov / n, so eta to Cov^-1 / n, which matters where q is off the targets.
     effective = sum(run.effective for run in runs)
-    far = gap / problem.constraints.scale
-    eta_variance = float(far @ np.linalg.pinv(runs[0].covariance) @ far) / max(effective, 1.0)
+    # A bound that holds with room has no multiplier to be unsure of.
+    free = ~(problem.constraints.is_bound & (eta >= 0))
+    far = (gap / problem.constraints.scale)[free]
+    eta_variance = float(far @ np.linalg.pinv(runs[0].covariance[np.ix_(free, free)]) @ far) / max(effective, 1.0)
     return Certificate(
         kl=float(bound + score.relative_entropy - multipliers @ gap),
         kl_stderr=float(np.sqrt(bound_stderr**2 + score.stderr_at(multipliers) ** 2 + eta_variance)),
@@ -140,7 +147,7 @@ def _certificate(problem, runs, score, settings):
         entropy_bound_stderr=float(bound_stderr),
         ess=float(effective),
         pareto_k=-np.inf,
-        optimal=True,
+        optimal=all(run.optimal for run in runs),
         multipliers=tuple(multipliers.tolist()),
         n=len(runs) * settings.particles,
         replicates=1,

@@ -23,7 +23,7 @@ from numepi.inference.particles.moves import Mover
 
 __all__ = [
     "ParticleSettings", "Path", "Stage", "anneal", "begin", "connect", "effective_share", "forget", "go_on", "memory",
-    "resample", "settle",
+    "resample", "settle", "spent",
 ]  # fmt: skip
 
 _RIDGE = 1e-9  # relative to the mean eigenvalue of the covariance: keeps Newton's system solvable
@@ -114,7 +114,7 @@ class Path:
         start = density.evaluate(self.particles.u[rows], point)
         self.particles, self.mover = forget(density, start, point, self.mover, settings, generator)
         self.samples.append(self.particles.traits)
-        self.trace["violation"].append(self.particles.violation.mean(axis=0))
+        self.trace["violation"].append(_known(self.particles.violation).mean(axis=0))
         self.trace["eta"].append(point.eta)
         self.trace["acceptance"].append(self.mover.acceptance)
 
@@ -168,7 +168,7 @@ def go_on(density, path, stage, first, settings, generator):
     elif stage.name == "confine":
         path.inside = float(path.particles.inside.mean())
         if path.inside < _IN_REGION:
-            path.failure = f"only {path.inside:.0%} of the particles lie in the property's region: widen it"
+            path.failure = _outside(path)
             return stage
         path.advance(density, path.point._replace(confined=True), settings, generator)
         stage = Stage("all")
@@ -199,8 +199,8 @@ def connect(density, target, settings, generator):
     if target.confined and path.failure is None:
         start = start._replace(confined=True)
         path.inside = float(path.particles.inside.mean())
-        if path.inside == 0:
-            path.failure = "no particle lies in the property's region"
+        if path.inside < _IN_REGION:
+            path.failure = _outside(path)
         else:
             path.advance(density, start, settings, generator)
     while path.failure is None and path.point.exponent < 1:
@@ -261,7 +261,7 @@ def _tempered(path, share):
 def _newton(density, path, active, settings, generator):
     """A Newton step on the dual of the ``active`` constraints; return whether it was not cut."""
     constraints = density.problem.constraints
-    x, eta = path.particles.violation, path.point.eta
+    x, eta = _known(path.particles.violation), path.point.eta
     gradient, free = free_gradient(x.mean(axis=0), eta, constraints.is_bound)
     free &= active
     step = np.zeros(len(active))
@@ -307,15 +307,33 @@ def _ratio(after, before):
     return np.where(np.isneginf(before), -np.inf, after - np.where(np.isneginf(before), 0.0, before))
 
 
+def _outside(path):
+    return f"only {path.inside:.0%} of the particles lie in the property's region: widen it"
+
+
+def _known(violation):
+    """Rows of particles whose simulation worked: a copy that meets other noise may fail, and waits to be moved."""
+    return violation[np.isfinite(violation).all(axis=1)]
+
+
+def spent(density, settings):
+    """Whether no more rows may be simulated."""
+    return settings.most_simulations is not None and density.problem.n_simulations >= settings.most_simulations
+
+
 def _watch(density, path, settings):
     if len(path.points) > settings.most_steps:
         path.failure = f"the path did not end within {settings.most_steps} steps: the targets may be out of reach"
-    elif settings.most_simulations is not None and density.problem.n_simulations >= settings.most_simulations:
+    elif spent(density, settings):
         path.failure = f"the path did not end within {settings.most_simulations:,} simulations: give a larger budget"
 
 
 def memory(before, after):
     """The largest correlation, over constraints, between the violations of the same particles."""
+    known = np.isfinite(before).all(axis=1) & np.isfinite(after).all(axis=1)
+    if not known.any():
+        return 1.0
+    before, after = before[known], after[known]
     before, after = before - before.mean(axis=0), after - after.mean(axis=0)
     spread = np.sqrt((before**2).sum(axis=0) * (after**2).sum(axis=0))
     return float(np.max(np.abs((before * after).sum(axis=0)) / np.maximum(spread, np.finfo(float).tiny)))

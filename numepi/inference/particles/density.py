@@ -175,12 +175,14 @@ class TemperedDensity:
         for r in range(draws):
             batch = self.problem.simulate(particles.z, self.stream, self.noise + 1, first_index=r * len(particles))
             fresh[r, batch.valid] = (batch.T - self.problem.constraints.target) / self.scale @ eta
-        d = fresh.mean(axis=0) - particles.violation @ eta
-        known = np.isfinite(d)
-        d, at_end = d[known], fresh[:, known].var(axis=0, ddof=1).mean()
-        at_start = d.var(ddof=1) - at_end / draws
-        correction = (at_start - at_end) / 12
-        ends = (d.var(ddof=1) * repeats + at_end) / len(d)
+        known = (np.isfinite(fresh).sum(axis=0) >= 2) & np.isfinite(particles.violation).all(axis=1)
+        if known.sum() < 2:
+            return np.nan, np.inf
+        fresh = fresh[:, known]
+        d, at_end = np.nanmean(fresh, axis=0) - particles.violation[known] @ eta, np.nanvar(fresh, axis=0, ddof=1)
+        at_start = d.var(ddof=1) - np.mean(at_end / np.isfinite(fresh).sum(axis=0))
+        correction = (at_start - at_end.mean()) / 12
+        ends = (d.var(ddof=1) * repeats + at_end.mean()) / len(d)
         return 0.5 * float(d.mean()) + float(correction), float(np.hypot(0.5 * np.sqrt(ends), correction))
 
     def log_density(self, particles, point):

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from numepi.inference.dual_problem import minimise_dual
-from numepi.inference.particles.annealing import effective_share, forget, memory, resample
+from numepi.inference.particles.annealing import effective_share, forget, memory, resample, spent
 from numepi.inference.particles.density import Traits
 
 __all__ = ["Evidence", "Mixture", "evidence"]
@@ -23,7 +23,10 @@ __all__ = ["Evidence", "Mixture", "evidence"]
 _STEPS = 50  # of Newton, of which three or four are needed from the path's own weights
 _CONVERGED = 1e-7  # nats
 _HALVINGS = 30
-_MOST_POINTS = 100  # of a path, evenly: with 500 particles each a mixture takes a quarter of a GB
+_MOST_POINTS = 300  # of a path, evenly
+_ROOM = 2e7  # log densities that a mixture keeps, 160 MB: beyond, fewer particles a point
+_LEAST_OVERLAP = 1e-12  # of the points' densities, in the least eigenvalue of the scaled Hessian: less is rounding
+_LEAST_KNOWN = 10  # particles, from which they tell what they remember
 _FLOOR = 5.0  # effective particles, below which no dual is solved
 
 
@@ -53,18 +56,18 @@ class Mixture:
         counts = np.array([len(sample.inside) for sample in samples], float)
         log_p = np.stack([traits.tilt(point) for point in points])
         log_z = _first_guess(points, samples)
+        if not np.isfinite(log_z).all():  # nobody of a point would be anywhere at the next
+            return cls(traits, np.full(len(traits.inside), np.nan), np.nan, np.inf)
         log_z, log_density, hessian = _most_likely(log_p, counts, log_z)
-        inverse = np.linalg.pinv(hessian[1:, 1:])
-        variance = float(inverse[-1, -1] - 1 / counts[0] - 1 / counts[-1]) if len(points) > 1 else 0.0
-        return cls(traits, log_density, float(log_z[-1]), max(variance, 0.0))
+        return cls(traits, log_density, float(log_z[-1]), _variance(hessian, counts))
 
     def optimum(self, point, is_bound):
-        """Multipliers (m,) of the dual's optimum from those of ``point``, log Z there, and effective particles."""
+        """The dual's optimum (`DualStep`) from the multipliers of ``point``, and log Z there."""
         log_base = self.traits.tilt(point._replace(eta=np.zeros(len(point.eta)))) - self.log_density
         alive = np.isfinite(log_base)
         violation, log_base = self.traits.violation[alive], log_base[alive]
         found = minimise_dual(violation, log_base, point.eta, _FLOOR, is_bound=is_bound)
-        return found.eta, float(logsumexp(log_base + violation @ found.eta)), found.ess
+        return found, float(logsumexp(log_base + violation @ found.eta))
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ class Evidence:
         Particles under the density there that remember nothing of each other.
     repeats : float
         Particles that count as one, for what they remember.
+    optimal : bool
+        Whether ``eta`` is the dual's optimum, and not only as near to it as particles reach.
     """
 
     log_z: float
@@ -96,6 +101,7 @@ class Evidence:
     log_z_there: float
     effective: float
     repeats: float
+    optimal: bool
 
 
 def evidence(density, path, settings, generator):
@@ -105,17 +111,22 @@ def evidence(density, path, settings, generator):
     numbers = _kept(len(path.samples))
     there = [(number, path.samples[number - 1]) for number in numbers]
     back = _way_back(density, path, numbers, particles, mover, settings, generator)
+    none = Evidence(np.nan, np.inf, path.log_z, -np.inf, path.point.eta, np.nan, 0.0, np.inf, False)
     if back is None:
-        return Evidence(np.nan, np.inf, path.log_z, -np.inf, path.point.eta, np.nan, 0.0, np.inf)
+        return none
     whole, forward, backward = (_mixture(path, way) for way in (there + back, there, back))
+    if not np.isfinite([whole.log_z, forward.log_z, backward.log_z]).all():
+        return none
     # The base's draws that failed have no place in the mixture: what the first point lacks of it.
-    worked = logsumexp(path.log_ratios[0]) - np.log(len(path.log_ratios[0]))
+    drawn = len(path.log_ratios[0])
+    worked = logsumexp(path.log_ratios[0]) - np.log(drawn)
+    failed = (np.exp(-worked) - 1) / drawn  # variance of the log of that share
     repeats = (1 + left) / max(1 - left, np.finfo(float).tiny)
-    eta, log_z_there, effective = whole.optimum(path.point, density.problem.constraints.is_bound)
-    stderr = np.hypot(np.sqrt(repeats * whole.variance), 0.5 * (forward.log_z - backward.log_z))
+    found, log_z_there = whole.optimum(path.point, density.problem.constraints.is_bound)
+    stderr = np.hypot(np.sqrt(repeats * whole.variance + failed), 0.5 * (forward.log_z - backward.log_z))
     return Evidence(
-        whole.log_z + worked, float(stderr), forward.log_z + worked, backward.log_z + worked, eta,
-        log_z_there + worked, effective / repeats, repeats,
+        whole.log_z + worked, float(stderr), forward.log_z + worked, backward.log_z + worked, found.eta,
+        log_z_there + worked, found.ess / repeats, repeats, found.optimal,
     )  # fmt: skip
 
 
@@ -126,7 +137,7 @@ def _memory(path, particles):
             each.traits.tilt(path.point) - each.traits.tilt(path.points[1]) for each in (path.particles, particles)
         )
     known = np.isfinite(before) & np.isfinite(after)
-    return memory(before[known, None], after[known, None]) if known.any() else 1.0
+    return memory(before[known, None], after[known, None]) if known.sum() >= _LEAST_KNOWN else 1.0
 
 
 def _kept(n):
@@ -143,7 +154,7 @@ def _way_back(density, path, numbers, particles, mover, settings, generator):
     while True:
         # A copy that met other noise and was not moved has no density here: it stands for nothing.
         alive = np.isfinite(particles.log_density)
-        if not alive.any():
+        if not alive.any() or spent(density, settings):
             return None
         here = path.points[numbers[at]]
         samples.append((numbers[at], particles.traits.take(alive)))
@@ -152,8 +163,11 @@ def _way_back(density, path, numbers, particles, mover, settings, generator):
         before, log_weights = at, np.full(len(alive), -np.inf)
         tilt = samples[-1][1].tilt
         for earlier in range(at - 1, -1, -1):
-            ratio = tilt(path.points[numbers[earlier]]) - tilt(here)
-            if earlier < at - 1 and effective_share(ratio) < settings.ess_floor:
+            point = path.points[numbers[earlier]]
+            ratio = tilt(point) - tilt(here)
+            # Weights do not see what lies outside of a region that particles are confined to.
+            far = point.confined != here.confined or effective_share(ratio) < settings.ess_floor
+            if earlier < at - 1 and far:
                 break
             before, log_weights[alive] = earlier, ratio
         rows, point = resample(log_weights, generator), path.points[numbers[before]]
@@ -170,8 +184,11 @@ def _mixture(path, way):
         for number in numbers
     ]
     points = [path.points[number] for number in numbers]
-    alive = [np.isfinite(sample.tilt(point)) for point, sample in zip(points, samples)]
-    return Mixture.of(points, [sample.take(rows) for sample, rows in zip(samples, alive)])
+    alive = [np.flatnonzero(np.isfinite(sample.tilt(point))) for point, sample in zip(points, samples)]
+    room = int(_ROOM / len(points) ** 2)
+    rows = [each[np.unique(np.linspace(0, len(each) - 1, min(len(each), room)).astype(int))] for each in alive]
+    held = [k for k, each in enumerate(rows) if len(each)]
+    return Mixture.of([points[k] for k in held], [samples[k].take(rows[k]) for k in held])
 
 
 def _first_guess(points, samples):
@@ -181,6 +198,16 @@ def _first_guess(points, samples):
         for sample, before, after in zip(samples, points[:-1], points[1:])
     ]
     return np.concatenate([[0.0], np.cumsum(steps)])
+
+
+def _variance(hessian, counts):
+    """Of the last point's log Z for independent draws; infinite where densities do not overlap."""
+    if len(counts) == 1:
+        return 0.0
+    free, root = hessian[1:, 1:], np.sqrt(counts[1:])
+    if np.linalg.eigvalsh(free / np.outer(root, root))[0] < _LEAST_OVERLAP:
+        return np.inf
+    return max(0.0, float(np.linalg.inv(free)[-1, -1] - 1 / counts[0] - 1 / counts[-1]))
 
 
 def _most_likely(log_p, counts, log_z):

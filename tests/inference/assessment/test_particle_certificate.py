@@ -176,13 +176,18 @@ def test_corrected_samples_meet_the_property_with_fresh_noise():
         ne.Support([-np.inf] * 20, [np.inf] * 20), statistic_names=["a", "b"],
         jacobian=lambda z: np.broadcast_to(rows, (len(z), 2, 20)),
     )  # fmt: skip
-    problem, _, found = certified(circuit, ne.EmergentProperty(mean=MEAN, variance=VARIANCE), Normal(20))
-    z, efficiency = moved_sample(problem, base_flow(circuit), np.zeros(0), found.multipliers, 900)
-    f = np.concatenate([circuit.statistics(z, rng=seed) for seed in range(3, 13)])
+    mean, variance = [], []
+    for seed in range(3):
+        prop = ne.EmergentProperty(mean=MEAN, variance=VARIANCE)
+        problem, _, found = certified(circuit, prop, Normal(20), seed=seed)
+        z, efficiency = moved_sample(problem, base_flow(circuit), np.zeros(0), found.multipliers, 900)
+        f = np.concatenate([circuit.statistics(z, rng=number) for number in range(3, 13)])
+        mean.append(f.mean(axis=0))
+        variance.append(f.var(axis=0))
+        assert 0.1 < efficiency <= 1
     # four standard errors of the draws, and what the weights see of their noise
-    np.testing.assert_allclose(f.mean(axis=0), MEAN, atol=0.04)
-    np.testing.assert_allclose(f.var(axis=0), VARIANCE, rtol=0.1)
-    assert 0.1 < efficiency <= 1
+    np.testing.assert_allclose(np.mean(mean, axis=0), MEAN, atol=0.03)
+    np.testing.assert_allclose(np.mean(variance, axis=0), VARIANCE, rtol=0.1)
 
 
 def test_corrected_samples_by_few_weights_meet_the_property():
@@ -284,6 +289,27 @@ def test_particles_know_regions_and_bounds():
     _, _, found = certified(circuit, prop)
     assert found.entropy_bound == pytest.approx(np.log(2), abs=max(4 * found.entropy_bound_stderr, 0.1))
     assert found.multipliers[1] == 0
+
+
+def test_a_bound_that_holds_with_room_costs_no_certainty():
+    # how far it holds was taken for how far the multiplier may be off
+    errors = []
+    for bound in (2.0, 200.0):
+        prop = ne.EmergentProperty(mean=[1.0, 0.5], variance_at_most=[bound, bound])
+        errors.append(certified(projections(3), prop, Normal(3))[2].kl_stderr)
+    assert errors[1] < 1.5 * errors[0] < 0.2
+
+
+def test_copies_that_fail_with_other_noise_wait_to_be_moved():
+    # of 5 % of the noise: their statistics, not a number, were in Newton's step, and the path went nowhere
+    rows = np.eye(2)
+    circuit = ne.circuits.FunctionCircuit(
+        lambda z, rng: np.where(rng.random((len(z), 1)) < 0.05, np.nan, z + 0.1 * rng.standard_normal((len(z), 2))),
+        ne.Support([-np.inf] * 2, [np.inf] * 2), statistic_names=["a", "b"],
+        jacobian=lambda z: np.broadcast_to(rows, (len(z), 2, 2)),
+    )  # fmt: skip
+    _, _, found = certified(circuit, ne.EmergentProperty(mean=[1.0, -0.5]), Normal(2))
+    assert not found.failure and abs(found.entropy_bound - (-0.625 + np.log(0.95))) < 0.3, found
 
 
 def test_the_result_is_asked_by_method():
