@@ -16,7 +16,7 @@ END_ENTROPY = np.log(2 * np.pi * np.e * 2)  # of N((1, -1), diag(1, 4))
 START_VIOLATION = [-1.0, 1.0, 100 / 3, 100 / 3 + 1 - 4]  # E[x] - 1, E[y] + 1, E[(x - 1)^2] - 1, E[(y + 1)^2] - 4
 END_MULTIPLIERS = [0.0, 0.0, -0.5, -0.125]
 
-DUAL = {"kl": 0.02, "most_rows": 6000, "surrogate_first_steps": 600, "surrogate_steps": 300, "landing_steps": 300}
+DUAL = {"kl": 0.003, "most_rows": 6000, "surrogate_first_steps": 600, "surrogate_steps": 300, "landing_steps": 300}
 PAPER = {"penalty": 1.0, "epochs": 5, "iterations_per_epoch": 400, "batch_size": 200, "initial": "uniform"}
 
 
