@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from numepi.inference.assessment.certificate import APART, Certificate, uncertified
-from numepi.inference.particles.annealing import ParticleSettings, anneal, connect, settle, spent
+from numepi.inference.particles.annealing import ParticleSettings, anneal, connect, settle, spent, working
 from numepi.inference.particles.density import PathPoint, TemperedDensity, plain_flow
 from numepi.inference.particles.evidence import evidence
 from numepi.inference.problem import Stream
@@ -96,16 +96,18 @@ def _run(problem, flow, theta, target, settings, number):
     if path.failure is not None:
         return _Run(path.failure)
     found = evidence(density, path, settings, generator)
-    end = path.particles
-    shift, shift_stderr = density.noise_shift(end, found.eta, _NOISE_DRAWS, found.repeats)
     if np.isnan(found.log_z) and spent(density, settings):
         return _Run(f"the way back did not end within {settings.most_simulations:,} simulations: give a larger budget")
-    if not np.isfinite([found.log_z, found.stderr, shift]).all():
+    if not np.isfinite([found.log_z, found.stderr]).all():
         return _Run("on the way back particles lose their density, or its steps do not overlap")
+    end = path.particles
+    shift, shift_stderr = density.noise_shift(end, found.eta, _NOISE_DRAWS, found.repeats)
+    if np.isnan(shift):
+        return _Run("with fresh noise hardly any simulation of the particles works")
     return _Run(
         None, found.eta, found.log_z_there + shift, float(np.hypot(found.stderr, shift_stderr)), found.forward + shift,
         found.backward + shift, found.effective, found.optimal,
-        np.atleast_2d(np.cov(end.violation[np.isfinite(end.violation).all(axis=1)].T)),
+        np.atleast_2d(np.cov(working(end.violation).T)),
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from numepi.inference.particles.moves import Mover
 
 __all__ = [
     "ParticleSettings", "Path", "Stage", "anneal", "begin", "connect", "effective_share", "forget", "go_on", "memory",
-    "resample", "settle", "spent",
+    "resample", "settle", "spent", "working",
 ]  # fmt: skip
 
 _RIDGE = 1e-9  # relative to the mean eigenvalue of the covariance: keeps Newton's system solvable
@@ -114,7 +114,7 @@ class Path:
         start = density.evaluate(self.particles.u[rows], point)
         self.particles, self.mover = forget(density, start, point, self.mover, settings, generator)
         self.samples.append(self.particles.traits)
-        self.trace["violation"].append(_known(self.particles.violation).mean(axis=0))
+        self.trace["violation"].append(working(self.particles.violation).mean(axis=0))
         self.trace["eta"].append(point.eta)
         self.trace["acceptance"].append(self.mover.acceptance)
 
@@ -261,7 +261,7 @@ def _tempered(path, share):
 def _newton(density, path, active, settings, generator):
     """A Newton step on the dual of the ``active`` constraints; return whether it was not cut."""
     constraints = density.problem.constraints
-    x, eta = _known(path.particles.violation), path.point.eta
+    x, eta = working(path.particles.violation), path.point.eta
     gradient, free = free_gradient(x.mean(axis=0), eta, constraints.is_bound)
     free &= active
     step = np.zeros(len(active))
@@ -311,8 +311,8 @@ def _outside(path):
     return f"only {path.inside:.0%} of the particles lie in the property's region: widen it"
 
 
-def _known(violation):
-    """Rows of particles whose simulation worked: a copy that meets other noise may fail, and waits to be moved."""
+def working(violation):
+    """The rows (n, m) of particles whose simulation worked: a copy may fail with other noise, and waits to be moved."""
     return violation[np.isfinite(violation).all(axis=1)]
 
 

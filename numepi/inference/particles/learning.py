@@ -12,7 +12,8 @@ _WARM_UP = 50  # steps until the full rate: Adam's first ones go by signs alone
 _LAST_RATE = 0.01  # of the learning rate at the least: the last steps let the multipliers catch up with the flow
 _CLIP = 3.0  # nats of log q - log p_eta about its median: a draw far out says where to go, not how far
 # Parameters up to which the flow may learn from its own draws from a quarter of the learning on: with 400 one of three
-# seeds ran off there (after a third, H -150, half of the gradients not finite), and from half on none.
+# seeds ran off there (at step 1,018 of 3,000 no gradient was finite; gone on from there it ended at H -150), and from
+# half on none.
 _SURE_DIM = 200
 _SWIFT_DIM = 400  # parameters, up to which the swift pace was measured; with 1,000 half of the flow left the region
 

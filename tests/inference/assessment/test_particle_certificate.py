@@ -1,5 +1,6 @@
 """The certificate by particles: closed forms in many dimensions, agreement with the one by weights, lost modes."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,7 +15,8 @@ from numepi.inference.assessment.score import score
 from numepi.inference.assessment.services import Assessment
 from numepi.inference.assessment.weights import certify
 from numepi.inference.particles.annealing import ParticleSettings
-from numepi.inference.particles.density import plain_flow
+from numepi.inference.particles.density import TemperedDensity, plain_flow
+from numepi.inference.particles.evidence import Evidence
 from numepi.inference.problem import Problem
 from tests.inference.particles.problems import EXACT, MEAN, VARIANCE, Normal, projections
 
@@ -277,6 +279,18 @@ def test_a_budget_that_is_spent_certifies_nothing_and_says_so():
     found = certify_by_particles(problem, flow, theta, theta, np.zeros(4), scored, budget=20_000, settings=QUICK)
     assert not found.reliable and np.isnan(found.kl)
     assert "give a larger budget" in str(found) and problem.n_simulations < 60_000
+
+
+def test_a_budget_that_ends_on_the_way_back_is_said_and_costs_no_more(monkeypatch):
+    # the simulations with fresh noise came before anyone looked whether there was an answer for them
+    module = "numepi.inference.assessment.particle_certificate"
+    nothing = Evidence(np.nan, np.inf, 0.0, -np.inf, np.zeros(4), np.nan, 0.0, np.inf, False)
+    monkeypatch.setattr(f"{module}.evidence", lambda *arguments: nothing)
+    monkeypatch.setattr(f"{module}.spent", lambda density, settings: True)
+    monkeypatch.setattr(TemperedDensity, "noise_shift", lambda *arguments: pytest.fail("simulated beyond the budget"))
+    settings, prop = replace(QUICK, most_simulations=10**9), ne.EmergentProperty(mean=MEAN, variance=VARIANCE)
+    _, _, found = certified(projections(2), prop, Normal(2), settings=settings)
+    assert "the way back did not end" in found.failure and "larger budget" in found.failure
 
 
 def test_particles_know_regions_and_bounds():
