@@ -70,12 +70,15 @@ class Certificate:
         (`numepi.inference.assessment.row_certificate`).
     forward, backward : float, optional
         Of particles: the bound by the way to p* alone, which tends to say too little, and by the way back; both are in
-        ``entropy_bound``.
+        ``entropy_bound``.  None where draws of the flow were set against particles without a way between them.
     from_flow, from_start : float, optional
         Of particles: the bound by the population that started at the flow, and by the one that started where the flow
         did and can know modes that it lost; what they differ by is in the errors.
     from_flow_stderr, from_start_stderr : float
         Their errors: a start that is far away, in hundreds of dimensions, says little.
+    noise_shift : float
+        Of particles: nats of the bound that are owed to fresh noise, which takes from it what particles had made of the
+        noise that they have met.  The bound less this is that of the same noise throughout.
     failure : str
         Why particles did not reach p*; empty where they did.
     """
@@ -102,6 +105,7 @@ class Certificate:
     from_start: float | None = None
     from_flow_stderr: float = 0.0
     from_start_stderr: float = 0.0
+    noise_shift: float = 0.0
     failure: str = ""
 
     @property

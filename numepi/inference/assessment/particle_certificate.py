@@ -3,7 +3,8 @@
 KL(q || p*) = E_q[log q - log p0 - eta . (T - mu_opt)] + log Z(eta) needs weights only for log Z.  Two populations of
 particles find it, each with multipliers of its own: one starts at the flow, whose way to p* is short where the fit is
 good, and one where the flow started (the prior, on a box), which knows nothing of what the flow has lost.  Each walks
-to p* and back (`numepi.inference.particles`), and E_q is that of the scored draws.
+to p* and back (`numepi.inference.particles`), and E_q is that of the scored draws.  In hundreds of dimensions each goes
+there alone, and is then set against draws of the flow (`numepi.inference.particles.bridge`).
 
 Particles keep the noise that they have met: z moves so that the statistics of z *with this noise* fit, and T of fresh
 noise lies a little beside, by which log Z is corrected (`TemperedDensity.noise_shift`).
@@ -15,6 +16,7 @@ import numpy as np
 
 from numepi.inference.assessment.certificate import APART, Certificate, uncertified
 from numepi.inference.particles.annealing import ParticleSettings, anneal, connect, settle, spent, working
+from numepi.inference.particles.bridge import FAR, bridge, placed
 from numepi.inference.particles.density import PathPoint, TemperedDensity, plain_flow
 from numepi.inference.particles.evidence import evidence
 from numepi.inference.problem import Stream
@@ -22,9 +24,10 @@ from numepi.inference.problem import Stream
 __all__ = ["certify_by_particles"]
 
 _NOISE_DRAWS = 16  # simulations of each particle that tell how fixed noise shifts the statistics
-# In more dimensions than this a gradient through the flow costs a millisecond, and a way there and back takes a hundred
-# thousand with the usual settings: fewer particles, and longer steps.  What that costs shows in the error.
-_MANY, _COARSE = 200, ParticleSettings(particles=200, moves=4, most_moves=8, ess_floor=0.6, settle=6)
+# In more dimensions than this particles lag behind on a path, and a gradient through the flow costs a millisecond: at
+# its end, which is all that it has to reach, draws of the flow are set against particles.
+_MANY = 200
+_COARSE = ParticleSettings(particles=200, moves=2, most_moves=4, length=0.15, ess_floor=0.6, settle=6)
 _LEAST_ERROR = 1e-6  # nats: a run that says less has not looked
 _SIGMAS = 3.0  # standard errors by which two runs may differ
 _PROBES = 20  # base points at which two maps are compared
@@ -51,18 +54,20 @@ def certify_by_particles(problem, flow, theta, theta_start, multipliers, score, 
     settings = settings or (_COARSE if flow.dim > _MANY else ParticleSettings())
     if budget is not None:
         settings = replace(settings, most_simulations=problem.n_simulations + budget)
-    scale = problem.constraints.scale
-    runs = [
-        _run(problem, flow, theta, np.asarray(multipliers, float) * scale, settings, 0),
-        _run(problem, *_plainest(flow, theta_start), None, settings, 1),
-    ]
+    target = np.asarray(multipliers, float) * problem.constraints.scale
+    start = _plainest(flow, theta_start)
+    runs = []
+    if flow.dim > _MANY and problem.with_gradient:
+        runs = [_beside(problem, flow, theta, start, eta, settings, k) for k, eta in enumerate([target, None])]
+    if not all(run.stderr <= FAR for run in runs) or not runs:
+        runs = [_run(problem, flow, theta, target, settings, 0), _run(problem, *start, None, settings, 1)]
     failure = next((run.failure for run in runs if run.failure is not None), None)
     if failure is not None:
         return uncertified(
             len(problem.constraints), 2 * settings.particles, 1, score.round_trip,
             with_prior=problem.prior is not None, method="particles", failure=failure,
         )  # fmt: skip
-    return _certificate(problem, runs, score, settings)
+    return _certificate(problem, runs, score)
 
 
 @dataclass(frozen=True)
@@ -73,23 +78,62 @@ class _Run:
     eta: np.ndarray | None = None
     log_z: float = np.nan
     stderr: float = np.nan
-    forward: float = np.nan
-    backward: float = np.nan
+    forward: float | None = None
+    backward: float | None = None
     effective: float = 0.0
     optimal: bool = False
+    n: int = 0
+    shift: float = 0.0  # of log_z, by fresh noise
     covariance: np.ndarray | None = None  # of the violations
+
+    @classmethod
+    def of(cls, density, found, end):
+        """From the `Evidence` ``found`` and the particles at the ``end``, with what fresh noise takes."""
+        shift, shift_stderr = density.noise_shift(end, found.eta, _NOISE_DRAWS, found.repeats)
+        if np.isnan(shift):
+            return cls("with fresh noise hardly any simulation of the particles works")
+        return cls(
+            None, found.eta, found.log_z_there + shift, float(np.hypot(found.stderr, shift_stderr)),
+            *(None if way is None else way + shift for way in (found.forward, found.backward)),
+            found.effective, found.optimal, found.n, shift, np.atleast_2d(np.cov(working(end.violation).T)),
+        )  # fmt: skip
+
+
+def _beside(problem, flow, theta, start, target, settings, number):
+    """Set particles against the flow at ``theta``: from its own draws where ``target`` (m,) is given, or annealed."""
+    line = plain_flow(flow.support), np.empty(0)
+    density, generator = _density(problem, *(start if target is None else line), number)
+    if target is None:
+        path = anneal(density, problem.constraints.is_mean, settings, generator)
+    else:
+        point = PathPoint(1.0, problem.constraints.admissible(target), density.region is not None)
+        path = placed(density, flow.sample(theta, _normals(generator, flow, settings))[0], point, settings, generator)
+    if path.failure is not None:
+        return _Run(path.failure)
+    found, end = bridge(density, flow, theta, path, settings, generator)
+    return _Run.of(density, found, end)
+
+
+def _normals(generator, flow, settings):
+    return generator.standard_normal((settings.particles, flow.dim))
+
+
+def _density(problem, flow, theta, number):
+    """The density of a population, seen from a flow, and its random numbers."""
+    region = problem.constraints.region
+    inside = None if region is None else region.contains
+    density = TemperedDensity(problem, flow, theta, inside, Stream.CERTIFICATE_PARTICLES, number)
+    return density, np.random.default_rng(problem.seed(Stream.PARTICLES, 2 + number))
 
 
 def _run(problem, flow, theta, target, settings, number):
     """Follow particles from the flow at ``theta``, to multipliers ``target`` (m,) first unless that is None."""
-    constraints, region = problem.constraints, problem.constraints.region
-    inside = None if region is None else region.contains
-    density = TemperedDensity(problem, flow, theta, inside, Stream.CERTIFICATE_PARTICLES, number)
-    generator = np.random.default_rng(problem.seed(Stream.PARTICLES, 2 + number))
+    constraints = problem.constraints
+    density, generator = _density(problem, flow, theta, number)
     if target is None:
         path = anneal(density, constraints.is_mean, settings, generator)
     else:
-        point = PathPoint(1.0, constraints.admissible(target), region is not None)
+        point = PathPoint(1.0, constraints.admissible(target), density.region is not None)
         path = connect(density, point, settings, generator)
         if path.failure is None:
             path = settle(density, path, settings, generator)
@@ -100,15 +144,7 @@ def _run(problem, flow, theta, target, settings, number):
         return _Run(f"the way back did not end within {settings.most_simulations:,} simulations: give a larger budget")
     if not np.isfinite([found.log_z, found.stderr]).all():
         return _Run("on the way back particles lose their density, or its steps do not overlap")
-    end = path.particles
-    shift, shift_stderr = density.noise_shift(end, found.eta, _NOISE_DRAWS, found.repeats)
-    if np.isnan(shift):
-        return _Run("with fresh noise hardly any simulation of the particles works")
-    return _Run(
-        None, found.eta, found.log_z_there + shift, float(np.hypot(found.stderr, shift_stderr)), found.forward + shift,
-        found.backward + shift, found.effective, found.optimal,
-        np.atleast_2d(np.cov(working(end.violation).T)),
-    )  # fmt: skip
+    return _Run.of(density, found, path.particles)
 
 
 def _plainest(flow, theta):
@@ -122,18 +158,20 @@ def _plainest(flow, theta):
     return (line, np.empty(0)) if same else (flow, theta)
 
 
-def _certificate(problem, runs, score, settings):
+def _certificate(problem, runs, score):
     log_z, stderr = np.array([[run.log_z, max(run.stderr, _LEAST_ERROR)] for run in runs]).T
     weights = stderr**-2 / np.sum(stderr**-2)
     apart = float(np.ptp(log_z))
     if apart <= _SIGMAS * np.hypot(*stderr) + APART:
         # Where they differ by more than their errors say, the errors are too small by as much (Birge 1932).
         bound, eta = float(weights @ log_z), weights @ [run.eta for run in runs]
+        shift = float(weights @ [run.shift for run in runs])
         bound_stderr = np.sum(stderr**-2) ** -0.5 * max(1.0, apart / np.hypot(*stderr))
     else:
         # A population that misses a part of p* says too little: the larger one knows more.
         larger = int(np.argmax(log_z))
         bound, eta, bound_stderr = float(log_z[larger]), runs[larger].eta, np.hypot(stderr[larger], 0.5 * apart)
+        shift = runs[larger].shift
     multipliers = eta / problem.constraints.scale
     gap = score.constraint - problem.constraints.target
     # The particles' moments are known to Cov / n, so eta to Cov^-1 / n, which matters where q is off the targets.
@@ -151,15 +189,21 @@ def _certificate(problem, runs, score, settings):
         pareto_k=-np.inf,
         optimal=all(run.optimal for run in runs),
         multipliers=tuple(multipliers.tolist()),
-        n=len(runs) * settings.particles,
+        n=sum(run.n for run in runs),
         replicates=1,
         round_trip=score.round_trip,
         with_prior=problem.prior is not None,
         method="particles",
-        forward=float(weights @ [run.forward for run in runs]),
-        backward=float(weights @ [run.backward for run in runs]),
+        forward=_together(weights, [run.forward for run in runs]),
+        backward=_together(weights, [run.backward for run in runs]),
         from_flow=runs[0].log_z,
         from_start=runs[1].log_z,
         from_flow_stderr=runs[0].stderr,
         from_start_stderr=runs[1].stderr,
+        noise_shift=shift,
     )
+
+
+def _together(weights, ways):
+    """The weighted mean of what two runs found on a way; None where none was gone."""
+    return None if None in ways else float(weights @ ways)

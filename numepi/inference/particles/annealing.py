@@ -22,14 +22,14 @@ from numepi.inference.particles.density import Particles, PathPoint
 from numepi.inference.particles.moves import Mover
 
 __all__ = [
-    "ParticleSettings", "Path", "Stage", "anneal", "begin", "connect", "effective_share", "forget", "go_on", "memory",
-    "resample", "settle", "spent", "working",
+    "IN_REGION", "ParticleSettings", "Path", "Stage", "anneal", "begin", "connect", "effective_share", "forget",
+    "go_on", "memory", "outside", "resample", "settle", "spent", "working",
 ]  # fmt: skip
 
 _RIDGE = 1e-9  # relative to the mean eigenvalue of the covariance: keeps Newton's system solvable
 _BISECTIONS = 40
 _FORGOTTEN = 0.5  # correlation of the violations with those before the moves, below which particles count as fresh
-_IN_REGION = 0.1  # share of particles from which the region can be imposed: some tens of them carry on
+IN_REGION = 0.1  # share of particles from which the region can be imposed: some tens of them carry on
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,9 @@ class ParticleSettings:
     moves, most_moves : int
         Of each particle after a step of the path: at the least, and at the most while they remember.
     leapfrogs : int
-        Leapfrog steps of a move.
+        Leapfrog steps of a move, at the least.
+    length : float
+        Of a move in units of the base, which may take more of them (`numepi.inference.particles.moves.Mover`).
     ess_floor : float
         Least effective share of the particles after a step of the path.
     settle : int
@@ -58,6 +60,7 @@ class ParticleSettings:
     moves: int = 5
     most_moves: int = 20
     leapfrogs: int = 8
+    length: float = 0.0
     ess_floor: float = 0.9
     settle: int = 12
     most_steps: int = 2000
@@ -167,8 +170,8 @@ def go_on(density, path, stage, first, settings, generator):
             stage = Stage("confine")
     elif stage.name == "confine":
         path.inside = float(path.particles.inside.mean())
-        if path.inside < _IN_REGION:
-            path.failure = _outside(path)
+        if path.inside < IN_REGION:
+            path.failure = outside(path)
             return stage
         path.advance(density, path.point._replace(confined=True), settings, generator)
         stage = Stage("all")
@@ -199,8 +202,8 @@ def connect(density, target, settings, generator):
     if target.confined and path.failure is None:
         start = start._replace(confined=True)
         path.inside = float(path.particles.inside.mean())
-        if path.inside < _IN_REGION:
-            path.failure = _outside(path)
+        if path.inside < IN_REGION:
+            path.failure = outside(path)
         else:
             path.advance(density, start, settings, generator)
     while path.failure is None and path.point.exponent < 1:
@@ -238,7 +241,7 @@ def begin(density, settings, generator):
     u = generator.standard_normal((settings.particles, density.flow.dim))
     particles = density.evaluate(u, start)
     valid = np.isfinite(particles.log_density)
-    mover = Mover.first(density.flow.dim, settings.leapfrogs, density.with_gradient)
+    mover = Mover.first(density.flow.dim, settings.leapfrogs, density.with_gradient, settings.length)
     path = Path([start], [], [], particles, mover)
     if valid.sum() < 2:
         path.failure = f"{len(u) - valid.sum()} of {len(u)} simulations failed (not finite): narrow the support"
@@ -307,7 +310,8 @@ def _ratio(after, before):
     return np.where(np.isneginf(before), -np.inf, after - np.where(np.isneginf(before), 0.0, before))
 
 
-def _outside(path):
+def outside(path):
+    """Why a path cannot go on in the region."""
     return f"only {path.inside:.0%} of the particles lie in the property's region: widen it"
 
 

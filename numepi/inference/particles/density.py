@@ -145,11 +145,7 @@ class TemperedDensity:
         else:
             z, log_q = self.flow.sample(self.theta, u)
         batch = problem.simulate(z, self.stream, self.noise, with_jacobian=self.with_gradient)
-        violation = np.full((len(u), len(constraints)), np.nan)
-        violation[batch.valid] = (batch.T - constraints.target) / self.scale
-        inside = batch.valid.copy()
-        if self.region is not None:
-            inside[batch.valid] = self.region(batch.f)
+        violation, inside = self._told(batch)
         gradient = None
         if self.with_gradient:
             grad_z = np.zeros_like(z)
@@ -161,6 +157,21 @@ class TemperedDensity:
         log_ratio = problem.log_prior(z) - log_q
         particles = Particles(u, z, log_ratio, violation, inside, np.empty(len(u)), gradient)
         return replace(particles, log_density=self.log_density(particles, point))
+
+    def traits(self, z, log_q, first_index):
+        """The `Traits` of ``z`` (n, D), of log densities ``log_q`` (n,) in a flow, with the noise from that row on."""
+        batch = self.problem.simulate(z, self.stream, self.noise, first_index=first_index)
+        violation, inside = self._told(batch)
+        return Traits(self.problem.log_prior(z) - log_q, violation, inside)
+
+    def _told(self, batch):
+        """Violations (n, m) of a batch, and which rows lie in the region (n,)."""
+        violation = np.full((len(batch.valid), len(self.scale)), np.nan)
+        violation[batch.valid] = (batch.T - self.problem.constraints.target) / self.scale
+        inside = batch.valid.copy()
+        if self.region is not None:
+            inside[batch.valid] = self.region(batch.f)
+        return violation, inside
 
     def noise_shift(self, particles, eta, draws, repeats):
         """Nats by which log Z of E[T | z] is above that of the fixed noise, and the error of that.

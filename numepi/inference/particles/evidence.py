@@ -79,8 +79,8 @@ class Evidence:
     log_z, stderr : float
         From all particles, and its error: of as many as remember nothing, and of half of what the two ways differ by.
         NaN where on the way back no particle has a density.
-    forward, backward : float
-        From the particles of the way there, and of the way back, alone.
+    forward, backward : float, optional
+        From the particles of the way there, and of the way back, alone; None where no way was needed.
     eta : ndarray (m,)
         Multipliers in natural scales that all particles together find.
     log_z_there : float
@@ -91,17 +91,20 @@ class Evidence:
         Particles that count as one, for what they remember.
     optimal : bool
         Whether ``eta`` is the dual's optimum, and not only as near to it as particles reach.
+    n : int
+        Particles, and draws of a flow, that it rests on.
     """
 
     log_z: float
     stderr: float
-    forward: float
-    backward: float
+    forward: float | None
+    backward: float | None
     eta: np.ndarray
     log_z_there: float
     effective: float
     repeats: float
     optimal: bool
+    n: int
 
 
 def evidence(density, path, settings, generator):
@@ -111,7 +114,7 @@ def evidence(density, path, settings, generator):
     numbers = _kept(len(path.samples))
     there = [(number, path.samples[number - 1]) for number in numbers]
     back = _way_back(density, path, numbers, particles, mover, settings, generator)
-    none = Evidence(np.nan, np.inf, path.log_z, -np.inf, path.point.eta, np.nan, 0.0, np.inf, False)
+    none = Evidence(np.nan, np.inf, path.log_z, -np.inf, path.point.eta, np.nan, 0.0, np.inf, False, 0)
     if back is None:
         return none
     whole, forward, backward = (_mixture(path, way) for way in (there + back, there, back))
@@ -126,7 +129,7 @@ def evidence(density, path, settings, generator):
     stderr = np.hypot(np.sqrt(repeats * whole.variance + failed), 0.5 * (forward.log_z - backward.log_z))
     return Evidence(
         whole.log_z + worked, float(stderr), forward.log_z + worked, backward.log_z + worked, found.eta,
-        log_z_there + worked, found.ess / repeats, repeats, found.optimal,
+        log_z_there + worked, found.ess / repeats, repeats, found.optimal, len(whole.log_density),
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["LONGEST", "Pace", "image", "parities", "rate", "score_gradient", "weights"]
+__all__ = ["LONGEST", "Pace", "rate", "score_gradient", "weights"]
 
 LONGEST = 3.0  # medians: how far out a draw's gradient, or a particle's distance from the flow, counts in full
 _REACH = 5.0  # nats of log p_eta - log q about its median, at the least, within which all particles count the same
@@ -53,29 +53,6 @@ def weights(log_ratio):
     excess = log_ratio - np.median(log_ratio)
     reach = max(_REACH, LONGEST * np.median(np.abs(excess)))
     return np.minimum(1.0, reach / np.maximum(excess, reach))
-
-
-def parities(problem):
-    """Which parameters change sign in each of the circuit's sign symmetries (sets, D), where its density has them.
-
-    None under a prior, and of sets whose bounds do not lie symmetrically about zero.
-    """
-    circuit = problem.circuit
-    support, sets = circuit.support, circuit.sign_symmetries if problem.has_density_everywhere else ()
-    member = np.zeros((len(sets), support.dim))
-    for row, each in zip(member, sets):
-        row[list(each)] = 1.0
-    return member[((support.lower == -support.upper) | (member == 0)).all(axis=1)]
-
-
-def image(z, parities, generator):
-    """Particles ``z`` (n, D), each with the signs of one element, drawn at random, of the group of symmetries.
-
-    They are as good as those: statistics do not change, and modes that are images of each other are learnt in equal
-    shares, which resampling along a path does not keep (among 300 particles 0.28 to 0.72: 0.1 nats).
-    """
-    changes = generator.integers(0, 2, (len(z), len(parities))) @ parities
-    return z * (1.0 - 2.0 * (changes % 2))
 
 
 def rate(step, progress, straight):

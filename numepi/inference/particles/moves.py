@@ -14,6 +14,8 @@ _WALK_ACCEPTANCE = 0.25  # Roberts et al. 1997; Cotter et al. 2013 for Crank-Nic
 _ADAPTATION = 0.15  # of log step size, for an acceptance that is off by one
 _JITTER = 0.3  # relative: keeps trajectories from closing on themselves
 _FIRST_HMC_STEP = 0.5  # times D^(-1/4), the scaling of HMC (Beskos et al. 2013)
+_ENOUGH, _HALVINGS = 0.25, 20  # of trial moves; fewer are far from the wanted rate, and 2^20 from any sensible step
+_MOST_LEAPFROGS = 64  # of a trajectory that is to be long: where steps are tiny, its cost keeps a bound
 
 
 @dataclass(frozen=True)
@@ -25,19 +27,33 @@ class Mover:
     step_size : float
         Of HMC in units of the base, or the share (0, 1] of a Crank-Nicolson step that is drawn anew.
     leapfrogs : int
-        Leapfrog steps of a trajectory.
+        Leapfrog steps of a trajectory, at the least.
+    length : float
+        Of a trajectory in units of the base: as many steps as reach so far, up to 64.  Where one stiff direction makes
+        steps tiny, trajectories of a fixed number of them walk at random in all others.
     acceptance : float
         Of the last move.
     """
 
     step_size: float
     leapfrogs: int
+    length: float = 0.0
     acceptance: float = np.nan
 
     @classmethod
-    def first(cls, dim, leapfrogs, with_gradient):
+    def first(cls, dim, leapfrogs, with_gradient, length=0.0):
         """Before any move in ``dim`` dimensions."""
-        return cls(_FIRST_HMC_STEP / dim**0.25 if with_gradient else 0.5, leapfrogs)
+        return cls(_FIRST_HMC_STEP / dim**0.25 if with_gradient else 0.5, leapfrogs, length)
+
+    def shortened(self, density, particles, point, generator):
+        """This mover, its step halved until trial moves from ``particles`` are accepted often enough to adapt from."""
+        mover = self
+        for _ in range(_HALVINGS):
+            _, tried = mover.move(density, particles, point, generator)
+            if tried.acceptance >= _ENOUGH:
+                break
+            mover = replace(mover, step_size=mover.step_size / 2)
+        return mover
 
     def move(self, density, particles, point, generator):
         """One move of every particle; returns the particles and the next mover.
@@ -70,10 +86,10 @@ class Mover:
         step = self.step_size * jitter
         before = particles.log_density - _kinetic(momentum)
         momentum = momentum + 0.5 * step * particles.gradient
-        now = particles
-        for number in range(self.leapfrogs):
+        now, steps = particles, max(self.leapfrogs, min(int(np.ceil(self.length / self.step_size)), _MOST_LEAPFROGS))
+        for number in range(steps):
             now = density.evaluate(now.u + step * momentum, point)
-            momentum = momentum + (1.0 if number < self.leapfrogs - 1 else 0.5) * step * now.gradient
+            momentum = momentum + (1.0 if number < steps - 1 else 0.5) * step * now.gradient
         return now, _odds(now.log_density - _kinetic(momentum), before)
 
 

@@ -25,7 +25,8 @@ from numepi.inference.assessment.reserve import reserve
 from numepi.inference.optimiser import Adam
 from numepi.inference.particles.annealing import ParticleSettings, Path, Stage, begin, go_on
 from numepi.inference.particles.density import PathPoint, TemperedDensity, plain_flow
-from numepi.inference.particles.learning import LONGEST, Pace, image, parities, rate, score_gradient, weights
+from numepi.inference.particles.images import image, parities
+from numepi.inference.particles.learning import LONGEST, Pace, rate, score_gradient, weights
 from numepi.inference.particles.moves import Mover
 from numepi.inference.particles.multipliers import FlowMultipliers
 from numepi.inference.particles.projection import ROWS, projected
@@ -306,7 +307,7 @@ class ParticleSolver:
             "counters": np.array([_STAGES.index(self.stage.name), self.stage.whole, self.path_steps, self.learnt]),
             "u": path.particles.u, "exponent": np.array(point.exponent), "eta": point.eta,
             "confined": np.array(point.confined), "inside": np.array(path.inside),
-            "mover": np.array([path.mover.step_size, path.mover.leapfrogs, path.mover.acceptance]),
+            "mover": np.array([path.mover.step_size, path.mover.leapfrogs, path.mover.length, path.mover.acceptance]),
             "path_eta": np.array(path.trace["eta"], float).reshape(-1, len(self.scale)),
             "lead": np.empty((0, 0)) if self.lead is None else np.vstack(self.lead[:3]),
             "batches": np.array(0 if self.lead is None else self.lead.batches),
@@ -321,12 +322,12 @@ class ParticleSolver:
         stage, whole, self.path_steps, self.learnt = (int(v) for v in arrays["counters"])
         self.stage = Stage(_STAGES[stage], whole)
         point = PathPoint(float(arrays["exponent"]), np.array(arrays["eta"]), bool(arrays["confined"]))
-        step_size, leapfrogs, acceptance = arrays["mover"].tolist()
+        step_size, leapfrogs, length, acceptance = arrays["mover"].tolist()
         counted = self.problem.state()
         particles = self.density.evaluate(np.array(arrays["u"]), point)
         self.problem.restore(counted)  # these rows were counted when they were first simulated
         self.path = Path(
-            [point], [], [], particles, Mover(step_size, int(leapfrogs), acceptance), float(arrays["inside"])
+            [point], [], [], particles, Mover(step_size, int(leapfrogs), length, acceptance), float(arrays["inside"])
         )
         self.path.trace["eta"] = list(np.array(arrays["path_eta"]))
         lead = np.array(arrays["lead"])

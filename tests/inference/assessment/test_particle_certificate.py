@@ -48,7 +48,7 @@ def test_a_gaussian_of_known_distance(dim):
     assert found.method == "particles" and found.reliable, found.doubts
     assert abs(found.entropy_bound - EXACT) < max(4 * found.entropy_bound_stderr, 0.1)
     assert abs(found.kl - exact_kl) < max(4 * found.kl_stderr, 0.3) and found.kl_stderr < 1.5
-    assert found.pareto_k == -np.inf and found.ess > 100
+    assert found.pareto_k == -np.inf and found.ess > 100 and found.noise_shift == 0
     assert "(by particles)" in str(found) and type(found).from_description(found.description()) == found
 
 
@@ -105,6 +105,8 @@ def test_particles_and_weights_agree(circuit, n):
     apart = abs(found.entropy_bound - weights.entropy_bound)
     assert apart < 4 * np.hypot(found.entropy_bound_stderr, weights.entropy_bound_stderr) + 0.02, (found, weights)
     assert not found.failure and weights.optimal
+    # what particles make of noise that they hold, fresh noise takes: of a circuit without any nothing
+    assert (found.noise_shift < -1e-4) == (circuit.name == "rnn") or circuit.name == "stg"
 
 
 @pytest.mark.slow
@@ -284,7 +286,7 @@ def test_a_budget_that_is_spent_certifies_nothing_and_says_so():
 def test_a_budget_that_ends_on_the_way_back_is_said_and_costs_no_more(monkeypatch):
     # the simulations with fresh noise came before anyone looked whether there was an answer for them
     module = "numepi.inference.assessment.particle_certificate"
-    nothing = Evidence(np.nan, np.inf, 0.0, -np.inf, np.zeros(4), np.nan, 0.0, np.inf, False)
+    nothing = Evidence(np.nan, np.inf, 0.0, -np.inf, np.zeros(4), np.nan, 0.0, np.inf, False, 0)
     monkeypatch.setattr(f"{module}.evidence", lambda *arguments: nothing)
     monkeypatch.setattr(f"{module}.spent", lambda density, settings: True)
     monkeypatch.setattr(TemperedDensity, "noise_shift", lambda *arguments: pytest.fail("simulated beyond the budget"))

@@ -74,3 +74,28 @@ def test_a_trajectory_that_ends_without_a_gradient_is_rejected(monkeypatch):
         now, mover = mover.move(density, now, POINT, generator)
         assert np.isfinite(mover.step_size) and mover.acceptance > 0.5
     assert np.all(now.u[7] == particles.u[7]) and np.all(np.delete(now.u != particles.u, 7, axis=0).mean(axis=0) > 0.9)
+
+
+def test_a_trajectory_takes_as_many_steps_as_reach_so_far(monkeypatch):
+    density, generator = gaussian(3), np.random.default_rng(5)
+    particles = density.evaluate(generator.standard_normal((4, 3)), POINT)
+    evaluate, asked = density.evaluate, []
+    monkeypatch.setattr(density, "evaluate", lambda u, point: asked.append(len(u)) or evaluate(u, point))
+    for step_size, steps in [(0.1, 8), (0.01, 15), (0.001, 64)]:
+        asked.clear()
+        Mover(step_size, 8, 0.15).move(density, particles, POINT, generator)
+        assert len(asked) == steps
+
+
+def test_a_step_that_is_far_too_long_is_halved_until_moves_are_accepted():
+    # adapting alone shortens a step by a tenth a move: thirty moves that change nothing
+    density, generator = gaussian(3), np.random.default_rng(6)
+    point = POINT._replace(eta=np.array([0.0, 0.0, -2e4, -2e4]))
+    particles = density.evaluate(np.zeros((50, 3)), point)
+    first = Mover.first(3, 8, True)
+    assert first.move(density, particles, point, generator)[1].acceptance < 0.05
+    found = first.shortened(density, particles, point, generator)
+    assert found.step_size < first.step_size / 4
+    assert found.move(density, particles, point, generator)[1].acceptance > 0.1
+    easy = Mover(0.01, 8)
+    assert easy.shortened(density, density.evaluate(np.zeros((50, 3)), POINT), POINT, generator) == easy
