@@ -165,7 +165,8 @@ def test_corrected_samples_by_particles():
     z, efficiency = moved_sample(problem, base_flow(problem.circuit), np.zeros(0), found.multipliers, 900)
     assert z.shape == (900, 100) and 0.2 < efficiency <= 1
     f = problem.circuit.statistics(z)
-    np.testing.assert_allclose(f.mean(axis=0), MEAN, atol=0.01)
+    # weights lead the draws there: within one standard error of as many independent ones
+    assert np.all(np.abs(f.mean(axis=0) - MEAN) < np.sqrt(VARIANCE / 900))
     np.testing.assert_allclose(f.var(axis=0), VARIANCE, rtol=0.05)
     for column, mu, v in zip(f.T, MEAN, VARIANCE):
         # false alarm 1e-4
