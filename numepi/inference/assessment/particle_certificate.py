@@ -16,7 +16,7 @@ import numpy as np
 
 from numepi.inference.assessment.certificate import APART, Certificate, uncertified
 from numepi.inference.particles.annealing import ParticleSettings, anneal, connect, settle, spent, working
-from numepi.inference.particles.bridge import FAR, bridge, placed
+from numepi.inference.particles.bridge import FAR, bridge, placed, still_draws
 from numepi.inference.particles.density import PathPoint, TemperedDensity, plain_flow
 from numepi.inference.particles.evidence import evidence
 from numepi.inference.problem import Stream
@@ -116,6 +116,10 @@ def _beside(problem, flow, theta, start, target, settings, number):
     if path.failure is not None:
         return _Run(path.failure)
     found, end = bridge(density, flow, theta, path, settings, generator)
+    if not np.isfinite(found.stderr):
+        return _Run("particles and draws of the flow do not overlap, or the budget ended")
+    if target is not None and still_draws(flow, theta, path.particles, end):
+        return _Run("particles do not move away from the draws of the flow that they were")
     return _Run.of(density, found, end)
 
 

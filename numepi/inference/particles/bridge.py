@@ -20,7 +20,7 @@ from numepi.inference.particles.evidence import Evidence, Mixture
 from numepi.inference.particles.images import image, parities
 from numepi.inference.particles.moves import Mover
 
-__all__ = ["FAR", "bridge", "placed"]
+__all__ = ["FAR", "bridge", "placed", "still_draws"]
 
 FAR = 1.0  # nats: an error above says that flow and solution do not overlap, and that a path is to be taken
 _DRAWS = 20  # of the flow, for each particle: they are cheap
@@ -28,6 +28,7 @@ _BURN_IN = 2  # times that particles move at the solver's multipliers
 # Then multipliers and particles settle: with the rank-2 network's edge beyond a valley they take three or four rounds.
 _ROUNDS, _LOOKS = 4, 2  # of either, and looks at the particles in each
 _SNAPSHOTS = 10  # of the particles at the end: between two of them the violations' correlation falls below a half
+_FORGOTTEN = 0.5  # correlation with what draws were at first, above which they have not arrived
 _NOWHERE = -1e6  # nats: log density of a flow where it has none, or no digits of one
 
 
@@ -88,6 +89,13 @@ def bridge(density, flow, theta, path, settings, generator):
     if whole is None or None in parts or spent(density, settings):
         return _nothing(end.point), end.particles
     return _evidence(beside, whole, parts, int(alive.sum())), end.particles
+
+
+def still_draws(flow, theta, first, last):
+    """Whether particles that started as draws of a flow, ``first``, still are what they were: their log q tells."""
+    one, other = flow.log_prob(theta, first.z), flow.log_prob(theta, last.z)
+    known = np.isfinite(one) & np.isfinite(other)
+    return known.sum() < 2 or np.corrcoef(one[known], other[known])[0, 1] > _FORGOTTEN
 
 
 class _End(NamedTuple):

@@ -167,7 +167,8 @@ class TemperedDensity:
     def _told(self, batch):
         """Violations (n, m) of a batch, and which rows lie in the region (n,)."""
         violation = np.full((len(batch.valid), len(self.scale)), np.nan)
-        violation[batch.valid] = (batch.T - self.problem.constraints.target) / self.scale
+        with np.errstate(over="ignore"):  # a trajectory that ran off
+            violation[batch.valid] = (batch.T - self.problem.constraints.target) / self.scale
         inside = batch.valid.copy()
         if self.region is not None:
             inside[batch.valid] = self.region(batch.f)

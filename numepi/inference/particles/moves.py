@@ -14,7 +14,7 @@ _WALK_ACCEPTANCE = 0.25  # Roberts et al. 1997; Cotter et al. 2013 for Crank-Nic
 _ADAPTATION = 0.15  # of log step size, for an acceptance that is off by one
 _JITTER = 0.3  # relative: keeps trajectories from closing on themselves
 _FIRST_HMC_STEP = 0.5  # times D^(-1/4), the scaling of HMC (Beskos et al. 2013)
-_ENOUGH, _HALVINGS = 0.25, 20  # of trial moves; fewer are far from the wanted rate, and 2^20 from any sensible step
+_HALVINGS = 40  # of a first step: 10^12 from any sensible one
 _MOST_LEAPFROGS = 64  # of a trajectory that is to be long: where steps are tiny, its cost keeps a bound
 
 
@@ -46,14 +46,13 @@ class Mover:
         return cls(_FIRST_HMC_STEP / dim**0.25 if with_gradient else 0.5, leapfrogs, length)
 
     def shortened(self, density, particles, point, generator):
-        """This mover, its step halved until trial moves from ``particles`` are accepted often enough to adapt from."""
-        mover = self
+        """This mover, its step halved until single leapfrogs are accepted (Hoffman & Gelman 2014)."""
+        trial = replace(self, leapfrogs=1, length=0.0)
         for _ in range(_HALVINGS):
-            _, tried = mover.move(density, particles, point, generator)
-            if tried.acceptance >= _ENOUGH:
+            if trial.move(density, particles, point, generator)[1].acceptance >= _HMC_ACCEPTANCE:
                 break
-            mover = replace(mover, step_size=mover.step_size / 2)
-        return mover
+            trial = replace(trial, step_size=trial.step_size / 2)
+        return replace(self, step_size=trial.step_size)
 
     def move(self, density, particles, point, generator):
         """One move of every particle; returns the particles and the next mover.

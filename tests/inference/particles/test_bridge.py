@@ -10,7 +10,7 @@ import numepi as ne
 from numepi.inference.assessment.particle_certificate import certify_by_particles
 from numepi.inference.assessment.score import score
 from numepi.inference.particles.annealing import ParticleSettings, anneal
-from numepi.inference.particles.bridge import FAR, bridge, placed
+from numepi.inference.particles.bridge import FAR, bridge, placed, still_draws
 from numepi.inference.particles.density import PathPoint, plain_flow
 from numepi.inference.problem import Problem
 from tests.inference.particles.problems import Normal, density_of, projections
@@ -59,6 +59,32 @@ def test_a_flow_far_away_is_said_to_be():
     found, _ = bridge(density, plain_flow(density.problem.circuit.support), np.zeros(0), path, SETTINGS,
                       np.random.default_rng(2))  # fmt: skip
     assert not found.stderr < FAR
+
+
+def test_particles_that_have_not_moved_are_known_as_the_draws_that_they_were():
+    # one direction of 1e-4 makes steps tiny: after all moves particles still are the flow's own draws, KL came out as 0
+    dim, scale = 40, 1e-4
+    rows = np.eye(dim)[:2]
+    circuit = ne.circuits.FunctionCircuit(
+        lambda z: z[:, :2], ne.Support([-np.inf] * dim, [np.inf] * dim), statistic_names=["narrow", "broad"],
+        jacobian=lambda z: np.broadcast_to(rows, (len(z), 2, dim)),
+    )  # fmt: skip
+    density = density_of(circuit, ne.EmergentProperty(mean=[0.0, 0.8], variance=[scale**2, 0.5]), Normal(dim))
+    flow = ne.ElementwiseFlow(circuit.support)
+    theta, log_scale = flow.initial_parameters(0), np.zeros(dim)
+    log_scale[0] = np.log(scale)
+    flow.absorb_affine(theta, log_scale, np.zeros(dim))
+    generator = np.random.default_rng(0)
+    z, _ = flow.sample(theta, generator.standard_normal((100, dim)))
+    point = PathPoint(1.0, np.array([0.0, 0.8 / np.sqrt(0.5), -0.5 * np.sqrt(2), -0.5 * np.sqrt(2)]), False)
+    path = placed(density, z, point, SETTINGS, generator)
+    _, end = bridge(density, flow, theta, path, SETTINGS, generator)
+    assert abs(np.mean(end.z[:, 1])) < 0.5 and still_draws(flow, theta, path.particles, end)
+    free = normal(0)
+    path = placed(free, generator.standard_normal((100, 250)), point, SETTINGS, generator)
+    line = plain_flow(free.problem.circuit.support)
+    _, end = bridge(free, line, np.zeros(0), path, SETTINGS, generator)
+    assert not still_draws(line, np.zeros(0), path.particles, end)
 
 
 def test_no_row_is_simulated_once_the_budget_is_spent():
