@@ -179,6 +179,8 @@ class _Beside:
             return None
         particles = Traits(*(np.concatenate(arrays) for arrays in zip(*looks)))
         particles = particles.take(np.isfinite(particles.tilt(point)))
+        if not len(particles.inside):
+            return None
         mixture = Mixture.of([base, point], [self.draws, particles])
         if not np.isfinite(mixture.variance):
             return None

@@ -10,7 +10,7 @@ import numepi as ne
 from numepi.inference.assessment.particle_certificate import certify_by_particles
 from numepi.inference.assessment.score import score
 from numepi.inference.particles.annealing import ParticleSettings, anneal
-from numepi.inference.particles.bridge import FAR, bridge, placed, still_draws
+from numepi.inference.particles.bridge import FAR, _Beside, bridge, placed, still_draws
 from numepi.inference.particles.density import PathPoint, plain_flow
 from numepi.inference.problem import Problem
 from tests.inference.particles.problems import Normal, density_of, projections
@@ -50,6 +50,24 @@ def test_particles_from_afar_agree_with_those_that_start_at_the_draws():
                         np.random.default_rng(2))  # fmt: skip
     assert abs(found.log_z_there - LOG_Z) < 4 * found.stderr and len(end) == SETTINGS.particles
     assert found.forward is None and found.backward is None
+
+
+def test_where_simulations_fail_is_outside_of_the_support():
+    dim = 40
+    circuit = ne.circuits.FunctionCircuit(
+        lambda z: np.where(z[:, :1] > 0, z[:, 1:2], np.nan), ne.Support([-np.inf] * dim, [np.inf] * dim),
+        statistic_names=["b"], jacobian=lambda z: np.broadcast_to(np.eye(dim)[1:2], (len(z), 1, dim)),
+    )  # fmt: skip
+    density = density_of(circuit, ne.EmergentProperty(mean=MEAN[:1], variance=VARIANCE[:1]), Normal(dim))
+    flow, generator = plain_flow(circuit.support), np.random.default_rng(0)
+    point = PathPoint(1.0, np.zeros(2), False)
+    path = placed(density, generator.standard_normal((100, dim)), point, SETTINGS, generator)
+    found, _ = bridge(density, flow, np.zeros(0), path, SETTINGS, generator)
+    exact = np.log(0.5) - 0.5 * (VARIANCE[0] + MEAN[0] ** 2 - 1 - np.log(VARIANCE[0]))
+    assert abs(found.log_z_there - exact) < 4 * found.stderr < 0.4
+    everything_fails = density.traits(np.full((3, dim), -1.0), np.zeros(3), 0)
+    beside = _Beside(density, flow, np.zeros(0), SETTINGS, generator)
+    assert beside.set_against([everything_fails], point) is None
 
 
 def test_a_flow_far_away_is_said_to_be():
