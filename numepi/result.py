@@ -215,6 +215,8 @@ class Result:
     def simulations_table(self) -> Simulations:
         """Parameters, statistics and log density of every row that the fit knew, for ``numepi.infer(simulations=)``.
 
+        The density of rows that were chosen for what those nearby showed is infinite: it is not known.
+
         Raises
         ------
         ValueError

@@ -22,12 +22,14 @@ class Simulations:
         Of one simulation of each, NaN where there is none: a row without all of them has failed.
     log_density : array (n,)
         Log of the density, over z, that the rows were drawn from: all of them count, those that failed too.  A grid or
-        a design has the density of its points.
+        a design has the density of its points.  Infinite for rows of which it is not known, those of an optimiser say:
+        they are learned from where a surrogate leads, and have no weight.
 
     Raises
     ------
     ValueError
-        For shapes that do not belong together, parameters or densities that are not finite, or no rows.
+        For shapes that do not belong together, parameters that are not finite, densities that are NaN or zero, or no
+        rows.
     """
 
     z: np.ndarray
@@ -41,7 +43,9 @@ class Simulations:
         object.__setattr__(self, "z", z)
         statistics = check_array("statistics", self.statistics, (len(z), "k"), finite=False)
         object.__setattr__(self, "statistics", statistics)
-        object.__setattr__(self, "log_density", check_array("log_density", self.log_density, (len(z),)))
+        log_density = check_array("log_density", self.log_density, (len(z),), finite=False)
+        check_array("log_density", np.where(log_density == np.inf, 0.0, log_density), ("n",))
+        object.__setattr__(self, "log_density", log_density)
 
     def digest(self) -> str:
         """SHA-256 of the rows: a checkpoint tells others by it."""

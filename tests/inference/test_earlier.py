@@ -53,6 +53,15 @@ def test_rows_of_ones_own_are_learnt_from():
     assert len(result.simulations_table()) == 800 + result.simulation_counts["fit"]
 
 
+def test_rows_without_a_density_are_learnt_from_beside_a_survey_of_its_own():
+    z = np.random.default_rng(3).normal(0.5, 0.5, (400, 2))
+    rows = ne.Simulations(z, plane().statistics(z), np.full(400, np.inf))
+    result = ne.infer(plane(), prop(0.5), rng=0, max_simulations=1200, simulations=rows, **SMALL)
+    assert result.success and result.certificate.kl < 0.1
+    density = result.simulations_table().log_density
+    assert np.isinf(density).sum() == 400 and np.isinf(density[:400]).all()
+
+
 def test_kept_rows_survive_a_file(first, tmp_path):
     first.save(tmp_path / "first.npz")
     again = ne.load(tmp_path / "first.npz", circuit=plane())
@@ -82,6 +91,9 @@ def test_rows_that_do_not_belong_together_are_refused():
         ne.Simulations(np.zeros((3, 2)), np.zeros((4, 1)), np.zeros(3))
     with pytest.raises(ValueError, match="z has no rows"):
         ne.Simulations(np.zeros((0, 2)), np.zeros((0, 1)), np.zeros(0))
+    for density in (np.nan, -np.inf):
+        with pytest.raises(ValueError, match=r"log_density\[1\] = .*: give finite numbers"):
+            ne.Simulations(np.zeros((2, 2)), np.zeros((2, 1)), [np.inf, density])
 
 
 def test_another_table_does_not_resume_a_checkpoint(first, tmp_path):

@@ -22,6 +22,7 @@ from numepi.inference.assessment.verdict import constraints_met, not_reached
 from numepi.inference.dual import checks, plan
 from numepi.inference.dual.draws import with_density
 from numepi.inference.dual.multipliers import Sample, confined, move, unbounded_after, weights_of
+from numepi.inference.dual.nearby import sharpens
 from numepi.inference.dual.pool import divergence, draw_pool, fit_steps, in_single_precision
 from numepi.inference.dual.rounds import CLIP_NORM, dropped, proper, record_draws
 from numepi.inference.dual.seek import next_stage
@@ -59,7 +60,7 @@ def survey(state, problem, flow, settings):
     """Ask for rows from the start, the first of them twice, to see how noisy they are."""
     n = plan.survey_size(settings, problem, state.replay.n_simulated)
     enough = settings.least_valid
-    if state.replay.n_simulated == 0 and (state.replay.valid.sum() >= enough or next_stage(state.replay, enough)):
+    if state.replay.n_simulated == 0 and (state.replay.counts.sum() >= enough or next_stage(state.replay, enough)):
         n = min(n, 2 * settings.repeats)  # rows from elsewhere take its place, but cannot tell how noisy they are
     n_repeat = min(settings.repeats, n // 10)
     (z,) = with_density(problem, flow, [(state.theta_start, n - n_repeat)], state.rounds.number)
@@ -291,7 +292,9 @@ def check(state, problem, flow, settings):
     if state.unsure is None and affordable > 0:
         more = plan.confirmation_size(settings, problem, state, len(done.z), affordable)
         return _asked(replace(state, unsure=done), "check", more, problem, flow, settings)
-    return dropped(state, problem) if worthless(state, problem, settings) else replace(state, phase="learn")
+    if worthless(state, problem, settings):
+        return dropped(state, problem)
+    return replace(state, phase="explore" if sharpens(state) else "learn")
 
 
 def worthless(state, problem, settings):
@@ -317,11 +320,18 @@ def _spent(state, problem, settings):
     if failure is None and not state.dual.optimal:
         constraints = problem.constraints
         failure = not_reached(constraints, constraints.target + state.dual.gradient * constraints.scale)
-    if failure is None and not checks.passes(
-        state.answer, problem.constraints, np.inf, 0.0, settings.constraint_certainty
-    ):
+    if failure is None and not (_stands(state, problem) or _certain(state, problem, settings)):
         return dropped(state, problem)
     return replace(state, phase="done", failure=failure)
+
+
+def _certain(state, problem, settings):
+    return checks.passes(state.answer, problem.constraints, np.inf, 0.0, settings.constraint_certainty)
+
+
+def _stands(state, problem):
+    """Whether rounds without the surrogate would be no better: it would still average the noise, by rows less near."""
+    return sharpens(state) and constraints_met(problem.constraints, state.answer.score)
 
 
 def go_on(state, problem, flow, settings):

@@ -9,19 +9,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from numepi.inference.dual.nearby import many_places
 from numepi.inference.optimiser import Adam
 
 __all__ = ["LOGISTIC", "SQUARED", "Network", "start_network", "train"]
 
 SQUARED, LOGISTIC = "squared", "logistic"
 _AVERAGING = 0.99  # of the running mean of the weights: about 100 steps; without it fits are 2 to 3 times worse
-# Times the usual scale of the first layer's weights, where the first rows tell so many places on an axis apart,
-# rows^(1/D).  KL of the surrogate's target of STG (445 rows of a member's survey: 21) with 1, after 4,096 and 10,484
-# rows (seed 1, a rate of 5e-3): 0.070 and 0.046, with 2 0.059 and 0.038; of seed 0, property 1 (20,000 rows) and
-# property 7 (10,000) with 2 0.045, 0.166 and 0.039, with 4 0.041, 0.144 and 0.036, and with 4 and a rate of 2e-2
-# 0.033, 0.079 and 0.020; 8 is no better.  Below, the error on new rows of a survey grows: LIF (167: 13) by 0.4 times,
-# LDS and V1 (667: 5) by 0.3, all with 2.
-_SHARP, _SHARP_FROM = 4.0, 20
+# Times the usual scale of the first layer's weights, where the first rows tell many places on an axis apart.  KL of the
+# surrogate's target of STG (445 rows of a member's survey: 21) with 1, after 4,096 and 10,484 rows (seed 1, a rate of
+# 5e-3): 0.070 and 0.046, with 2 0.059 and 0.038; of seed 0, property 1 (20,000 rows) and property 7 (10,000) with 2
+# 0.045, 0.166 and 0.039, with 4 0.041, 0.144 and 0.036, and with 4 and a rate of 2e-2 0.033, 0.079 and 0.020; 8 is no
+# better.  Below, the error on new rows of a survey grows: LIF (167: 13) by 0.4 times, LDS and V1 (667: 5) by 0.3, all
+# with 2.
+_SHARP = 4.0
 _LAST_RATE = 0.02  # of the rate, at the end of its cosine
 _BLOCK = 8192  # rows of one forward pass: keeps its arrays in the cache
 _TINY = 1e-12
@@ -98,7 +99,7 @@ def start_network(z, y, hidden, loss, generator):
     """A `Network` with random weights, standardised by rows ``z`` (n, D) and ``y`` (n, k)."""
     shapes = _shapes(z.shape[1], hidden, y.shape[1])
     parts = [generator.standard_normal(s) * (1 / np.sqrt(s[0]) if len(s) > 1 else 0.5) for s in shapes]
-    if len(z) ** (1 / z.shape[1]) >= _SHARP_FROM:
+    if many_places(z):
         parts[:2] = [_SHARP * part for part in parts[:2]]
     k = y.shape[1]
     shift, size = (y.mean(axis=0), y.std(axis=0) + _TINY) if loss == SQUARED else (np.zeros(k), np.ones(k))

@@ -4,9 +4,11 @@ import numpy as np
 
 from numepi.inference.assessment.infeasible import CHECK_ROWS, LOOK_ROWS
 from numepi.inference.assessment.reserve import reserve, sizes
+from numepi.inference.assessment.verdict import constraints_met
+from numepi.inference.dual.nearby import sharpens
 
 __all__ = [
-    "LEAST_ROUND", "confirmation_size", "kept_back", "last_phase", "replay_round_size", "round_size",
+    "LEAST_ROUND", "confirmation_size", "explored_size", "kept_back", "last_phase", "replay_round_size", "round_size",
     "rows_of_last_phase", "seek_size", "share_done", "survey_size",
 ]  # fmt: skip
 
@@ -17,6 +19,9 @@ _LEAST_REFINE, _LEAST_DESCENT = 60, 20  # rows of one of its steps: path gradien
 _ANNEALING_ROUNDS = 4  # without a surrogate, for an estimate before they are over: RNN N = 10 takes about as many
 _SCORED = 20_000  # draws of a score without a limit
 _CONFIRMING = 1.5  # times the rows that would do if the estimates stayed where they are: they move by a standard error
+# Times most_rows, where more rows show more of what the surrogate rounds off (STG's property 9: KL 0.158 from 60,000,
+# 0.069 from 240,000); without it a run takes 400,000 more.
+_LONGER = 4
 _NOISE_CHECK_SHARE = 0.4  # of the budget, that a look for quiet parameters may take
 
 
@@ -37,8 +42,13 @@ def _left_for_surveys(settings, problem, done):
     return int(min(problem.left(limit), 2 * settings.survey_share * limit - done))
 
 
-def _limit(settings, problem):
-    return settings.most_rows if problem.limit is None else problem.limit
+def _limit(settings, problem, state=None):
+    """Rows while the surrogate leads: more where they sharpen it and its answer has the property."""
+    if problem.limit is not None:
+        return problem.limit
+    longer = state is not None and state.answer is not None and sharpens(state)
+    longer = longer and constraints_met(problem.constraints, state.answer.score)
+    return settings.most_rows * (_LONGER if longer else 1)
 
 
 def kept_back(state, problem):
@@ -54,7 +64,7 @@ def kept_back(state, problem):
 
 def round_size(settings, problem, state):
     """Rows of the next round; 0 when none are left.  A remainder too small for a round of its own is taken along."""
-    limit = _limit(settings, problem)
+    limit = _limit(settings, problem, state)
     left = problem.left(limit) - kept_back(state, problem)
     first = int(min(settings.round_size, settings.round_share * limit))
     growth = settings.growth if state.dual.optimal else settings.slow_growth
@@ -62,6 +72,13 @@ def round_size(settings, problem, state):
     if left < LEAST_ROUND:
         return 0
     return left if left - wanted < max(LEAST_ROUND, settings.score_share * limit) else wanted
+
+
+def explored_size(settings, problem, state):
+    """Rows for what the surrogate may miss, at the most: half of a round's, where a round is left besides."""
+    most = state.rounds.size // 2
+    left = problem.left(_limit(settings, problem, state)) - kept_back(state, problem)
+    return most if left - most >= state.rounds.size else 0
 
 
 def confirmation_size(settings, problem, state, rows, affordable):
@@ -121,7 +138,7 @@ def share_done(settings, problem, state):
 
 
 def _rounds_to_come(settings, problem, state):
-    limit = settings.most_rows if problem.limit is None else problem.limit
+    limit = _limit(settings, problem, state)
     first = min(settings.round_size, settings.round_share * limit)
     size, left = max(state.rounds.size * settings.growth, first), problem.left(limit)
     number = 0

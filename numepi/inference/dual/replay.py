@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import logsumexp
 
-__all__ = ["Replay", "add_foreign", "add_round", "empty_replay"]
+__all__ = ["Replay", "add_foreign", "add_round", "add_unweighted", "empty_replay"]
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,14 @@ class Replay:
     log_flows : ndarray (n, rounds)
         Of the rounds' flows.
     log_foreign : ndarray (n,)
-        Density of rows from elsewhere; NaN in the others.
+        Density of rows from elsewhere, and infinite in rows without one, which have no weight; NaN in the others.
     thetas : ndarray (rounds, P)
     drawn : ndarray (rounds,), int
         Rows of each round that came from its flow.
     n_start : int
         Rows that came from the start, in all rounds and the survey.
+    n_explored : int
+        Rows of the run that have no density.
     """
 
     z: np.ndarray
@@ -51,6 +53,7 @@ class Replay:
     thetas: np.ndarray
     drawn: np.ndarray
     n_start: int
+    n_explored: int
 
     def __len__(self):
         return len(self.z)
@@ -58,7 +61,12 @@ class Replay:
     @property
     def n_simulated(self):
         """Rows of the run itself."""
-        return int(np.isnan(self.log_foreign).sum())
+        return int(np.isnan(self.log_foreign).sum()) + self.n_explored
+
+    @property
+    def counts(self):
+        """Valid rows that have weight (n,)."""
+        return self.valid & (self.log_foreign != np.inf)
 
     @property
     def log_proposal(self):
@@ -81,7 +89,7 @@ def empty_replay(dim, n_statistics, n_constraints, n_parameters):
     rows = np.empty(0)
     return Replay(
         np.empty((0, dim)), np.empty((0, n_statistics)), np.empty((0, n_constraints)), np.empty(0, bool), rows, rows,
-        np.empty((0, 0)), rows, np.empty((0, n_parameters)), np.empty(0, int), 0,
+        np.empty((0, 0)), rows, np.empty((0, n_parameters)), np.empty(0, int), 0, 0,
     )  # fmt: skip
 
 
@@ -99,8 +107,16 @@ def add_round(replay, flow, theta, theta_start, n_start, z, f, T, log_prior):
 
 
 def add_foreign(replay, flow, theta_start, z, f, T, log_prior, log_density):
-    """Add rows simulated elsewhere, with the log density (n,) that they were drawn from."""
+    """Add rows simulated elsewhere, with the log density (n,) that they were drawn from, infinite where unknown."""
     return _append(replay, flow, theta_start, z, f, T, log_prior, log_density)
+
+
+def add_unweighted(replay, flow, theta_start, z, f, T, log_prior):
+    """Add rows of the run that are to be learned from, and have no weight."""
+    return _append(
+        replace(replay, n_explored=replay.n_explored + len(z)),
+        flow, theta_start, z, f, T, log_prior, np.full(len(z), np.inf),
+    )  # fmt: skip
 
 
 def _append(replay, flow, theta_start, z, f, T, log_prior, log_foreign):

@@ -19,6 +19,7 @@ from numepi.flow.families.symmetric import SymmetricFlow
 from numepi.inference.assessment.reserve import reserve
 from numepi.inference.dual import descent, plan, refinement
 from numepi.inference.dual.checks import NOISY_REPLICATES
+from numepi.inference.dual.explore import explore, take_explored
 from numepi.inference.dual.lead import check, draw, fit, go_on, learn_rows, survey, take_survey
 from numepi.inference.dual.rounds import anneal, ask, refit
 from numepi.inference.dual.seek import seek
@@ -37,6 +38,8 @@ PHASES = {
     "fit": fit,
     "draw": draw,
     "check": check,
+    "explore": explore,
+    "take explored": take_explored,
     "spent": go_on,
     "round": ask,
     "anneal": anneal,

@@ -17,14 +17,20 @@ from numepi.inference.problem import Problem
 CONSTRAINTS = ne.EmergentProperty(mean=[1.0]).constraints(("x",))
 
 
-def is_dropped(misses, optimal=True, limit=None, spent=0, error=5.0, **settings):
-    """Whether it is after so many misses in a row, with a mean ``error`` from its target (tolerance 0.1)."""
+def answered(error):
+    """An answer with a mean ``error`` from its target (tolerance 0.1), and a certificate that does not know."""
     score = SimpleNamespace(
         constraint=CONSTRAINTS.target + error, constraint_stderr=np.full(1, 0.01), constraint_spread=np.ones(1),
         least=np.full(1, -9.0), greatest=np.full(1, 9.0), p_values=np.full(1, 0.5),
     )  # fmt: skip
+    certificate = SimpleNamespace(kl=0.2, kl_stderr=0.1, entropy_bound_stderr=0.1, reliable=False)
+    return SimpleNamespace(score=score, certificate=certificate)
+
+
+def is_dropped(misses, optimal=True, limit=None, spent=0, error=5.0, **settings):
+    """Whether it is after so many misses in a row, with a mean ``error`` from its target (tolerance 0.1)."""
     state = SimpleNamespace(
-        rounds=Rounds(3, 600, misses), dual=SimpleNamespace(optimal=optimal), answer=SimpleNamespace(score=score)
+        rounds=Rounds(3, 600, misses), dual=SimpleNamespace(optimal=optimal), answer=answered(error)
     )
     problem = SimpleNamespace(constraints=CONSTRAINTS, limit=limit, left=lambda limit: limit - spent)
     return worthless(state, problem, Settings(**settings))
@@ -46,6 +52,44 @@ def test_a_limited_run_drops_it_only_while_enough_rows_are_left_to_do_without(op
 def test_a_limited_run_keeps_what_met_the_constraints():
     assert not is_dropped(3, limit=50_000, spent=4000, error=0.0)
     assert is_dropped(3, error=0.0)
+
+
+def sharpening(error, noisy=True, n=1000):
+    """The state at an answer whose certificate does not know, with ``n`` rows in one dimension."""
+    eta = np.zeros(1)
+    return SimpleNamespace(
+        rounds=Rounds(9, 600, 0), answer=answered(error), noisy=noisy, loud=False,
+        dual=DualPoint(eta, eta, 1.0, True, np.empty(0), eta),
+        replay=SimpleNamespace(z=np.zeros((n, 1)), valid=np.ones(n, bool)),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("state", "size"),
+    [
+        (sharpening(0.0), 960),
+        (sharpening(5.0), 0),  # without the property
+        (sharpening(0.0, noisy=False), 0),
+        (sharpening(0.0, n=19), 0),  # rows tell no places apart
+        (SimpleNamespace(**vars(sharpening(0.0)) | {"answer": None}), 0),
+    ],
+)
+def test_rows_that_sharpen_a_surrogate_that_has_the_property_are_four_times_as_many(state, size):
+    problem = SimpleNamespace(constraints=CONSTRAINTS, limit=None, left=lambda limit: limit - 60_000)
+    assert lead.plan.round_size(Settings(), problem, state) == size
+
+
+@pytest.mark.parametrize(
+    ("error", "noisy", "phase"), [(0.0, True, "done"), (0.0, False, "round"), (5.0, True, "round")]
+)
+def test_an_answer_with_the_property_stands_where_rounds_without_the_surrogate_would_rest_on_it(
+    error, noisy, phase, monkeypatch
+):
+    monkeypatch.setattr(lead, "dropped", lambda state, problem: SimpleNamespace(phase="round"))
+    monkeypatch.setattr(lead, "replace", lambda state, **fields: SimpleNamespace(**vars(state) | fields))
+    monkeypatch.setattr(lead, "unbounded_after", lambda *arguments: None)
+    problem = SimpleNamespace(constraints=CONSTRAINTS, limit=None)
+    assert lead._spent(sharpening(error, noisy), problem, Settings()).phase == phase
 
 
 @pytest.fixture

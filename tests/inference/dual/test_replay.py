@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.inference.dual.replay import add_foreign, add_round, empty_replay
+from numepi.inference.dual.replay import add_foreign, add_round, add_unweighted, empty_replay
 from numepi.inference.dual_problem import normalised_weights
 
 
@@ -68,3 +68,12 @@ def test_rows_from_elsewhere_keep_their_density(flow, rng):
     more = add_foreign(replay, flow, start, z, z, z[:, :1], np.zeros(50), np.full(50, np.log(4.0)))
     np.testing.assert_allclose(more.log_base[-50:], -np.log(4.0))
     np.testing.assert_array_equal(more.log_base[:-50], replay.log_base)
+
+
+def test_rows_without_a_density_are_there_and_have_no_weight(flow, rng):
+    replay, _, start = fill(flow, rng, rounds=1)
+    z = rng.uniform(0, 0.5, (50, 2))
+    more = add_unweighted(replay, flow, start, z, z, z[:, :1], np.zeros(50))
+    assert more.n_simulated == len(more) == len(replay) + 50 and more.valid.all()
+    assert more.counts.sum() == len(replay)
+    np.testing.assert_array_equal(more.log_base, np.append(replay.log_base, np.full(50, -np.inf)))

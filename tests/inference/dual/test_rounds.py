@@ -154,13 +154,13 @@ def test_surveys_and_rounds_spend_a_budget_to_the_last_row(limit):
 @pytest.mark.parametrize("affordable, rows", [(0.9, 351), (0.5, 1600), (0.01, 1600), (0.999, 20)])
 def test_an_answer_that_is_not_sure_takes_the_rows_that_make_it_so(affordable, rows):
     """Errors fall as one over the root of the rows: 1000 (1/0.81 - 1) = 235, and a half more; a round at the most."""
-    state = SimpleNamespace(rounds=Rounds(3, 1000, 0), dual=SimpleNamespace(optimal=True), loud=False)
+    state = SimpleNamespace(rounds=Rounds(3, 1000, 0), dual=SimpleNamespace(optimal=True), loud=False, answer=None)
     assert plan.confirmation_size(Settings(), Account(None, 5000), state, 1000, affordable) == rows
 
 
 def share_done(spent, counters, phase="fit", leads=True, limit=None, last_step=0):
     """The share of a run of default settings after so many rows."""
-    state = SimpleNamespace(phase=phase, rounds=counters, leads=leads, last_step=last_step)
+    state = SimpleNamespace(phase=phase, rounds=counters, leads=leads, last_step=last_step, answer=None)
     return plan.share_done(Settings(), Account(limit, spent), state)
 
 

@@ -129,6 +129,44 @@ def test_a_row_is_asked_of_the_member_that_has_not_seen_it_where_others_fail_too
         np.testing.assert_array_equal(seen[3 + k], seen[k])
 
 
+def test_rows_count_where_their_neighbours_say_so_though_the_surrogate_does_not(rng, monkeypatch):
+    """A surrogate that expects ten nats less everywhere than the rows of a corner show."""
+    constraints, _, replay = learned_rows(rng, noise=0.1, n=2000)
+    corner = (replay.z > 1.0).all(axis=1)
+    replay.T[:, 0] = np.where(corner, 10.0, 0.0) + 0.1 * rng.normal(size=2000)
+    seen = {}
+
+    def members(old, replay, weights, *arguments):
+        return seen.setdefault("weights", weights) is None or old
+
+    monkeypatch.setattr(module, "_members", members)
+    monkeypatch.setattr(module, "learn_success", lambda *arguments: None)
+    problem = SimpleNamespace(constraints=constraints, seed=lambda *_: np.random.SeedSequence(0))
+    blind = Surrogate(tuple(member_of(0.0) for _ in range(3)), None)
+    for noisy, share in ((True, 0.9), (False, 0.0)):
+        seen.clear()
+        learn(blind, replay, np.array([1.0, 0.0]), problem, noisy, SETTINGS, 0)
+        assert np.mean(seen["weights"][corner] > 0.3) >= share
+        assert np.median(seen["weights"][~corner]) < 0.3 if noisy else np.ptp(seen["weights"]) == 0.0
+
+
+@pytest.mark.parametrize(("noisy", "n", "steps"), [(True, 12_800, 2500), (True, 1000, 600), (False, 12_800, 600)])
+def test_fits_of_noisy_rows_see_each_of_them_so_often(rng, monkeypatch, noisy, n, steps):
+    constraints, surrogate, _ = learned_rows(rng, noise=0.1 if noisy else 0.0, n=300)
+    z, taken = rng.uniform(-2, 2, (n, 2)), set()
+    T = constraints.sufficient_statistics(z[:, :1])
+    replay = Rows(z=z, f=z[:, :1], T=T, valid=np.ones(n, bool), log_prior=np.zeros(n))
+
+    def train(network, z, y, weights, steps, *arguments, **keywords):
+        taken.add(steps)
+        return lambda z: np.zeros((len(z), y.shape[1]))
+
+    monkeypatch.setattr(module, "train", train)
+    problem = SimpleNamespace(constraints=constraints, seed=lambda *_: np.random.SeedSequence(0))
+    learn(surrogate, replay, np.zeros(2), problem, noisy, SETTINGS, 1)
+    assert taken == {steps}  # of batches of 128
+
+
 def test_members_far_apart_count_for_a_nat(rng):
     constraints, surrogate, replay = learned_rows(rng, noise=0.5, n=300)
     mean = surrogate.expected(constraints, replay.z)
