@@ -20,7 +20,7 @@ _ANNEALING_ROUNDS = 4  # without a surrogate, for an estimate before they are ov
 _SCORED = 20_000  # draws of a score without a limit
 _CONFIRMING = 1.5  # times the rows that would do if the estimates stayed where they are: they move by a standard error
 # Times most_rows, where more rows show more of what the surrogate rounds off (STG's property 9: KL 0.158 from 60,000,
-# 0.069 from 240,000); without it a run takes 400,000 more.
+# 0.061 from 240,000); without it a run takes 400,000 more.
 _LONGER = 4
 _NOISE_CHECK_SHARE = 0.4  # of the budget, that a look for quiet parameters may take
 

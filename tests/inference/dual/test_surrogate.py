@@ -150,10 +150,19 @@ def test_rows_count_where_their_neighbours_say_so_though_the_surrogate_does_not(
         assert np.median(seen["weights"][~corner]) < 0.3 if noisy else np.ptp(seen["weights"]) == 0.0
 
 
-@pytest.mark.parametrize(("noisy", "n", "steps"), [(True, 12_800, 2500), (True, 1000, 600), (False, 12_800, 600)])
-def test_fits_of_noisy_rows_see_each_of_them_so_often(rng, monkeypatch, noisy, n, steps):
-    constraints, surrogate, _ = learned_rows(rng, noise=0.1 if noisy else 0.0, n=300)
-    z, taken = rng.uniform(-2, 2, (n, 2)), set()
+@pytest.mark.parametrize(
+    ("noisy", "n", "dim", "steps"),
+    [
+        (True, 12_800, 2, 2500),  # of batches of 128
+        (True, 110_000, 2, 19_531),
+        (True, 1000, 2, 600),
+        (True, 12_800, 4, 600),  # eleven places on an axis
+        (False, 12_800, 2, 600),
+    ],
+)
+def test_fits_of_noisy_rows_that_lie_close_see_each_of_them_so_often(rng, monkeypatch, noisy, n, dim, steps):
+    constraints, _, _ = learned_rows(rng, n=300)
+    z, taken = rng.uniform(-2, 2, (n, dim)), set()
     T = constraints.sufficient_statistics(z[:, :1])
     replay = Rows(z=z, f=z[:, :1], T=T, valid=np.ones(n, bool), log_prior=np.zeros(n))
 
@@ -163,8 +172,11 @@ def test_fits_of_noisy_rows_see_each_of_them_so_often(rng, monkeypatch, noisy, n
 
     monkeypatch.setattr(module, "train", train)
     problem = SimpleNamespace(constraints=constraints, seed=lambda *_: np.random.SeedSequence(0))
-    learn(surrogate, replay, np.zeros(2), problem, noisy, SETTINGS, 1)
-    assert taken == {steps}  # of batches of 128
+    known = Surrogate(tuple(member_of(0.0) for _ in range(3 if noisy else 1)), None)
+    if noisy:
+        known = Surrogate(tuple(Member(m.mean, m.mean) for m in known.members), None)
+    learn(known, replay, np.zeros(2), problem, noisy, SETTINGS, 1)
+    assert taken == {steps}
 
 
 def test_members_far_apart_count_for_a_nat(rng):
