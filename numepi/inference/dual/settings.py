@@ -25,8 +25,9 @@ class Settings:
         6,562 rows with a variance that 20,000 fresh draws find 1.5 to 2.2 tolerances off; with 1 seeds 0 to 2 end at
         20,358, 12,950 and 9,019 rows, at most 0.64 tolerances off.
     most_rows : int
-        Simulations of a run without ``max_simulations`` while the surrogate leads.  Where they end without constraints
-        met and a reliable certificate, the run goes on without a surrogate (RNN N = 2: entropy -2.29 and no
+        Simulations of a run without ``max_simulations`` while the surrogate leads; four times as many where the circuit
+        is noisy, rows lie close and its answer has the property.  Where they end without constraints met and a
+        reliable certificate, the run goes on without a surrogate (RNN N = 2: entropy -2.29 and no
         certificate from 60,000 rows, -1.96 and KL 0.16 from 395,000).
     survey_rows, survey_share : int, float
         Rows of the first look at the start; at most this share of the budget.  More find no more of what p* needs.
