@@ -105,13 +105,17 @@ class Fit(NamedTuple):
     peak: int  # MB of the process
 
 
+def fit_settings(neurons):
+    """Of the solver by particles, for a network of so many ``neurons``."""
+    return FIT if neurons < LARGE else FIT_LARGE if neurons < LARGEST else FIT_LARGEST
+
+
 def fit(neurons, seed=0):
     """The `Fit` of a network of so many ``neurons``, from nothing to a certificate."""
-    settings = FIT if neurons < LARGE else FIT_LARGE if neurons < LARGEST else FIT_LARGEST
     circuit = ne.circuits.RankTwoRNN(n_neurons=neurons)
     prop = circuit.emergent_property()
     start, begun = time.process_time(), time.perf_counter()
-    result = ne.infer(circuit, prop, rng=seed, solver="particles", progress=False, **settings)
+    result = ne.infer(circuit, prop, rng=seed, solver="particles", progress=False, **fit_settings(neurons))
     seconds, wall = time.process_time() - start, time.perf_counter() - begun
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     f = circuit.statistics(result.sample(DRAWS, rng=1), rng=2)

@@ -1,7 +1,7 @@
 """Run the race, one process after the other, and write tables and figures into the docs.
 
 ``python -m benchmarks.peers`` does N = 2, 5, 10 and the linear system; ``--problems rnn25 rnn50 sc --limit 3600`` more.
-Runs that are stored in ``--runs`` are not repeated.
+Runs that are stored in ``--runs`` are not repeated, and sections of the page without a run stay as they are.
 """
 
 import argparse

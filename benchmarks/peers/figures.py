@@ -15,23 +15,18 @@ _COLOURS = {
 }  # fmt: skip
 
 
-def race(records, labels, path):
-    """CPU seconds and simulations to the two criteria against N."""
-    from benchmarks.peers.report import first
-
+def race(times, labels, path):
+    """CPU seconds and simulations to the two criteria against N; ``times`` as of the page's tables, for each N."""
     figure, axes = plt.subplots(2, 2, figsize=(9, 6.5), sharex=True, sharey="row", layout="constrained")
     for column, criterion in enumerate(("paper", "fair")):
-        for row, quantity in enumerate(("cpu", "simulations")):
+        for row in range(2):
             axis = axes[row, column]
             for method, colour in _COLOURS.items():
-                runs = [r for r in records if r["method"] == method and r["problem"].startswith("rnn")]
-                found = [(int(r["problem"][3:]), first(r, criterion)) for r in runs if method != "prior"]
-                points = [(n, look[quantity]) for n, look in found if look is not None]
+                points = [(n, run[row]) for n in times for run in times[n][method][criterion] if method != "prior"]
                 if points:
                     axis.plot(*zip(*points), "o-", color=colour, label=labels[method])
             axis.set(xscale="log", yscale="log")
-            sizes = sorted({int(r["problem"][3:]) for r in records if r["problem"].startswith("rnn")})
-            axis.set_xticks(sizes, map(str, sizes), minor=False)
+            axis.set_xticks(list(times), map(str, times), minor=False)
             axis.xaxis.set_minor_formatter(NullFormatter())
         axes[0, column].set_title({"paper": "|E f − μ| < 0.5", "fair": "means to 0.1 σ, variances to 20 %"}[criterion])
         axes[1, column].set_xlabel("neurons N")

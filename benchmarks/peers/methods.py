@@ -8,6 +8,7 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 import numepi as ne
+from benchmarks.bench_scale import fit_settings
 
 __all__ = ["augmented_lagrangian", "dual", "particles", "prior", "rejection", "reweighting"]
 
@@ -36,8 +37,8 @@ def augmented_lagrangian(problem, seed, referee):
 
 
 def particles(problem, seed, referee):
-    """The solver by particles with its default flow."""
-    return _infer(problem, seed, referee, "particles", {"learn_steps": 1200, "batch_size": 64, "learning_rate": 0.01})
+    """The solver by particles with its default flow, and the settings of the table of three seeds."""
+    return _infer(problem, seed, referee, "particles", fit_settings(len(problem.box[0]) // 4))
 
 
 def _infer(problem, seed, referee, solver, settings):

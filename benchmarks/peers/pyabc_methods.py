@@ -46,8 +46,10 @@ def smc_abc(problem, seed, referee):
             draw = _resampler(particles[list(problem.circuit.parameter_names)].to_numpy(), weights, seed)
             seconds = (row.population_end_time - begun).total_seconds()
             referee.look(draw, simulations, (seconds, float(np.interp(seconds, *zip(*clock)))))
-        radius = f", radius {table.epsilon.iloc[-1]:.2f}" if draw is not None else ""
-    return {"draw": draw, "simulations": simulations, "status": status + radius, "clocks": clock[-1]}
+        reached = (
+            f", radius {table.epsilon.iloc[-1]:.2f}" if draw is not None else " before the first population was stored"
+        )
+    return {"draw": draw, "simulations": simulations, "status": status + reached, "clocks": clock[-1]}
 
 
 def _cpu_seconds(session):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["write"]
+__all__ = ["first", "sections", "times", "title", "write"]
 
 _LABELS = {
     "prior": "uniform prior",
@@ -25,21 +25,49 @@ _LEAST_DRAWS = 50  # effective ones that make a reference of a reweighting
 
 
 def write(records, docs):
-    """Replace the tables in ``docs/peers.md``, and draw ``docs/figures/peers.png`` and ``peers-predictions.png``."""
+    """Replace the sections of these runs' problems in ``docs/peers.md``, and draw ``peers.png`` from the page's tables.
+
+    Sections of other problems stay as they are.  ``peers-predictions.png`` needs the runs themselves: it is drawn only
+    with runs of every rank-2 network of the page.
+    """
     from benchmarks.peers.figures import predictions, race
 
     records = sorted(records, key=lambda r: (_order(r["problem"]), list(_LABELS).index(r["method"]), r["seed"]))
-    problems = list(dict.fromkeys(r["problem"] for r in records))
-    parts = [_machine(records)]
-    for problem in problems:
-        rows = [r for r in records if r["problem"] == problem]
-        parts.append(f"### {_title(problem)}\n\n{_race_table(rows)}\n\n{_answer_table(rows, _reference(rows))}")
     path = Path(docs) / "peers.md"
     text = path.read_text()
-    head, tail = text[: text.index(_BEGIN) + len(_BEGIN)], text[text.index(_END) :]
-    path.write_text(f"{head}\n{chr(10).join(p + chr(10) for p in parts)}{tail}")
-    race(records, _LABELS, Path(docs) / "figures/peers.png")
-    predictions(records, _LABELS, Path(docs) / "figures/peers-predictions.png")
+    begin, end = text.index(_BEGIN) + len(_BEGIN), text.index(_END)
+    stored = sections(text[begin:end])
+    for problem in dict.fromkeys(r["problem"] for r in records):
+        rows = [r for r in records if r["problem"] == problem]
+        tables = f"{_race_table(rows)}\n\n{_answer_table(rows, _reference(rows))}"
+        stored[problem] = f"### {title(problem)}\n\n{_machine(rows)}\n\n{tables}\n"
+    parts = [stored[problem] for problem in sorted(stored, key=_order)]
+    path.write_text(f"{text[:begin]}\n{chr(10).join(parts)}{text[end:]}")
+    networks = {problem for problem in stored if problem.startswith("rnn")}
+    race(
+        {int(n[3:]): times(stored[n]) for n in sorted(networks, key=_order)}, _LABELS, Path(docs) / "figures/peers.png"
+    )
+    records = [r for r in records if r["problem"] in networks]
+    if networks == {r["problem"] for r in records}:
+        predictions(records, _LABELS, Path(docs) / "figures/peers-predictions.png")
+
+
+def sections(text):
+    """The page's sections by their problems' names."""
+    parts = [f"### {part.strip()}\n" for part in text.split("### ")[1:]]
+    return {_name(part[4 : part.index("\n")]): part for part in parts}
+
+
+def times(section):
+    """CPU seconds and simulations of each run that met a criterion, by method and criterion, from a section's table."""
+    found = {method: {"paper": [], "fair": []} for method in _LABELS}
+    methods = {label: method for method, label in _LABELS.items()}
+    for line in section[section.index("| method |") :].split("\n\n")[0].splitlines()[2:]:
+        label, *cells = (cell.strip() for cell in line.strip("|").split("|")[:5])
+        for criterion, clock, simulations in (("paper", *cells[:2]), ("fair", *cells[2:])):
+            if clock != "never":
+                found[methods[label]][criterion].append((float(clock.split()[0]), int(simulations.replace(",", ""))))
+    return found
 
 
 def first(record, criterion):
@@ -49,12 +77,18 @@ def first(record, criterion):
     return next((row for row in record["trace"] if row[criterion]), None)
 
 
-def _order(problem):
-    return (0, int(problem[3:])) if problem.startswith("rnn") else (1, 0 if problem == "lds" else 1)
-
-
-def _title(problem):
+def title(problem):
+    """A problem's heading: N and D of a rank-2 network."""
     return _TITLES.get(problem) or f"N = {problem[3:]} (D = {4 * int(problem[3:])})"
+
+
+def _name(heading):
+    names = {known: name for name, known in _TITLES.items()}
+    return names.get(heading) or "rnn" + heading.split()[2]
+
+
+def _order(problem):
+    return (0, int(problem[3:])) if problem.startswith("rnn") else (1, list(_TITLES).index(problem))
 
 
 def _machine(records):
@@ -81,7 +115,8 @@ def _race_table(rows):
                 cells += ["never", "–"]
             else:
                 cells += [f"{row['cpu']:.2g} ({row['seconds']:.2g})", f"{row['simulations']:,}"]
-        spent = f"{r['simulations']:,} simulations, {r['cpu']:.2g} CPU s in all" if r["method"] != "prior" else ""
+        made = f"{r['simulations']:,} simulations, " if r["simulations"] else ""
+        spent = f"{made}{r['cpu']:.3g} CPU s in all" if r["method"] != "prior" else ""
         cells.append("; ".join(filter(None, [r["status"], spent])))
         out.append("| " + " | ".join(cells) + " |")
     return "\n".join(out)
