@@ -1,7 +1,5 @@
 """Tables and figures of the race, written into the docs."""
 
-import platform
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -92,11 +90,10 @@ def _order(problem):
 
 
 def _machine(records):
-    packages = ", ".join(f"{name} {version(name)}" for name in ("numepi", "numba", "numpy", "sbi", "torch", "pyabc"))
     loads = [load for r in records for load in r["load"]]
     limits = sorted({r["limit"] for r in records})
     return (
-        f"{platform.machine()}, 2 cores, Python {platform.python_version()}; {packages}; seeds "
+        f"{' or '.join(dict.fromkeys(r['made'] for r in records))}; seeds "
         f"{sorted({r['seed'] for r in records})}; at most {' or '.join(f'{x:g}' for x in limits)} CPU seconds a run; "
         f"system load during the runs {min(loads):.1f} to {max(loads):.1f}."
     )
@@ -114,12 +111,16 @@ def _race_table(rows):
             if row is None:
                 cells += ["never", "–"]
             else:
-                cells += [f"{row['cpu']:.2g} ({row['seconds']:.2g})", f"{row['simulations']:,}"]
+                cells += [f"{_digits(row['cpu'])} ({_digits(row['seconds'])})", f"{row['simulations']:,}"]
         made = f"{r['simulations']:,} simulations, " if r["simulations"] else ""
-        spent = f"{made}{r['cpu']:.3g} CPU s in all" if r["method"] != "prior" else ""
+        spent = f"{made}{_digits(r['cpu'])} CPU s in all" if r["method"] != "prior" else ""
         cells.append("; ".join(filter(None, [r["status"], spent])))
         out.append("| " + " | ".join(cells) + " |")
     return "\n".join(out)
+
+
+def _digits(seconds):
+    return f"{seconds:.2g}" if seconds < 99.5 else f"{seconds:.0f}"
 
 
 def _answer_table(rows, reference):
@@ -163,11 +164,14 @@ def _reference(rows):
 
 
 def _divergence(record, reference, problem):
-    """KL(q || p*) = H* - H(q) - eta* . (E_q[T] - mu), for any q with a density."""
+    """KL(q || p*) = H* - H(q) - eta* . (E_q[T] - mu), for any q with a density in the support of p*, else infinite."""
     if record["method"] == "reweighting":
         return "0 by construction" if record["ess"] and record["ess"] > _LEAST_DRAWS else "–"
     if reference is None or "entropy" not in record:
         return "–"
+    within = problem.prop.within
+    if within is not None and (np.abs(np.array(record["f"]) - problem.mu) > within * problem.sigma).any():
+        return "∞"
     final, eta = record["final"], reference[2]
     gap = np.concatenate([np.array(final["mean"]) - problem.mu, np.array(final["variance"]) - problem.sigma**2])
     return f"{reference[0] - record['entropy'][0] - eta @ gap:.2f}"

@@ -2,9 +2,11 @@
 
 import json
 import os
+import platform
 import sys
 import warnings
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,12 @@ from benchmarks.peers.referee import Referee
 
 _MODULES = {"npe": "sbi_methods", "npe_with_noise": "sbi_methods", "smc_abc": "pyabc_methods"}
 _DRAWS, _KEPT = 20_000, 400
+
+
+def _made():
+    """The machine and the packages of a run."""
+    packages = ", ".join(f"{name} {version(name)}" for name in ("numepi", "numba", "numpy", "sbi", "torch", "pyabc"))
+    return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; {packages}"
 
 
 def main(name, method, seed, limit, path):
@@ -28,8 +36,8 @@ def main(name, method, seed, limit, path):
     record = {
         "problem": name, "method": method, "seed": seed, "limit": float(limit), "seconds": seconds, "cpu": cpu,
         "simulations": int(answer["simulations"]), "status": answer["status"], "trace": referee.trace,
-        "load": [load, os.getloadavg()[0]], "bound": answer.get("bound"), "certificate": answer.get("certificate"),
-        "ess": answer.get("ess"),
+        "load": [load, os.getloadavg()[0]], "made": _made(), "bound": answer.get("bound"),
+        "certificate": answer.get("certificate"), "ess": answer.get("ess"),
     }  # fmt: skip
     if answer["draw"] is not None:
         z = np.asarray(answer["draw"](_DRAWS), float)
