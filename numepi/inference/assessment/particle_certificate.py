@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from numepi.inference.assessment.certificate import APART, Certificate, uncertified
+from numepi.inference.assessment.certificate import Certificate, uncertified
 from numepi.inference.particles.annealing import ParticleSettings, anneal, connect, settle, spent, working
-from numepi.inference.particles.bridge import FAR, bridge, placed, still_draws
+from numepi.inference.particles.bridge import FAR, bridge, placed
 from numepi.inference.particles.density import PathPoint, TemperedDensity, plain_flow
 from numepi.inference.particles.evidence import evidence
 from numepi.inference.problem import Stream
@@ -33,6 +33,9 @@ _BESIDE = ParticleSettings(particles=200, moves=2, most_moves=4, length=0.15, es
 # fewer particles, and longer steps.  What that costs shows in the error.
 _VERY_MANY = 200
 _COARSE = ParticleSettings(particles=200, moves=4, most_moves=8, ess_floor=0.6, settle=6)
+# Rows of the draws, of the first steps and of what tells the noise, before anyone looks at a budget.
+_LEAST_BUDGET = 30_000
+_SPENT = "particles did not get to the solution and back within a budget of {:,} simulations: give a larger budget"
 _LEAST_ERROR = 1e-6  # nats: a run that says less has not looked
 _SIGMAS = 3.0  # standard errors by which two runs may differ
 _PROBES = 20  # base points at which two maps are compared
@@ -60,19 +63,28 @@ def certify_by_particles(problem, flow, theta, theta_start, multipliers, score, 
     target = np.asarray(multipliers, float) * problem.constraints.scale
     start = _plainest(flow, theta_start)
     runs = []
+    if budget is not None and budget < _LEAST_BUDGET:
+        return _nothing(problem, score, _SPENT.format(budget))
     if flow.dim > _MANY and problem.with_gradient:
         near = replace(settings or _BESIDE, **cap)
         runs = [_beside(problem, flow, theta, start, eta, near, k) for k, eta in enumerate([target, None])]
+        if problem.n_simulations >= (near.most_simulations or np.inf):
+            return _nothing(problem, score, _SPENT.format(budget))
     if not all(run.stderr <= FAR for run in runs) or not runs:
         settings = replace(settings or (_COARSE if flow.dim > _VERY_MANY else ParticleSettings()), **cap)
         runs = [_run(problem, flow, theta, target, settings, 0), _run(problem, *start, None, settings, 1)]
     failure = next((run.failure for run in runs if run.failure is not None), None)
     if failure is not None:
-        return uncertified(
-            len(problem.constraints), 2 * settings.particles, 1, score.round_trip,
-            with_prior=problem.prior is not None, method="particles", failure=failure,
-        )  # fmt: skip
+        return _nothing(problem, score, failure)
     return _certificate(problem, runs, score)
+
+
+def _nothing(problem, score, failure):
+    """The certificate of particles that did not get there."""
+    return uncertified(
+        len(problem.constraints), 0, 1, score.round_trip, with_prior=problem.prior is not None, method="particles",
+        failure=failure,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -117,9 +129,7 @@ def _beside(problem, flow, theta, start, target, settings, number):
         return _Run(path.failure)
     found, end = bridge(density, flow, theta, path, settings, generator)
     if not np.isfinite(found.stderr):
-        return _Run("particles and draws of the flow do not overlap, or the budget ended")
-    if target is not None and still_draws(flow, theta, path.particles, end):
-        return _Run("particles do not move away from the draws of the flow that they were")
+        return _Run("particles do not forget where they started, or do not overlap with draws of the flow")
     return _Run.of(density, found, end)
 
 
@@ -171,16 +181,19 @@ def _certificate(problem, runs, score):
     log_z, stderr = np.array([[run.log_z, max(run.stderr, _LEAST_ERROR)] for run in runs]).T
     weights = stderr**-2 / np.sum(stderr**-2)
     apart = float(np.ptp(log_z))
-    if apart <= _SIGMAS * np.hypot(*stderr) + APART:
-        # Where they differ by more than their errors say, the errors are too small by as much (Birge 1932).
-        bound, eta = float(weights @ log_z), weights @ [run.eta for run in runs]
-        shift = float(weights @ [run.shift for run in runs])
-        bound_stderr = np.sum(stderr**-2) ** -0.5 * max(1.0, apart / np.hypot(*stderr))
-    else:
+    if apart > _SIGMAS * np.hypot(*stderr):
         # A population that misses a part of p* says too little: the larger one knows more.
-        larger = int(np.argmax(log_z))
-        bound, eta, bound_stderr = float(log_z[larger]), runs[larger].eta, np.hypot(stderr[larger], 0.5 * apart)
-        shift = runs[larger].shift
+        weights = np.eye(2)[np.argmax(log_z)]
+    bound, eta, shift = (
+        weights @ np.array(each) for each in (log_z, [run.eta for run in runs], [run.shift for run in runs])
+    )
+    bound_stderr = np.sqrt(np.sum((weights * stderr) ** 2))
+    if log_z[1] > log_z[0] or weights.max() == 1:
+        # However sure the flow's population is of what it has, it may have lost what the start finds.
+        bound_stderr = np.hypot(bound_stderr, 0.5 * apart)
+    else:
+        # Where they differ by more than their errors say, the errors are too small by as much (Birge 1932).
+        bound_stderr *= max(1.0, apart / np.hypot(*stderr))
     multipliers = eta / problem.constraints.scale
     gap = score.constraint - problem.constraints.target
     # The particles' moments are known to Cov / n, so eta to Cov^-1 / n, which matters where q is off the targets.
@@ -192,7 +205,7 @@ def _certificate(problem, runs, score):
     return Certificate(
         kl=float(bound + score.relative_entropy - multipliers @ gap),
         kl_stderr=float(np.sqrt(bound_stderr**2 + score.stderr_at(multipliers) ** 2 + eta_variance)),
-        entropy_bound=bound,
+        entropy_bound=float(bound),
         entropy_bound_stderr=float(bound_stderr),
         ess=float(effective),
         pareto_k=-np.inf,
@@ -209,7 +222,7 @@ def _certificate(problem, runs, score):
         from_start=runs[1].log_z,
         from_flow_stderr=runs[0].stderr,
         from_start_stderr=runs[1].stderr,
-        noise_shift=shift,
+        noise_shift=float(shift),
     )
 
 

@@ -284,8 +284,12 @@ def _newton(density, path, active, settings, generator):
 def _largest(log_density_at, path, settings):
     """The largest of [0, 1] at which the effective sample size is above the floor."""
 
+    # Copies that met noise with which they fail carry no weight whatever the step is.
+    alive = np.isfinite(path.particles.log_density)
+
     def enough(size):
-        return effective_share(_ratio(log_density_at(size), path.particles.log_density)) >= settings.ess_floor
+        ratio = _ratio(log_density_at(size), path.particles.log_density)
+        return effective_share(ratio[alive]) >= settings.ess_floor
 
     if enough(1.0):
         return 1.0

@@ -15,7 +15,7 @@ _ADAPTATION = 0.15  # of log step size, for an acceptance that is off by one
 _JITTER = 0.3  # relative: keeps trajectories from closing on themselves
 _FIRST_HMC_STEP = 0.5  # times D^(-1/4), the scaling of HMC (Beskos et al. 2013)
 _HALVINGS = 40  # of a first step: 10^12 from any sensible one
-_MOST_LEAPFROGS = 64  # of a trajectory that is to be long: where steps are tiny, its cost keeps a bound
+_MOST_LEAPFROGS = 200  # of a trajectory that is to be long: where steps are tiny, its cost keeps a bound
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Mover:
     leapfrogs : int
         Leapfrog steps of a trajectory, at the least.
     length : float
-        Of a trajectory in units of the base: as many steps as reach so far, up to 64.  Where one stiff direction makes
+        Of a trajectory in units of the base: as many steps as reach so far, up to 200.  Where one stiff direction makes
         steps tiny, trajectories of a fixed number of them walk at random in all others.
     acceptance : float
         Of the last move.

@@ -96,6 +96,19 @@ def test_failures_are_outside_of_the_support():
     assert abs(found.log_z - np.log(2)) < max(5 * found.stderr, 0.1)  # uniform on the half that works
 
 
+def test_noise_that_half_of_the_rows_fail_with_does_not_stop_the_path():
+    # those rows have no weight whatever the step is: all steps were cut to nothing
+    circuit = ne.circuits.FunctionCircuit(
+        lambda z, rng: np.where(rng.random((len(z), 1)) < 0.5, z, np.nan), ne.Support([-1, -1], [1, 1]),
+        statistic_names=["a", "b"], jacobian=lambda z: np.broadcast_to(np.eye(2), (len(z), 2, 2)),
+    )  # fmt: skip
+    density, generator = density_of(circuit, ne.EmergentProperty(mean=[0.5, 0.0])), np.random.default_rng(4)
+    path = anneal(density, np.array([True, True]), SETTINGS, generator)
+    assert path.failure is None and len(path.points) < 40
+    alive = np.isfinite(path.particles.log_density)
+    assert 0.4 < alive.mean() < 0.6 and np.abs(path.particles.z[alive].mean(axis=0) - [0.5, 0.0]).max() < 0.15
+
+
 def test_an_unreachable_region_is_said():
     circuit = ne.circuits.FunctionCircuit(
         lambda z: z, ne.Support([-1, -1], [1, 1]), statistic_names=["a", "b"],

@@ -81,7 +81,7 @@ def test_a_trajectory_takes_as_many_steps_as_reach_so_far(monkeypatch):
     particles = density.evaluate(generator.standard_normal((4, 3)), POINT)
     evaluate, asked = density.evaluate, []
     monkeypatch.setattr(density, "evaluate", lambda u, point: asked.append(len(u)) or evaluate(u, point))
-    for step_size, steps in [(0.1, 8), (0.01, 15), (0.001, 64)]:
+    for step_size, steps in [(0.1, 8), (0.01, 15), (0.0001, 200)]:
         asked.clear()
         Mover(step_size, 8, 0.15).move(density, particles, POINT, generator)
         assert len(asked) == steps
