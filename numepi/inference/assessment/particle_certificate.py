@@ -184,12 +184,14 @@ def _certificate(problem, runs, score):
     if apart > _SIGMAS * np.hypot(*stderr):
         # A population that misses a part of p* says too little: the larger one knows more.
         weights = np.eye(2)[np.argmax(log_z)]
+    elif log_z[1] > log_z[0]:
+        # However sure the flow's population is of what it has, it may have lost what the start finds.
+        weights = np.array([0.5, 0.5])
     bound, eta, shift = (
         weights @ np.array(each) for each in (log_z, [run.eta for run in runs], [run.shift for run in runs])
     )
     bound_stderr = np.sqrt(np.sum((weights * stderr) ** 2))
     if log_z[1] > log_z[0] or weights.max() == 1:
-        # However sure the flow's population is of what it has, it may have lost what the start finds.
         bound_stderr = np.hypot(bound_stderr, 0.5 * apart)
     else:
         # Where they differ by more than their errors say, the errors are too small by as much (Birge 1932).

@@ -26,11 +26,12 @@ FAR = 1.0  # nats: an error above says that flow and solution do not overlap, an
 _DRAWS = 20  # of the flow, for each particle: they are cheap
 _LENGTH = 0.5  # of trajectories, in units of the base: what is to be forgotten are places, not statistics alone
 # Multipliers and particles settle in rounds: with the rank-2 network's edge beyond a valley they take three or four.
-_ROUNDS, _MOST_ROUNDS, _LOOKS = 4, 20, 2  # at the least and at the most, and looks at the particles in each
-# Correlation of the particles' places with those that they started at, up to which rounds go on.  What a flow has wrong
-# fades with it, or its square: at 0.24 log Z of a normal was off by 0.18 of 0.75 nats, at 0.65 by half.
-_FORGOTTEN = 0.1
-_SNAPSHOTS = 10  # of the particles at the end: between two of them the violations' correlation falls below a half
+_ROUNDS, _MOST_ROUNDS, _LOOKS = 4, 12, 2  # at the least and at the most, and looks at the particles in each
+# Correlation of the particles' places with those that they started at: up to the first rounds go on, and above the
+# second no answer is made of them.  What a flow has wrong fades like it; what may be left is in the error.
+_FORGOTTEN, _KEPT = 0.3, 0.5
+_SNAPSHOTS = 6  # of the particles at the end: between two of them the violations' correlation falls below a half
+_LEAST_WAY = 0.05  # of such a correlation: less is chance
 _NOWHERE = -1e6  # nats: log density of a flow where it has none, or no digits of one
 
 
@@ -69,14 +70,15 @@ def bridge(density, flow, theta, path, settings, generator):
     Returns
     -------
     evidence : Evidence
-        The error is that of Bennett's ratio, of as many particles as chains are independent, and half of what the first
-        and the second half of them differ by.  Infinite where the two do not overlap, particles do not forget where
-        they started, or rows were spent.
+        The error is that of Bennett's ratio, of as many particles as chains are independent, half of what the first and
+        the second half of them differ by, and what they may still have to go.  Infinite where the two do not overlap,
+        particles do not forget where they started, or rows were spent.
     particles : Particles
         At the end.
     """
     beside = _Beside(density, flow, theta, settings, generator)
     end = _End(path.particles, replace(path.mover, length=max(_LENGTH, settings.length)), path.point)
+    way = []
     for number in range(1, _MOST_ROUNDS + 1):
         end, looks = beside.moved(end, _LOOKS)
         found = beside.set_against(looks, end.point)
@@ -84,10 +86,11 @@ def bridge(density, flow, theta, path, settings, generator):
             return _nothing(end.point), end.particles
         end = beside.led(end, found.optimum.eta)
         kept = _correlation(path.particles.u, end.particles.u)
+        way.append((kept, found.log_z_there))
         # Correlations fall like a power of the rounds: whether the most of them will do shows soon.
-        if number >= _ROUNDS and (kept < _FORGOTTEN or kept ** (_MOST_ROUNDS / number) > _FORGOTTEN):
+        if number >= _ROUNDS and (kept < _FORGOTTEN or kept ** (_MOST_ROUNDS / number) > _KEPT):
             break
-    if not kept < _FORGOTTEN:
+    if not kept < _KEPT:
         return _nothing(end.point), end.particles
     end, snapshots = beside.moved(end, _SNAPSHOTS)
     # A particle that met other noise, and has not moved since, has no density.
@@ -97,7 +100,8 @@ def bridge(density, flow, theta, path, settings, generator):
     whole, *parts = (beside.set_against(each, end.point) for each in (snapshots, snapshots[:half], snapshots[half:]))
     if whole is None or None in parts or spent(density, settings):
         return _nothing(end.point), end.particles
-    return _evidence(beside, whole, parts, int(alive.sum())), end.particles
+    left = _left(way, _correlation(path.particles.u, end.particles.u), whole.log_z_there)
+    return _evidence(beside, whole, parts, int(alive.sum()), left), end.particles
 
 
 def _correlation(one, other):
@@ -202,12 +206,18 @@ def _nothing(point):
     return Evidence(np.nan, np.inf, None, None, point.eta, np.nan, 0.0, np.inf, False, 0)
 
 
-def _evidence(beside, whole, parts, chains):
+def _left(way, kept, log_z):
+    """Nats of log Z that particles may still have to go, by how far they came while they forgot all but ``kept``."""
+    at_first, log_z_first = way[0]
+    return (log_z - log_z_first) * max(kept, 0.0) / max(at_first - kept, _LEAST_WAY)
+
+
+def _evidence(beside, whole, parts, chains, left):
     n = len(beside.draws.inside)
     worked = np.log(beside.worked)
     failed = (1 / beside.worked - 1) / (n / beside.worked)  # variance of the log of that share
     apart = parts[0].log_z_there - parts[1].log_z_there
-    stderr = np.sqrt(whole.stderr(n, chains) ** 2 + failed + (0.5 * apart) ** 2)
+    stderr = np.sqrt(whole.stderr(n, chains) ** 2 + failed + (0.5 * apart) ** 2 + left**2)
     missed = 1 - whole.taken[n:].reshape(-1, chains)
     repeats = max(1.0, len(missed) * missed.mean(axis=0).var() / max(missed.var(), np.finfo(float).tiny))
     return Evidence(
