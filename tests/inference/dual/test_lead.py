@@ -92,6 +92,18 @@ def test_an_answer_with_the_property_stands_where_rounds_without_the_surrogate_w
     assert lead._spent(sharpening(error, noisy), problem, Settings()).phase == phase
 
 
+@pytest.mark.parametrize(("kl", "phase"), [(0.1, "done"), (0.225, "round")])
+def test_an_answer_that_is_certified_far_away_is_not_the_end(kl, phase, monkeypatch):
+    # of twenty properties of the LDS one ended so, at 0.27 nats, with hundreds of thousands of rows to go
+    monkeypatch.setattr(lead, "dropped", lambda state, problem: SimpleNamespace(phase="round"))
+    monkeypatch.setattr(lead, "replace", lambda state, **fields: SimpleNamespace(**vars(state) | fields))
+    monkeypatch.setattr(lead, "unbounded_after", lambda *arguments: None)
+    state = sharpening(0.0, noisy=False)
+    certificate = SimpleNamespace(reliable=True, kl=kl, kl_stderr=0.01, entropy_bound_stderr=0.01)
+    state.answer = SimpleNamespace(score=state.answer.score, certificate=certificate)
+    assert lead._spent(state, SimpleNamespace(constraints=CONSTRAINTS, limit=None), Settings()).phase == phase
+
+
 @pytest.fixture
 def noisy_state(rng):
     """At eta = 0, rows of T = z + 0.2 whose noise the surrogate's mean has not learned, and their own members over."""
