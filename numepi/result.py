@@ -244,8 +244,9 @@ class Result:
         Parameters
         ----------
         method : "auto", "weights" or "particles"
-            Importance sampling from the flow and its start, or particles that walk from each of them to the exact
-            solution and back, which reach hundreds of dimensions (`certificate.method` says which it was).  "auto"
+            Importance sampling from the flow and its start, or particles that go from each of them to the exact
+            solution, and from there back, or stand against draws of the flow: they reach a thousand dimensions
+            (`certificate.method` says which it was).  "auto"
             takes particles where weights are not reliable in twenty dimensions and more, the constraints are met, and
             the circuit has a Jacobian.
         budget : int, optional
