@@ -284,7 +284,7 @@ def _newton(density, path, active, settings, generator):
 def _largest(log_density_at, path, settings):
     """The largest of [0, 1] at which the effective sample size is above the floor."""
 
-    # Copies that met noise with which they fail carry no weight whatever the step is.  Those that left the region count.
+    # Copies that met noise with which they fail have no weight whatever the step is; those that left the region count.
     alive = np.isfinite(path.particles.violation).all(axis=1)
 
     def enough(size):

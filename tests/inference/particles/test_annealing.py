@@ -1,5 +1,7 @@
 """The whole path against closed forms: multipliers, log Z from both ends, regions, failures."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
@@ -107,6 +109,16 @@ def test_noise_that_half_of_the_rows_fail_with_does_not_stop_the_path():
     assert path.failure is None and len(path.points) < 40
     alive = np.isfinite(path.particles.log_density)
     assert 0.4 < alive.mean() < 0.6 and np.abs(path.particles.z[alive].mean(axis=0) - [0.5, 0.0]).max() < 0.15
+
+
+def test_copies_that_left_the_region_shorten_a_step_and_those_that_fail_do_not():
+    density = np.array([-1.0, -1.0, -np.inf, -np.inf])
+    for failed, size in [(False, 0.0), (True, 1.0)]:
+        violation = np.zeros((4, 1))
+        violation[2:] = np.nan if failed else 9.0
+        particles = SimpleNamespace(log_density=density, violation=violation)
+        path = SimpleNamespace(particles=particles)
+        assert annealing._largest(lambda size: density, path, SETTINGS) == pytest.approx(size, abs=1e-9)
 
 
 def test_an_unreachable_region_is_said():
