@@ -124,17 +124,14 @@ def _beside(problem, flow, theta, start, target, settings, number):
         path = anneal(density, problem.constraints.is_mean, settings, generator)
     else:
         point = PathPoint(1.0, problem.constraints.admissible(target), density.region is not None)
-        path = placed(density, flow.sample(theta, _normals(generator, flow, settings))[0], point, settings, generator)
+        z, _ = flow.sample(theta, generator.standard_normal((settings.particles, flow.dim)))
+        path = placed(density, z, point, settings, generator)
     if path.failure is not None:
         return _Run(path.failure)
     found, end = bridge(density, flow, theta, path, settings, generator)
     if not np.isfinite(found.stderr):
         return _Run("particles do not forget where they started, or do not overlap with draws of the flow")
     return _Run.of(density, found, end)
-
-
-def _normals(generator, flow, settings):
-    return generator.standard_normal((settings.particles, flow.dim))
 
 
 def _density(problem, flow, theta, number):

@@ -138,9 +138,13 @@ class _Against:
     log_z_there: float
     taken: np.ndarray
 
+    def missed(self, n_draws, chains):
+        """Chance that a particle is a draw, snapshot after snapshot of so many ``chains``: (snapshots, chains)."""
+        return 1 - self.taken[n_draws:].reshape(-1, chains)
+
     def stderr(self, n_draws, chains):
-        """Of log Z, where particles are so many ``chains`` that are independent, snapshot after snapshot."""
-        missed = 1 - self.taken[n_draws:].reshape(-1, chains)
+        """Of log Z, where particles are so many ``chains`` that are independent."""
+        missed = self.missed(n_draws, chains)
         noise = n_draws * self.taken[:n_draws].var() + len(missed) ** 2 * chains * missed.mean(axis=0).var()
         steepness = np.sum(self.taken * (1 - self.taken))
         return float(np.sqrt(noise) / steepness) if steepness > 0 else np.inf
@@ -218,7 +222,7 @@ def _evidence(beside, whole, parts, chains, left):
     failed = (1 / beside.worked - 1) / (n / beside.worked)  # variance of the log of that share
     apart = parts[0].log_z_there - parts[1].log_z_there
     stderr = np.sqrt(whole.stderr(n, chains) ** 2 + failed + (0.5 * apart) ** 2 + left**2)
-    missed = 1 - whole.taken[n:].reshape(-1, chains)
+    missed = whole.missed(n, chains)
     repeats = max(1.0, len(missed) * missed.mean(axis=0).var() / max(missed.var(), np.finfo(float).tiny))
     return Evidence(
         whole.mixture.log_z + worked, float(stderr), None, None, whole.optimum.eta, whole.log_z_there + worked,
