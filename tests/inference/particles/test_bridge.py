@@ -9,6 +9,7 @@ from scipy import stats
 import numepi as ne
 from numepi.inference.assessment.particle_certificate import certify_by_particles
 from numepi.inference.assessment.score import score
+from numepi.inference.particles import bridge as module
 from numepi.inference.particles.annealing import ParticleSettings, anneal
 from numepi.inference.particles.bridge import FAR, _Beside, bridge, placed
 from numepi.inference.particles.density import PathPoint, plain_flow
@@ -98,6 +99,14 @@ def test_particles_that_have_not_moved_say_nothing():
     path = placed(density, z, point, SETTINGS, generator)
     found, end = bridge(density, flow, theta, path, SETTINGS, generator)
     assert abs(np.mean(end.z[:, 1])) < 0.5 and np.isinf(found.stderr)
+
+
+def test_what_particles_may_still_have_to_go_is_in_the_error(monkeypatch):
+    # half of what they knew of their start is forgotten, and log Z rose by a nat meanwhile: another may follow
+    assert module._left([(0.8, -1.0), (0.6, -0.3)], 0.4, 0.0) == pytest.approx(1.0)
+    assert module._left([(0.8, -1.0)], 0.0, 0.0) == 0 == module._left([(0.8, -1.0)], -0.01, 0.0)
+    monkeypatch.setattr(module, "_left", lambda way, kept, log_z: 5.0)
+    assert found_from_draws(normal(0), 0)[0].stderr > 5
 
 
 @pytest.mark.parametrize(("stiff", "narrow"), [(0.003, 0.3), (0.01, 0.3)])
