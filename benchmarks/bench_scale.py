@@ -17,8 +17,9 @@ from scipy.special import logsumexp
 import numepi as ne
 from numepi.inference.assessment.outside import log_z_outside
 from numepi.inference.particles.annealing import ParticleSettings, Stage, anneal, begin, go_on
-from numepi.inference.particles.density import TemperedDensity, plain_flow
+from numepi.inference.particles.density import TemperedDensity
 from numepi.inference.particles.evidence import evidence
+from numepi.inference.particles.plain import plain_flow
 from numepi.inference.problem import Problem
 from numepi.worker_threads import one_blas_thread
 
@@ -28,9 +29,9 @@ SETTINGS = ParticleSettings(particles=300)
 FIT = {"particles": 300, "learn_steps": 2000, "batch_size": 64, "learning_rate": 0.01}
 LARGE = 100  # neurons, from which on a path of fewer particles and longer steps is enough, and more is to be learnt
 FIT_LARGE = FIT | {
-    "precision": "float32", "particles": 200, "ess_floor": 0.7, "most_moves": 10, "learn_steps": 3000
+    "precision": "float32", "particles": 200, "ess_floor": 0.7, "moves": 2, "most_moves": 5, "learn_steps": 3000
 }  # fmt: skip
-FIT_LARGEST = FIT_LARGE | {"most_moves": 8, "learn_steps": 2000}
+FIT_LARGEST = FIT_LARGE | {"ess_floor": 0.6, "most_moves": 4, "learn_steps": 1200}
 LARGEST = 250
 DRAWS = 20_000
 # Of log q, which spreads over 18 nats at N = 100, where 20,000 draws know the entropy to 0.12; at N = 250 they will do.

@@ -27,7 +27,7 @@ from numepi.inference.running.checkpoint import Checkpoint
 from numepi.inference.running.progress import Progress
 from numepi.inference.running.run import Budget, run
 from numepi.inference.running.shards import check_sendable
-from numepi.inference.solvers import SOLVERS, chosen
+from numepi.inference.solvers import SOLVERS, automatic, chosen
 from numepi.property.emergent_property import EmergentProperty
 from numepi.random_streams import seed_sequence
 from numepi.simulations import Simulations
@@ -45,7 +45,7 @@ def infer(
     circuit: Circuit,
     prop: EmergentProperty,
     rng: Seed = 0,
-    solver: str | Dual | Particles | AugmentedLagrangian = "dual",
+    solver: str | Dual | Particles | AugmentedLagrangian = "auto",
     flow: Flow | None = None,
     gradient: str = "auto",
     prior: Prior | None = None,
@@ -76,9 +76,11 @@ def infer(
     rng : int, SeedSequence or Generator
         Names every random number of the run: the same value gives the same bits.
     solver : str, or settings
+        ``"auto"`` takes the second of these from a hundred parameters on, where there is a gradient and room for a
+        million simulations, no earlier ones are given and no setting of the first, and the first otherwise:
         ``"dual"`` anneals the multipliers of the convex dual and fits the flow by weighted maximum likelihood;
-        ``"particles"`` solves the dual by sequential Monte Carlo, and the flow learns from the particles: for a hundred
-        dimensions and more (`numepi.inference.particles.solver`);
+        ``"particles"`` solves the dual by sequential Monte Carlo, and the flow learns from the particles
+        (`numepi.inference.particles.solver`);
         ``"augmented-lagrangian"`` is the paper's Algorithm 1.  An object of `numepi.settings` names the solver and
         holds its settings: ``ne.settings.Dual(kl=0.02)``.
     flow : numepi.flow.Flow, optional
@@ -156,11 +158,15 @@ def infer(
     check_executor("executor", executor)
     if callback is not None:
         check_callable("callback", callback, "a function of a state, or None")
+    _check_question(circuit, prop)
+    with_gradient = _use_gradient(circuit, prop, gradient)
+    if isinstance(solver, str) and solver == "auto":
+        given = simulations is not None or start is not None
+        solver = automatic(circuit.support.dim, with_gradient, solver_settings, max_simulations, given)
     solver, settings = chosen(solver, solver_settings)
-    flow = _check(circuit, prop, solver, flow, prior, precision)
+    flow = _check(circuit, prop, solver, flow, prior, precision, with_gradient)
     check_sendable(circuit, executor)
     prior = checked_prior(prior, circuit.support)
-    with_gradient = _use_gradient(circuit, prop, solver, gradient)
     begun = time.perf_counter()
     Budget(max_simulations, max_time)
     if max_batch is not None:
@@ -244,7 +250,16 @@ def _rank(result):
     return result.success, -np.nan_to_num(result.relative_entropy, nan=np.inf)
 
 
-def _use_gradient(circuit, prop, solver, gradient):
+def _check_question(circuit, prop):
+    if not isinstance(prop, EmergentProperty):
+        raise TypeError(f"prop is a {type(prop).__name__}: expected a numepi.EmergentProperty")
+    if isinstance(circuit, type):
+        raise TypeError(f"circuit is the class {circuit.__name__}: make one, {circuit.__name__}()")
+    if not isinstance(circuit, Circuit):
+        raise TypeError(f"circuit is a {type(circuit).__name__}: wrap a function in numepi.circuits.FunctionCircuit")
+
+
+def _use_gradient(circuit, prop, gradient):
     if gradient == "exact" and not circuit.differentiable:
         raise ValueError(f"gradient = 'exact', but {circuit!r} has no Jacobian: use gradient='auto' or 'none'")
     steps = [moment.name for moment in prop.functions if not moment.differentiable]
@@ -254,22 +269,16 @@ def _use_gradient(circuit, prop, solver, gradient):
     cut = "integers" if support.integer else "a condition (where)" if support.where is not None else None
     if gradient == "exact" and cut:
         raise ValueError(f"gradient = 'exact', but the support has {cut}, where densities jump: use 'auto' or 'none'")
-    use = circuit.differentiable and not steps and not cut and gradient != "none"
-    if SOLVERS[solver].needs_gradient and not use:
+    return circuit.differentiable and not steps and not cut and gradient != "none"
+
+
+def _check(circuit, prop, solver, flow, prior, precision, with_gradient):
+    """Refuse what the solver cannot do; return the flow."""
+    if SOLVERS[solver].needs_gradient and not with_gradient:
         raise ValueError(
             f"solver {solver!r} needs gradients: give the circuit a Jacobian, leave out what has steps, or use "
             "solver='dual'"
         )
-    return use
-
-
-def _check(circuit, prop, solver, flow, prior, precision):
-    if not isinstance(prop, EmergentProperty):
-        raise TypeError(f"prop is a {type(prop).__name__}: expected a numepi.EmergentProperty")
-    if isinstance(circuit, type):
-        raise TypeError(f"circuit is the class {circuit.__name__}: make one, {circuit.__name__}()")
-    if not isinstance(circuit, Circuit):
-        raise TypeError(f"circuit is a {type(circuit).__name__}: wrap a function in numepi.circuits.FunctionCircuit")
     dim = len(circuit.parameter_names)
     if prior is not None and _lacking(prior, Prior):
         raise TypeError(f"prior is a {type(prior).__name__}: it needs the methods log_prob(z) and gradient(z)")

@@ -11,10 +11,33 @@ from numepi.inference.augmented_lagrangian.solver import AugmentedLagrangian
 from numepi.inference.dual.solver import Dual
 from numepi.inference.particles.solver import ParticleSolver
 
-__all__ = ["SOLVERS", "chosen"]
+__all__ = ["MANY", "SOLVERS", "automatic", "chosen"]
 
 _NAMED = 8  # settings that a message lists, the likeliest first
 SOLVERS: dict[str, Any] = {"dual": Dual, "particles": ParticleSolver, "augmented-lagrangian": AugmentedLagrangian}
+
+# Parameters from which on particles lead where there is a gradient.  Rank-2 networks: of 25 neurons, D = 100, entropies
+# are 44.0 by the dual solver and 44.4 by particles; of 100 the dual solver ends at the prior (benchmarks.bench_scale).
+MANY = 100
+_ENOUGH = 1_000_000  # rows of a budget: a path takes 100,000 to 2 million, and the learning as many
+
+
+def automatic(dim, with_gradient, keywords, max_simulations, earlier):
+    """The solver's name where none is given: particles in many dimensions, where they can do their work.
+
+    Parameters
+    ----------
+    dim : int
+    with_gradient : bool
+    keywords : dict
+        Settings that are given: those of the dual solver alone ask for it.
+    max_simulations : int, optional
+    earlier : bool
+        Whether there are simulations to learn from, which particles do not.
+    """
+    able = with_gradient and not earlier and (max_simulations is None or max_simulations >= _ENOUGH)
+    meant = set(keywords) <= {f.name for f in fields(ParticleSolver.settings_type)}
+    return "particles" if dim >= MANY and able and meant else "dual"
 
 
 def chosen(solver, keywords):

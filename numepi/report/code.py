@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from numepi.archive import plain
 from numepi.circuits import BUILT_IN
-from numepi.inference.solvers import SOLVERS
+from numepi.inference.solvers import MANY, SOLVERS
 
 if TYPE_CHECKING:
     from numepi.result import Result
@@ -21,7 +21,7 @@ def code(result: Result) -> str:
     lines = ["import numpy as np", "import numepi as ne", "", *_circuit(configuration)]
     lines += [*_unknown(result), f"prop = {_property(configuration['property'])}"]
     given = [f"rng={_seed(configuration['seed'])}"]
-    if configuration["solver"] != "dual":
+    if configuration["solver"] != "dual" or len(result.parameter_names) >= MANY:
         given.append(f'solver="{configuration["solver"]}"')
     if not configuration["gradient"]:
         given.append('gradient="none"')

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import numepi as ne
-from numepi.inference.solvers import SOLVERS, chosen
+from numepi.inference.solvers import SOLVERS, automatic, chosen
+from numepi.report.code import code
 
 NAMED = {"dual": ne.settings.Dual, "particles": ne.settings.Particles}
 NAMED["augmented-lagrangian"] = ne.settings.AugmentedLagrangian
@@ -39,3 +40,30 @@ def test_an_object_of_settings_makes_the_same_run():
     other = ne.infer(lds, prop, solver=ne.settings.AugmentedLagrangian(**given), **how)
     assert one.configuration == other.configuration and other.configuration["solver"] == "augmented-lagrangian"
     np.testing.assert_array_equal(one.distribution.theta, other.distribution.theta)
+
+
+@pytest.mark.parametrize(
+    "changed, wanted",
+    [
+        ({}, "particles"),
+        ({"dim": 99}, "dual"),
+        ({"with_gradient": False}, "dual"),
+        ({"max_simulations": 999_999}, "dual"),
+        ({"max_simulations": 1_000_000}, "particles"),
+        ({"keywords": {"kl": 0.02}}, "dual"),
+        ({"keywords": {"particles": 200, "learning_rate": 1e-3}}, "particles"),
+        ({"earlier": True}, "dual"),
+    ],
+)
+def test_particles_lead_in_many_dimensions_where_they_can(changed, wanted):
+    given = {"dim": 100, "with_gradient": True, "keywords": {}, "max_simulations": None, "earlier": False}
+    assert automatic(**given | changed) == wanted
+
+
+def test_a_run_without_a_solver_takes_particles_in_many_dimensions():
+    # 100 neurons: the dual solver ended at the prior
+    circuit = ne.circuits.RankTwoRNN(n_neurons=25)
+    result = ne.infer(circuit, circuit.emergent_property(), progress=False, max_time=1e-3)
+    assert result.configuration["solver"] == "particles" and 'solver="particles"' in code(result)
+    small = ne.infer(circuit, circuit.emergent_property(), progress=False, max_simulations=1500, max_time=1e-3)
+    assert small.configuration["solver"] == "dual" and 'solver="dual"' in code(small)

@@ -8,6 +8,7 @@ from numepi.kernels.fastmath import exp
 __all__ = ["normal_tails"]
 
 _DENSITY = 1 / np.sqrt(2 * np.pi)
+_BEYOND = 40.0  # standard deviations from where on tail and density are zero, infinity included
 _MIDDLE = 5.5  # where the variable of the polynomial vanishes: of 3 to 6 these need about the fewest terms
 
 
@@ -18,7 +19,7 @@ def normal_tails(x):
     (1 + x) (1 - Phi(x)) / phi(x) is smooth in s = (x - k) / (x + k), x >= 0: its Chebyshev interpolation of degree 21,
     written in powers of s (after Shepherd & Laframboise, Math. Comput. 36, 1981).
     """
-    size = abs(x)
+    size = min(abs(x), _BEYOND)
     density = exp(-0.5 * size * size) * _DENSITY
     s = (size - _MIDDLE) / (size + _MIDDLE)
     p = -6.316232669515163e-09

@@ -6,11 +6,12 @@ inverse   log_q -= L(u(z));    grad_z = (grad_u - grad_log_q L') / F'
 along dz: du = dz / F';        d(grad_z) = (d(grad_u) - grad_log_q L'' du - (grad_u - grad_log_q L') L' du) / F'.
 """
 
-from math import erfc, expm1, isnan, log1p
+from math import expm1, isnan, log1p
 
 import numpy as np
 
 from numepi.flow.elementwise.normal_quantile import normal_quantile
+from numepi.flow.elementwise.normal_tails import normal_tails
 from numepi.flow.passes.blocks import LANES
 from numepi.kernels.compile import kernel, scalar
 from numepi.kernels.fastmath import exp, log, sigmoid
@@ -18,7 +19,6 @@ from numepi.support import GAUSSIAN_CDF, LINE, LOWER, UPPER
 
 __all__ = ["from_line", "pull", "pull_tangent", "tangent", "to_line"]
 
-_SQRT_HALF = 0.5**0.5
 _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 _SMALLEST = np.finfo(np.float64).tiny
 
@@ -66,8 +66,14 @@ def _from_line(kind, lower, upper, u):
         return lower + _softplus(u)
     if kind == UPPER:
         return upper - _softplus(-u)
-    fraction = 0.5 * erfc(-u * _SQRT_HALF) if kind == GAUSSIAN_CDF else sigmoid(u)
-    return min(max(lower + (upper - lower) * fraction, lower), upper)
+    return _inside(lower, upper, sigmoid(u))
+
+
+@scalar
+def _inside(lower, upper, fraction):
+    """The place at a fraction of a box's edge; NaN stays."""
+    z = lower + (upper - lower) * fraction
+    return lower if z < lower else (upper if z > upper else z)
 
 
 @scalar
@@ -97,6 +103,12 @@ def from_line(kinds, lower, upper, u, z, log_q):
     for block in range(len(u)):
         for d in range(len(kinds)):
             kind, low, high, log_width = kinds[d], lower[d], upper[d], log(upper[d] - lower[d])
+            if kind == GAUSSIAN_CDF:  # by itself, without branches: a tenth of the time
+                for lane in range(LANES):
+                    x = np.float64(u[block, d, lane])
+                    z[block, d, lane] = _inside(low, high, normal_tails(x)[0])
+                    log_q[block, lane] -= _log_slope(GAUSSIAN_CDF, log_width, x)
+                continue
             for lane in range(LANES):
                 x = np.float64(u[block, d, lane])
                 z[block, d, lane] = _from_line(kind, low, high, x)
@@ -115,21 +127,44 @@ def to_line(kinds, lower, upper, edge_low, edge_high, z, u, log_q):
                 log_q[block, lane] -= _log_slope(kind, log_width, np.float64(u[block, d, lane]))
 
 
+@scalar
+def _pull_row(kind, log_width, u, grad_output, grad_log_q, grad_input, inverse):
+    for lane in range(LANES):
+        x = np.float64(u[lane])
+        slope = exp(_log_slope(kind, log_width, x))
+        first, _ = _log_slope_derivatives(kind, x)
+        if inverse:
+            grad_input[lane] = (grad_output[lane] - grad_log_q[lane] * first) / slope
+        else:
+            grad_input[lane] = grad_output[lane] * slope - grad_log_q[lane] * first
+
+
 @kernel
 def pull(kinds, lower, upper, u, grad_output, grad_log_q, grad_input, inverse):
     """VJP in either direction."""
     for block in range(len(u)):
         for d in range(len(kinds)):
             kind, log_width = kinds[d], log(upper[d] - lower[d])
-            for lane in range(LANES):
-                x = np.float64(u[block, d, lane])
-                slope = exp(_log_slope(kind, log_width, x))
-                first, _ = _log_slope_derivatives(kind, x)
-                if inverse:
-                    grad = (grad_output[block, d, lane] - grad_log_q[block, lane] * first) / slope
-                else:
-                    grad = grad_output[block, d, lane] * slope - grad_log_q[block, lane] * first
-                grad_input[block, d, lane] = grad
+            if kind == GAUSSIAN_CDF:
+                _pull_row(
+                    GAUSSIAN_CDF,
+                    log_width,
+                    u[block, d],
+                    grad_output[block, d],
+                    grad_log_q[block],
+                    grad_input[block, d],
+                    inverse,
+                )
+            else:
+                _pull_row(
+                    kind,
+                    log_width,
+                    u[block, d],
+                    grad_output[block, d],
+                    grad_log_q[block],
+                    grad_input[block, d],
+                    inverse,
+                )
 
 
 @kernel

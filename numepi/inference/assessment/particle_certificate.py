@@ -17,8 +17,9 @@ import numpy as np
 from numepi.inference.assessment.certificate import Certificate, uncertified
 from numepi.inference.particles.annealing import ParticleSettings, anneal, connect, settle, spent, working
 from numepi.inference.particles.bridge import FAR, bridge, placed
-from numepi.inference.particles.density import PathPoint, TemperedDensity, plain_flow
+from numepi.inference.particles.density import PathPoint, TemperedDensity
 from numepi.inference.particles.evidence import evidence
+from numepi.inference.particles.plain import plain_flow
 from numepi.inference.problem import Stream
 
 __all__ = ["certify_by_particles"]
@@ -28,7 +29,7 @@ _NOISE_DRAWS = 16  # simulations of each particle that tell how fixed noise shif
 # the flow are set against them.  Rank-2 networks of 10 to 50 neurons (D = 40 to 200): errors of 0.01 to 0.04 nats in 2
 # to 16 CPU s, by whole paths 0.03 in 121 s at D = 200.  In few dimensions paths find shares of modes.
 _MANY = 30
-_BESIDE = ParticleSettings(particles=200, moves=2, most_moves=4, length=0.15, ess_floor=0.6, settle=6)
+_BESIDE = ParticleSettings(particles=200, moves=2, most_moves=4, length=0.5, ess_floor=0.6, settle=6)
 # Where the flow is too far away for that, a gradient through it costs a millisecond in more dimensions than these:
 # fewer particles, and longer steps.  What that costs shows in the error.
 _VERY_MANY = 200

@@ -13,16 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from numepi.flow.elementwise.support import SupportMap
-from numepi.flow.families.composition import ComposedFlow
+from numepi.inference.particles.metric import Vectors
 from numepi.inference.problem import Stream
 
-__all__ = ["Particles", "PathPoint", "TemperedDensity", "Traits", "plain_flow"]
-
-
-def plain_flow(support):
-    """The flow without parameters that is the map to the support alone: particles start, and move, in its base."""
-    return ComposedFlow(support, [SupportMap(support, "gaussian-cdf", "float64")], "float64")
+__all__ = ["Particles", "PathPoint", "TemperedDensity", "Traits"]
 
 
 class PathPoint(NamedTuple):
@@ -136,6 +130,8 @@ class TemperedDensity:
         self.stream, self.noise = stream, 2 * population
         self.scale = problem.constraints.scale
         self.with_gradient = problem.with_gradient
+        # A flow's base is close to a normal where the flow is good; that of the support's map keeps the vectors.
+        self.vectors = Vectors.single() if flow.n_parameters else Vectors.of(problem.circuit)
 
     def evaluate(self, u, point):
         """Simulate base points ``u`` (P, D): the `Particles` there at this point of the path."""
@@ -148,12 +144,16 @@ class TemperedDensity:
         violation, inside = self._told(batch)
         gradient = None
         if self.with_gradient:
-            grad_z = np.zeros_like(z)
-            grad_z[batch.valid] = constraints.pullback(batch.f, batch.jacobian, point.eta / self.scale)
-            grad_z[batch.valid] += point.exponent * problem.log_prior_gradient(z[batch.valid])
+            grad_z = constraints.pullback(batch.f, batch.jacobian, point.eta / self.scale)
+            if problem.prior is not None:
+                grad_z += point.exponent * problem.log_prior_gradient(z[batch.valid])
+            if len(grad_z) < len(z):
+                working, grad_z = grad_z, np.zeros_like(z)
+                grad_z[batch.valid] = working
             with np.errstate(invalid="ignore"):  # a trajectory that ran off
                 _, grad_base = pullback(grad_z, np.full(len(u), -point.exponent))
-            gradient = np.where(batch.valid[:, None], grad_base - u, 0.0)
+            gradient = grad_base - u
+            gradient[~batch.valid] = 0.0
         log_ratio = problem.log_prior(z) - log_q
         particles = Particles(u, z, log_ratio, violation, inside, np.empty(len(u)), gradient)
         return replace(particles, log_density=self.log_density(particles, point))

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["LONGEST", "Pace", "rate", "score_gradient", "weights"]
+__all__ = ["Pace", "path_gradient", "rate", "score_gradient", "weights"]
 
-LONGEST = 3.0  # medians: how far out a draw's gradient, or a particle's distance from the flow, counts in full
+_LONGEST = 3.0  # medians: how far out a draw's gradient, or a particle's distance from the flow, counts in full
 _REACH = 5.0  # nats of log p_eta - log q about its median, at the least, within which all particles count the same
 _WARM_UP = 50  # steps until the full rate: Adam's first ones go by signs alone
 _LAST_RATE = 0.01  # of the learning rate at the least: the last steps let the multipliers catch up with the flow
@@ -51,7 +51,7 @@ def weights(log_ratio):
     says where to go, not how far.
     """
     excess = log_ratio - np.median(log_ratio)
-    reach = max(_REACH, LONGEST * np.median(np.abs(excess)))
+    reach = max(_REACH, _LONGEST * np.median(np.abs(excess)))
     return np.minimum(1.0, reach / np.maximum(excess, reach))
 
 
@@ -59,6 +59,28 @@ def rate(step, progress, straight):
     """Share of the learning rate at a ``step``: it rises at first, and falls over the ``progress``, 0 to 1."""
     falling = max(1.0 - progress, _LAST_RATE) if straight else _LAST_RATE**progress
     return min(1.0, (step + 1) / _WARM_UP) * falling
+
+
+def path_gradient(flow, theta, z, rows, tilt, pull):
+    """Gradient of KL(q || p_eta) along the paths of draws, without the score (Roeder et al. 2017).
+
+    Parameters
+    ----------
+    flow, theta : numepi.flow.Flow, ndarray (n_parameters,)
+    z : ndarray (n, D)
+        Draws of the flow.
+    rows : ndarray (k,), int
+        Those that count.
+    tilt : ndarray (k, D)
+        Gradient of log p_eta there.
+    pull : callable
+        The draws' pullback.
+    """
+    grad_z = flow.log_prob_gradient(theta, z[rows]) - tilt
+    length = np.maximum(np.linalg.norm(grad_z, axis=1), np.finfo(float).tiny)
+    cotangent = np.zeros_like(z)
+    cotangent[rows] = grad_z * np.minimum(1.0, _LONGEST * np.median(length) / length)[:, None] / len(rows)
+    return pull(cotangent, np.zeros(len(z)))
 
 
 def score_gradient(flow, theta, z, log_ratio):

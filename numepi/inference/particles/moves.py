@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from numepi.inference.particles.metric import Metric
+
 __all__ = ["Mover"]
 
 _HMC_ACCEPTANCE = 0.75  # between the optima for one step (0.65) and for long trajectories (0.8; Betancourt et al. 2014)
@@ -80,16 +82,20 @@ class Mover:
         return proposed, _odds(_tilt(proposed), _tilt(particles))
 
     def _trajectory(self, density, particles, point, generator):
+        metric = Metric.of(density.vectors, particles.u)
+        image = metric.drawn(particles.u, generator)
         momentum = generator.standard_normal(particles.u.shape)
         jitter = generator.uniform(1 - _JITTER, 1 + _JITTER, (len(particles), 1))
         step = self.step_size * jitter
         before = particles.log_density - _kinetic(momentum)
-        momentum = momentum + 0.5 * step * particles.gradient
+        momentum = momentum + 0.5 * step * metric.force(image, particles.gradient)
         now, steps = particles, max(self.leapfrogs, min(int(np.ceil(self.length / self.step_size)), _MOST_LEAPFROGS))
         for number in range(steps):
-            now = density.evaluate(now.u + step * momentum, point)
-            momentum = momentum + (1.0 if number < steps - 1 else 0.5) * step * now.gradient
-        return now, _odds(now.log_density - _kinetic(momentum), before)
+            now = density.evaluate(now.u + step * metric.velocity(image, momentum), point)
+            momentum = momentum + (1.0 if number < steps - 1 else 0.5) * step * metric.force(image, now.gradient)
+        way_back = metric.log_chance(now.u)[np.arange(len(image)), image]
+        chosen = metric.log_chance(particles.u)[np.arange(len(image)), image]
+        return now, _odds(now.log_density - _kinetic(momentum), before) + way_back - chosen
 
 
 def _odds(after, before):

@@ -15,8 +15,9 @@ from numepi.inference.assessment.score import score
 from numepi.inference.assessment.services import Assessment
 from numepi.inference.assessment.weights import certify
 from numepi.inference.particles.annealing import ParticleSettings
-from numepi.inference.particles.density import TemperedDensity, plain_flow
+from numepi.inference.particles.density import TemperedDensity
 from numepi.inference.particles.evidence import Evidence
+from numepi.inference.particles.plain import plain_flow
 from numepi.inference.problem import Problem
 from tests.inference.particles.problems import EXACT, MEAN, VARIANCE, Normal, projections
 

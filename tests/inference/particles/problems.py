@@ -3,7 +3,8 @@
 import numpy as np
 
 import numepi as ne
-from numepi.inference.particles.density import TemperedDensity, plain_flow
+from numepi.inference.particles.density import TemperedDensity
+from numepi.inference.particles.plain import plain_flow
 from numepi.inference.problem import Problem
 
 

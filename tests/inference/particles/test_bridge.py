@@ -12,7 +12,8 @@ from numepi.inference.assessment.score import score
 from numepi.inference.particles import bridge as module
 from numepi.inference.particles.annealing import ParticleSettings, anneal
 from numepi.inference.particles.bridge import FAR, _Beside, bridge, placed
-from numepi.inference.particles.density import PathPoint, plain_flow
+from numepi.inference.particles.density import PathPoint
+from numepi.inference.particles.plain import plain_flow
 from numepi.inference.problem import Problem
 from tests.inference.particles.problems import Normal, density_of, projections
 
