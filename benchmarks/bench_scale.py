@@ -25,13 +25,10 @@ from numepi.worker_threads import one_blas_thread
 
 WITHIN = 6.0
 SETTINGS = ParticleSettings(particles=300)
-# Of the fits: a lens flow learns as well from 64 draws a step as from 200, at three times the default's rate.
-FIT = {"particles": 300, "learn_steps": 2000, "batch_size": 64, "learning_rate": 0.01}
-LARGE = 100  # neurons, from which on a path of fewer particles and longer steps is enough, and more is to be learnt
-FIT_LARGE = FIT | {
-    "precision": "float32", "particles": 200, "ess_floor": 0.7, "moves": 2, "most_moves": 5, "learn_steps": 3000
-}  # fmt: skip
-FIT_LARGEST = FIT_LARGE | {"ess_floor": 0.6, "most_moves": 4, "learn_steps": 1200}
+LARGE = 100  # neurons, from which on networks in single precision will do, and more is to be learnt
+FIT_LARGE = {"precision": "float32", "particles": 200, "learn_steps": 3000}
+# Ten minutes of two cores are what it is to take.
+FIT_LARGEST = FIT_LARGE | {"ess_floor": 0.6, "length": 0.3, "most_moves": 4, "learn_steps": 1200}
 LARGEST = 250
 DRAWS = 20_000
 # Of log q, which spreads over 18 nats at N = 100, where 20,000 draws know the entropy to 0.12; at N = 250 they will do.
@@ -108,7 +105,7 @@ class Fit(NamedTuple):
 
 def fit_settings(neurons):
     """Of the solver by particles, for a network of so many ``neurons``."""
-    return FIT if neurons < LARGE else FIT_LARGE if neurons < LARGEST else FIT_LARGEST
+    return {} if neurons < LARGE else FIT_LARGE if neurons < LARGEST else FIT_LARGEST
 
 
 def fit(neurons, seed=0):

@@ -29,7 +29,7 @@ _NOISE_DRAWS = 16  # simulations of each particle that tell how fixed noise shif
 # the flow are set against them.  Rank-2 networks of 10 to 50 neurons (D = 40 to 200): errors of 0.01 to 0.04 nats in 2
 # to 16 CPU s, by whole paths 0.03 in 121 s at D = 200.  In few dimensions paths find shares of modes.
 _MANY = 30
-_BESIDE = ParticleSettings(particles=200, moves=2, most_moves=4, length=0.5, ess_floor=0.6, settle=6)
+_BESIDE = ParticleSettings(particles=200, moves=2, most_moves=4, length=0.3, ess_floor=0.6, settle=6)
 # Where the flow is too far away for that, a gradient through it costs a millisecond in more dimensions than these:
 # fewer particles, and longer steps.  What that costs shows in the error.
 _VERY_MANY = 200

@@ -23,8 +23,6 @@ class Pace(NamedTuple):
 
     Attributes
     ----------
-    move_every : int
-        Learning steps a move of the particles.
     lead : float
         Share of the learning in which the flow learns the particles alone, at the dual's optimum.
     forward_weight : float
@@ -33,7 +31,6 @@ class Pace(NamedTuple):
         Whether the rate falls in a straight line, which leaves it high for longer, or exponentially.
     """
 
-    move_every: int
     lead: float
     forward_weight: float
     straight: bool
@@ -41,7 +38,7 @@ class Pace(NamedTuple):
     @classmethod
     def of(cls, dim):
         """In ``dim`` dimensions."""
-        return cls(5, 0.25 if dim <= _SURE_DIM else 0.5, 0.3, True) if dim <= _SWIFT_DIM else cls(2, 0.5, 1.0, False)
+        return cls(0.25 if dim <= _SURE_DIM else 0.5, 0.3, True) if dim <= _SWIFT_DIM else cls(0.5, 1.0, False)
 
 
 def weights(log_ratio):

@@ -12,19 +12,18 @@ then the flow learns them by maximum likelihood, while moves between its steps k
   gradient; and in the end it goes onto its constraints by the shortest way (`numepi.inference.particles.projection`).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
-from numepi.arguments import check_count, check_number
 from numepi.flow.families.directional import DirectionalFlow
 from numepi.flow.families.elementwise import ElementwiseFlow
 from numepi.flow.families.lens import LensFlow
 from numepi.flow.families.spline import SplineFlow
 from numepi.inference.assessment.reserve import reserve
 from numepi.inference.optimiser import Adam
-from numepi.inference.particles.annealing import ParticleSettings, Path, Stage, begin, go_on
+from numepi.inference.particles.annealing import Path, Stage, begin, go_on
 from numepi.inference.particles.density import PathPoint, TemperedDensity
 from numepi.inference.particles.images import image, parities
 from numepi.inference.particles.learning import Pace, path_gradient, rate, score_gradient, weights
@@ -32,75 +31,19 @@ from numepi.inference.particles.moves import Mover
 from numepi.inference.particles.multipliers import FlowMultipliers
 from numepi.inference.particles.plain import plain_flow
 from numepi.inference.particles.projection import ROWS, projected
+from numepi.inference.particles.settings import Settings
 from numepi.inference.problem import Stream
 from numepi.kernels.threads import run_all
 
-__all__ = ["ParticleSolver", "Settings"]
+__all__ = ["ParticleSolver"]
 
 _CLIP_NORM = 5.0
+_MOVE_EVERY = 5  # learning steps (docs/variance_and_dimension.md)
 _CHUNK = 10  # learning steps a call: about half a second for the rank-2 network of 250 neurons
 _LEAST_FINITE = 0.5  # of the particles, that a flow has a gradient at: fewer are not one batch's bad luck
 _LEAST_INSIDE = 0.5  # share of a flow's draws in the region from which they say how it differs from p* there
 _STAGES = ("temper", "means", "confine", "all", "average", "done")
 _TYPICAL_STEPS = 150  # of a path: 71 for the rank-2 network of 50 neurons; for the time left
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Settings of the particle solver.
-
-    Parameters
-    ----------
-    particles : int
-        How many: a few hundred carry Newton's steps on the dual; what the flow learns is renewed by moves.
-    moves, most_moves, leapfrogs, settle : int
-        See `ParticleSettings`.
-    length : float
-        Of a move on the path in units of the base, which may take more leapfrog steps than ``leapfrogs``, up to 200
-        (rank-2 network of 250 neurons, 2 to 4 moves a step: log Z by the way -374 with 0.15, -334 with 0.5; -335 is
-        so).
-    ess_floor : float
-        Least effective share of the particles after a step of the path.
-    learn_steps : int
-        Adam steps of the flow.
-    batch_size : int
-        Particles, and draws of the flow, in a learning step.
-    learning_rate : float
-        Adam's at the start.
-    max_failed_fraction : float
-        Stop when more of the flow's simulations fail.
-    """
-
-    particles: int = 400
-    moves: int = 5
-    most_moves: int = 20
-    leapfrogs: int = 8
-    length: float = 0.5
-    settle: int = 12
-    ess_floor: float = 0.9
-    learn_steps: int = 1500
-    batch_size: int = 200
-    learning_rate: float = 3e-3
-    max_failed_fraction: float = 0.5
-
-    def __post_init__(self):
-        for name in ("moves", "most_moves", "leapfrogs", "settle"):
-            check_count(name, getattr(self, name))
-        check_count("particles", self.particles, least=20)
-        check_count("batch_size", self.batch_size, least=10)
-        check_count("learn_steps", self.learn_steps, least=1)
-        for name in ("learning_rate", "ess_floor"):
-            check_number(name, getattr(self, name), above=0, below=1)
-        check_number("length", self.length, least=0)
-        check_number("max_failed_fraction", self.max_failed_fraction, least=0, below=1)
-
-    @property
-    def sampler(self) -> ParticleSettings:
-        """Those of the annealing."""
-        return ParticleSettings(
-            particles=self.particles, moves=self.moves, most_moves=self.most_moves, leapfrogs=self.leapfrogs,
-            length=self.length, ess_floor=self.ess_floor, settle=self.settle,
-        )  # fmt: skip
 
 
 class ParticleSolver:
@@ -114,7 +57,7 @@ class ParticleSolver:
     surrogate_share = 0.0  # there is none
 
     def __init__(self, problem, flow, settings):
-        self.problem, self.flow, self.settings = problem, flow, settings
+        self.problem, self.flow, self.settings = problem, flow, settings.for_flow(flow)
         line = plain_flow(problem.circuit.support)
         region = problem.constraints.region
         self.density = TemperedDensity(problem, line, np.empty(0), None if region is None else region.contains)
@@ -166,7 +109,7 @@ class ParticleSolver:
         settings = self.settings
         if self.stage.name != "done":
             return settings.particles * (settings.most_moves * settings.leapfrogs + 1)
-        rows = _CHUNK * (settings.particles * settings.leapfrogs // self.pace.move_every + settings.batch_size)
+        rows = _CHUNK * (settings.particles * settings.leapfrogs // _MOVE_EVERY + settings.batch_size)
         return rows + (ROWS if settings.learn_steps - self.learnt <= _CHUNK else 0)
 
     @property
@@ -225,37 +168,44 @@ class ParticleSolver:
         """One step of the flow; return whether it was possible."""
         settings, path = self.settings, self.path
         progress = self.learnt / settings.learn_steps
-        if self.learnt % self.pace.move_every == 0:
+        if self.learnt % _MOVE_EVERY == 0:
             short = replace(path.mover, length=0.0)  # and often: the flow sees each of them
             path.particles, path.mover = short.move(self.density, path.particles, path.point, generator)
-        particles = path.particles.take(generator.permutation(len(path.particles))[: settings.batch_size])
-        z = image(particles.z, self.parities, generator)
-        passes, leads = [partial(self.flow.log_prob_with_pullback, self.theta, z)], progress >= self.pace.lead
-        if leads:
-            base = generator.standard_normal((settings.batch_size, self.flow.dim))
-            passes.append(partial(self.flow.sample_with_pullback, self.theta, base))
-        # Side by side, all but the simulator: a batch is about one block of a flow's pass, which is one thread's.
-        (log_q, pullback), *draws = run_all(passes)
-        log_p = self.problem.log_prior(particles.z) + particles.violation @ path.point.eta
-        passes = [partial(pullback, -weights(log_p - log_q) / len(particles))]
-        if leads:
-            passes += self._reverse_gradient(*draws[0])
-            if self.failure is not None:
-                return False
-        (forward, _), *reverse = run_all(passes)
-        gradients = [self.pace.forward_weight * forward if leads else forward, *reverse]
         # One draw or particle that a flow presses against a bound can be without a way back: others go on teaching.
-        gradients = [each for each in gradients if np.isfinite(each).all()]
+        gradients = [g for g in self._gradients(progress >= self.pace.lead, generator) if np.isfinite(g).all()]
         if gradients:
             now = settings.learning_rate * rate(self.learnt, progress, self.pace.straight)
             self.theta = self.optimiser.step(self.theta, sum(gradients), now)
-        elif self._astray():
+        elif self.failure is None and self._astray():
             self.failure = "the gradient is not finite: lower learning_rate, or use precision='float64'"
+        if self.failure is not None:
             return False
         self.learnt += 1
         if self.learnt == settings.learn_steps and self.problem.with_gradient:
             self.theta = projected(self.problem, self.flow, self.theta, self.lead.total)
         return True
+
+    def _gradients(self, leads, generator):
+        """Those of KL(p_eta || q) by particles and, where the flow ``leads``, of KL(q || p_eta) by its draws.
+
+        Passes go side by side, all but the simulator: a batch is about one block of them, which is one thread's.
+        """
+        particles = self.path.particles
+        particles = particles.take(generator.permutation(len(particles))[: self.settings.batch_size])
+        z = image(particles.z, self.parities, generator)
+        passes = [partial(self.flow.log_prob_with_pullback, self.theta, z)]
+        if leads:
+            base = generator.standard_normal((self.settings.batch_size, self.flow.dim))
+            passes.append(partial(self.flow.sample_with_pullback, self.theta, base))
+        (log_q, pullback), *draws = run_all(passes)
+        log_p = self.problem.log_prior(particles.z) + particles.violation @ self.path.point.eta
+        passes = [partial(pullback, -weights(log_p - log_q) / len(particles))]
+        if leads:
+            passes += self._reverse_gradient(*draws[0])
+            if self.failure is not None:
+                return []
+        (forward, _), *reverse = run_all(passes)
+        return [self.pace.forward_weight * forward if leads else forward, *reverse]
 
     def _astray(self):
         """Whether the flow has no gradient at most particles: then no other batch will help."""

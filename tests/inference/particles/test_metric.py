@@ -16,7 +16,7 @@ from tests.inference.particles.problems import Normal, density_of
 def test_images_are_those_of_whole_vectors():
     vectors = Vectors.of(ne.circuits.RankTwoRNN(n_neurons=5))
     assert vectors.count == 4
-    # U1, V1 change sign together, U2, V2 too, and all four do nothing to overlaps; single neurons' signs are no vectors'
+    # U1, V1 change sign together, or U2, V2; all four change no overlaps, and single neurons are no vectors
     np.testing.assert_array_equal(vectors.signs, [[1, -1, 1, -1], [1, 1, 1, 1]])
     assert Vectors.of(ne.circuits.LDS()).count == 1
 

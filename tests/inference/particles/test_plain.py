@@ -11,9 +11,7 @@ from numepi.inference.particles.plain import plain_flow
 BOX = ne.Support([-1.0, 0.5, 3.0], [1.0, 0.75, 300.0])
 
 
-@pytest.mark.parametrize(
-    "support", [BOX, ne.Support([-1.0, 0.0, -np.inf], [1.0, np.inf, np.inf])], ids=["box", "open"]
-)
+@pytest.mark.parametrize("support", [BOX, ne.Support([-1.0, 0.0, -np.inf], [1.0, np.inf, np.inf])], ids=["box", "open"])
 def test_it_is_the_map_of_flows(support):
     flow, empty = plain_flow(support), np.empty(0)
     u = np.random.default_rng(0).standard_normal((257, 3)) * 2

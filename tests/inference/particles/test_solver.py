@@ -6,7 +6,8 @@ from scipy import stats
 
 import numepi as ne
 from numepi.inference.particles.multipliers import FlowMultipliers
-from numepi.inference.particles.solver import ParticleSolver, Settings
+from numepi.inference.particles.settings import Settings
+from numepi.inference.particles.solver import ParticleSolver
 from numepi.inference.problem import Problem
 from tests.inference.particles.problems import EXACT, MEAN, VARIANCE, Normal, projections
 
@@ -121,7 +122,7 @@ def test_vectors_in_a_box_get_lenses():
 def test_a_flow_learns_images_of_the_particles(monkeypatch):
     circuit, seen = network(), []
     solver = solver_of(circuit, circuit.emergent_property(), flow_of(circuit), particles=400, batch_size=60)
-    solver.pace = solver.pace._replace(move_every=10**9)
+    monkeypatch.setattr("numepi.inference.particles.solver._MOVE_EVERY", 10**9)
     solver.initialise()
     z = solver.path.particles.z.reshape(-1, 4, 5)
     solver.path.particles = solver.path.particles.take(np.einsum("nj,nj->n", z[:, 0], z[:, 1]) > 0)  # one of two modes
@@ -178,6 +179,18 @@ def test_settings_are_checked():
         Settings(particles=3)
     with pytest.raises(ValueError, match="ess_floor"):
         Settings(ess_floor=1.5)
+    with pytest.raises(ValueError, match="learning_rate"):
+        Settings(learning_rate=0)
+    with pytest.raises(ValueError, match="batch_size"):
+        Settings(batch_size=0)
+
+
+def test_lens_flows_learn_from_few_draws_at_a_high_rate():
+    circuit = network()
+    lens = Settings().for_flow(ne.LensFlow(circuit.support, 4))
+    assert (lens.batch_size, lens.learning_rate) == (64, 0.01) and lens.learn_steps == Settings().learn_steps
+    other = Settings(learning_rate=0.1).for_flow(ne.SplineFlow(circuit.support))
+    assert (other.batch_size, other.learning_rate) == (200, 0.1)
 
 
 @pytest.mark.slow
