@@ -12,7 +12,17 @@ import numpy as np
 from numepi.inference.assessment.pareto import pareto_k
 from numepi.inference.dual_problem import effective_sample_size, minimise_dual, normalised_weights
 
-__all__ = ["DualPoint", "Sample", "confined", "dual_start", "move", "out_of_reach", "unbounded_after", "weights_of"]
+__all__ = [
+    "DualPoint",
+    "Sample",
+    "confined",
+    "dual_start",
+    "move",
+    "out_of_reach",
+    "unbounded_after",
+    "violation_of",
+    "weights_of",
+]
 
 _MOVES = 3  # Newton runs in a move along the path
 _STALLED_ROUNDS = 5  # annealing rounds in which the distance to the targets must have fallen by _PROGRESS
@@ -58,7 +68,12 @@ class Sample:
         inside = constraints.inside(T)
         log_base = np.where(inside | (not confined(inside)), replay.log_base, -np.inf)
         tilt = (replay.log_start - replay.log_prior)[replay.valid]
-        return cls((T - constraints.target) / constraints.scale, log_base, tilt)
+        return cls(violation_of(constraints, T), log_base, tilt)
+
+
+def violation_of(constraints, T):
+    """T - mu_opt (n, m) in natural scales."""
+    return (T - constraints.target) / constraints.scale
 
 
 def confined(inside):

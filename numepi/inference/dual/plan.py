@@ -22,6 +22,9 @@ _CONFIRMING = 1.5  # times the rows that would do if the estimates stayed where 
 # Times most_rows, where more rows show more of what the surrogate rounds off (STG's property 9: KL 0.158 from 60,000,
 # 0.061 from 240,000); without it a run takes 400,000 more.
 _LONGER = 4
+# Rows of a round, and share of the budget, which the larger is the most: the last round's teach nothing, and what the
+# flow has lost is found step by step.
+_LARGE, _LARGEST = 3_000, 0.1
 _NOISE_CHECK_SHARE = 0.4  # of the budget, that a look for quiet parameters may take
 
 
@@ -68,7 +71,7 @@ def round_size(settings, problem, state):
     left = problem.left(limit) - kept_back(state, problem)
     first = int(min(settings.round_size, settings.round_share * limit))
     growth = settings.growth if state.dual.optimal else settings.slow_growth
-    wanted = int(growth * state.rounds.size) if state.rounds.size else first
+    wanted = int(min(growth * state.rounds.size, max(_LARGE, _LARGEST * limit))) if state.rounds.size else first
     if left < LEAST_ROUND:
         return 0
     return left if left - wanted < max(LEAST_ROUND, settings.score_share * limit) else wanted
@@ -144,7 +147,7 @@ def _rounds_to_come(settings, problem, state):
     number = 0
     while left >= LEAST_ROUND and number < settings.max_annealing_rounds:
         number, left = number + 1, left - size
-        size *= settings.growth
+        size = min(size * settings.growth, max(_LARGE, _LARGEST * limit))
     return number
 
 

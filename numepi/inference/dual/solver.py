@@ -19,8 +19,9 @@ from numepi.flow.families.symmetric import SymmetricFlow
 from numepi.inference.assessment.reserve import reserve
 from numepi.inference.dual import descent, plan, refinement
 from numepi.inference.dual.checks import NOISY_REPLICATES
-from numepi.inference.dual.explore import explore, take_explored
-from numepi.inference.dual.lead import check, draw, fit, go_on, learn_rows, survey, take_survey
+from numepi.inference.dual.explore import explore, look, take_explored, take_look
+from numepi.inference.dual.fit import fit
+from numepi.inference.dual.lead import check, draw, go_on, learn_rows, survey, take_survey
 from numepi.inference.dual.rounds import anneal, ask, refit
 from numepi.inference.dual.seek import seek
 from numepi.inference.dual.settings import Settings
@@ -40,6 +41,8 @@ PHASES = {
     "check": check,
     "explore": explore,
     "take explored": take_explored,
+    "look": look,
+    "take look": take_look,
     "spent": go_on,
     "round": ask,
     "anneal": anneal,

@@ -1,14 +1,16 @@
-"""Rows where those nearby promise more than the surrogate."""
+"""Rows where those nearby promise more than the surrogate, and rows around the flow's."""
 
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 import numepi as ne
+from numepi.inference.dual import explore as module
 from numepi.inference.dual import plan
-from numepi.inference.dual.explore import explore, promised, take_explored
+from numepi.inference.dual.explore import explore, look, missed, promised, take_explored, take_look
 from numepi.inference.dual.replay import empty_replay
 from numepi.inference.dual.settings import Settings
 from numepi.inference.dual.solver import Dual
@@ -20,6 +22,7 @@ FEW = {
     "fit_steps": 20, "landing_steps": 20, "surrogate_first_steps": 50, "surrogate_steps": 50, "pool_size": 1000,
 }  # fmt: skip
 PROP = ne.EmergentProperty(mean=[0.0], variance=[1.0])
+FAR_APART = 300  # rows that tell less than twenty places on an axis apart
 CORNER = 0.2  # side of a patch of which the surrogate knows nothing
 
 
@@ -125,3 +128,49 @@ def test_it_takes_no_rows_from_the_next_round(run, rng):
     for left, size in ((900, 300), (899, 0)):
         problem = SimpleNamespace(limit=2000, left=lambda limit, left=left: left, constraints=run.problem.constraints)
         assert plan.explored_size(run.settings, problem, state) == size
+
+
+def test_rows_around_are_the_flows_by_longer_normals_with_their_densities(run, rng):
+    state = misled(run, rng, gain=0.0, noise=0.0, n=FAR_APART)
+    z, log_drawn = module._around(state, run.problem, run.flow)
+    again, _ = module._around(state, run.problem, run.flow)
+    u, stretch = norm.ppf(z), 1 + 1.5 / np.sqrt(2)  # the flow is the identity: the box is the Gaussian CDF's
+    assert len(z) == 150 and u.std() == pytest.approx(stretch, rel=0.1)
+    known = (np.abs(u) < 5).all(axis=1)  # further out the box has no room for digits
+    density = (norm.logpdf(u, scale=stretch) - norm.logpdf(u)).sum(axis=1)
+    np.testing.assert_allclose(log_drawn[known], density[known], atol=1e-6)
+    np.testing.assert_array_equal(again, z)
+    asked = explore(state, run.problem, run.flow, run.settings)
+    assert asked.phase == "take explored"
+    np.testing.assert_array_equal(asked.request.z, z)
+
+
+@pytest.mark.parametrize(("gain", "share"), [(3.5, 0.04 * (np.exp(3.0) - 1) / 2.9), (2.9, 0.0)])
+def test_what_rows_show_beyond_the_surrogate_and_noise_is_missed(run, rng, gain, share):
+    state = misled(run, rng, gain=gain, noise=0.0, n=20_000)
+    state = replace(state, request=SimpleNamespace(z=state.replay.z, T=state.replay.T))
+    assert missed(state, run.problem, np.zeros(20_000)) == pytest.approx(share, rel=0.1)
+
+
+@pytest.mark.parametrize(("gain", "phase"), [(0.0, "done"), (4.0, "learn")])
+def test_an_answer_that_passes_is_no_end_where_rows_around_show_what_it_lacks(run, rng, gain, phase):
+    state = look(misled(run, rng, 0.0, 0.0, n=FAR_APART), run.problem, run.flow, run.settings)
+    assert state.phase == "take look"
+    T = state.surrogate.expected(run.problem.constraints, state.request.z)
+    T[:, 0] += gain * corner(state.request.z)
+    n = len(state.replay)
+    state = replace(state, request=replace(state.request, f=T[:, :1], T=T))
+    state = take_look(state, run.problem, run.flow, run.settings)
+    assert state.phase == phase and state.request is None
+    assert len(state.replay) == n + 150 and state.replay.counts.sum() == n
+
+
+def test_an_answer_that_passes_is_the_end_where_no_rows_are_left_to_look_with(run, rng):
+    state = replace(misled(run, rng, 0.0, 0.0, n=FAR_APART), rounds=Rounds(1, 30, 0))
+    assert look(state, run.problem, run.flow, run.settings).phase == "done"
+
+
+@pytest.mark.parametrize(("noisy", "n"), [(False, 300), (True, 4000)])
+def test_without_noise_or_with_rows_nearby_it_is_the_end(run, rng, noisy, n):
+    state = replace(misled(run, rng, 0.0, 0.0, n=n), noisy=noisy)
+    assert look(state, run.problem, run.flow, run.settings).phase == "done"

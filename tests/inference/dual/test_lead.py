@@ -1,4 +1,4 @@
-"""When the surrogate is dropped; what noisy rows are weighted by; the rows that make an answer sure."""
+"""When the surrogate is dropped; the rows that make an answer sure."""
 
 from types import SimpleNamespace
 
@@ -7,7 +7,7 @@ import pytest
 
 import numepi as ne
 from numepi.inference.dual import checks, lead
-from numepi.inference.dual.lead import _with_many_draws, real_sample, worthless
+from numepi.inference.dual.lead import worthless
 from numepi.inference.dual.multipliers import DualPoint
 from numepi.inference.dual.settings import Settings
 from numepi.inference.dual.solver import Dual
@@ -80,6 +80,16 @@ def test_rows_that_sharpen_a_surrogate_that_has_the_property_are_four_times_as_m
 
 
 @pytest.mark.parametrize(
+    ("limit", "last", "size"),
+    [(None, 3000, 4800), (None, 9000, 6000), (5000, 1500, 2400), (20_000, 2500, 3000), (100_000, 9000, 10_000)],
+)
+def test_no_round_is_more_than_a_tenth_of_the_rows_or_what_is_not_many(limit, last, size):
+    state = SimpleNamespace(**vars(sharpening(0.0, noisy=False)) | {"rounds": Rounds(9, last, 0)})
+    problem = SimpleNamespace(constraints=CONSTRAINTS, limit=limit, left=lambda limit: limit)
+    assert lead.plan.round_size(Settings(), problem, state) == size
+
+
+@pytest.mark.parametrize(
     ("error", "noisy", "phase"), [(0.0, True, "done"), (0.0, False, "round"), (5.0, True, "round")]
 )
 def test_an_answer_with_the_property_stands_where_rounds_without_the_surrogate_would_rest_on_it(
@@ -102,35 +112,6 @@ def test_an_answer_that_is_certified_far_away_is_not_the_end(kl, phase, monkeypa
     certificate = SimpleNamespace(reliable=True, kl=kl, kl_stderr=0.01, entropy_bound_stderr=0.01)
     state.answer = SimpleNamespace(score=state.answer.score, certificate=certificate)
     assert lead._spent(state, SimpleNamespace(constraints=CONSTRAINTS, limit=None), Settings()).phase == phase
-
-
-@pytest.fixture
-def noisy_state(rng):
-    """At eta = 0, rows of T = z + 0.2 whose noise the surrogate's mean has not learned, and their own members over."""
-    n = 4000
-    z = rng.standard_normal((n, 1))
-    valid, zero, eta = np.arange(n) % 7 > 0, np.zeros(n), np.zeros(1)
-    T = np.where(valid[:, None], CONSTRAINTS.target + z + 0.2, np.nan)
-    replay = SimpleNamespace(z=z, T=T, valid=valid, log_prior=zero, log_start=zero, log_base=zero[valid])
-    surrogate = SimpleNamespace(
-        expected=lambda constraints, z: constraints.target + z,
-        expected_unseen=lambda constraints, replay, eta: constraints.target + replay.z[replay.valid] + 0.7,
-    )
-    dual = DualPoint(eta, eta, 1.0, True, np.empty(0), eta)
-    return SimpleNamespace(replay=replay, surrogate=surrogate, dual=dual)
-
-
-def test_rows_are_weighted_by_what_has_not_seen_them(noisy_state):
-    found = real_sample(noisy_state, SimpleNamespace(constraints=CONSTRAINTS)).violation * CONSTRAINTS.scale
-    np.testing.assert_allclose(found, noisy_state.replay.z[noisy_state.replay.valid] + 0.7)
-
-
-def test_what_the_surrogate_misses_is_what_its_mean_does(noisy_state, rng):
-    """A mean that is 0.2 too low everywhere: of N(0, 1) the targets, 0.2 lower by it, are met with eta = -0.2."""
-    z = rng.standard_normal((20_000, 1))
-    pool = SimpleNamespace(z=z, log_target=np.zeros(len(z)), log_proposal=np.zeros(len(z)))
-    dual = _with_many_draws(noisy_state, SimpleNamespace(constraints=CONSTRAINTS), pool, Settings())
-    assert dual.eta / CONSTRAINTS.scale == pytest.approx([-0.2], abs=0.03)  # standard error 0.007
 
 
 def test_rows_that_make_an_answer_sure_are_few_of_the_same_flow_and_count_with_the_others(monkeypatch):

@@ -14,8 +14,8 @@ SMALL = {
     "landing_steps": 300, "pool_size": 4000, "check_size": 5000, "score_draws": 10_000, "replay_rows": 1500,
     "refine_steps": 200, "refine_size": 100, "replay_fit_steps": 100, "max_annealing_rounds": 10,
 }  # fmt: skip
-# Without a surrogate: one that must explain everything is dropped after the first round.
-REPLAY = {"most_misses": 1, "most_early_misses": 1, "least_explained": 0.9999999}
+# Without a surrogate: one that must explain everything is dropped after the first round, of which nobody is sure.
+REPLAY = {"most_misses": 1, "most_early_misses": 1, "least_explained": 0.9999999, "certainty": 1000.0}
 BOX = ne.Support([-10.0, -10.0], [10.0, 10.0])
 
 
@@ -151,18 +151,20 @@ def resumed_everywhere(run, phases, tmp_path, asked):
         np.testing.assert_array_equal(whole.distribution.theta, resumed.distribution.theta)
         np.testing.assert_array_equal(whole.history["violation"], resumed.history["violation"])
         assert whole.n_simulations == resumed.n_simulations and whole.entropy == resumed.entropy
-        assert whole.certificate == resumed.certificate
+        np.testing.assert_equal(vars(whole.certificate), vars(resumed.certificate))  # what it lacks is NaN
     return whole
 
 
 def test_resume_gives_the_same_bits_in_every_phase(gaussian_property, tmp_path, asked):
+    settings = SMALL | {"kl": 0.01, "certainty": 4.0}  # two rounds
+
     def run(**keywords):
-        return ne.infer(plane(), gaussian_property, rng=3, flow=small_flow(), max_batch=100, **SMALL, **keywords)
+        return ne.infer(plane(), gaussian_property, rng=3, flow=small_flow(), max_batch=100, **settings, **keywords)
 
     phases = {
         "survey": lambda r: r.request is not None and len(r.request.f) == 100,
         "learned": lambda r: r.phase == "fit" and r.fit is None,
-        "fit": lambda r: r.fit is not None and r.fit.step == 100 and r.rounds.number == 2,
+        "fit": lambda r: r.fit is not None and r.fit.step == 100 and r.rounds.number >= 2,
         "landing": lambda r: r.fit is not None and r.fit.landing and r.fit.step == 50,
         "round": lambda r: r.phase == "check" and not r.request.complete,
     }
