@@ -19,6 +19,7 @@ QUICK = {
         "fit_steps": 100,
         "landing_steps": 100,
     },
+    "particles": {"particles": 100, "most_moves": 2, "settle": 4, "learn_steps": 100},
     "augmented-lagrangian": {
         "epochs": 2,
         "iterations_per_epoch": 50,
@@ -41,7 +42,7 @@ def main(arguments=None):
         help="of your own circuit: mean=40,0.5 variance=4,none, one value for each statistic (none: free)",
     )  # fmt: skip
     run.add_argument("--seed", type=int, default=0, help="names every random number of the run (default 0)")
-    run.add_argument("--solver", choices=list(QUICK), default="dual")
+    run.add_argument("--solver", choices=["auto", *QUICK], default="auto")
     run.add_argument("--out", type=Path, default=Path("out"), help="directory for the result and figures (default out)")
     run.add_argument("--quick", action="store_true", help="a short run that shows the machinery, not the answer")
     run.add_argument("--report", action="store_true", help="write a page beside them: verdict, figures, code to repeat")
@@ -68,9 +69,10 @@ def _run(options):
         raise ValueError(f"--out {options.out}: the directory cannot be made ({error}); name another") from error
     target = options.out / f"{name}.npz"
     check_writable(target, "--out")
-    settings = QUICK[options.solver] if options.quick else {}
+    settings = QUICK["dual" if options.solver == "auto" else options.solver] if options.quick else {}
     result = ne.infer(circuit, prop, rng=options.seed, solver=options.solver, **settings)
-    print(f"{circuit!r}, seed {options.seed}, solver {options.solver}{', quick' if options.quick else ''}")
+    solver = result.configuration["solver"]
+    print(f"{circuit!r}, seed {options.seed}, solver {solver}{', quick' if options.quick else ''}")
     print(result.summary())
     result.save(target)
     files = [target, *_figures(circuit, prop, result, options.out / name)]
