@@ -35,3 +35,8 @@ class Region:
     def contains(self, f: np.ndarray) -> np.ndarray:
         """Which expected statistics (n, k) lie in it: (n,) bool; those that are not finite do not."""
         return np.all(np.abs(f - self.centre) <= self.within * self.unit, axis=1)
+
+    def outward(self, f: np.ndarray) -> np.ndarray:
+        """Derivative (n, k) in f of how far statistics (n, k) lie beyond it, in units, summed over them."""
+        off = (f - self.centre) / self.unit
+        return np.where(np.abs(off) > self.within, np.sign(off) / self.unit, 0.0)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import numepi as ne
+from numepi.property.region import Region
 
 NAMES = ("a", "b", "c", "d")
 
@@ -76,3 +77,16 @@ def test_contradictions_with_bounds_are_seen():
         ).constraints(("a",))
     # but a fourth moment below that of a normal with the bound's variance is no contradiction
     ne.EmergentProperty(mean=[0.0], variance_at_most=[1.0], moments={("a", 4): 0.5}).constraints(("a",))
+
+
+def test_the_way_out_is_the_derivative_of_the_distance():
+    region = Region(2.0, np.array([1.0, 0.0, 5.0]), np.array([0.5, 2.0, np.inf]))
+    f = np.array([[1.5, 3.0, 100.0], [2.5, -4.5, 0.0], [-0.5, 0.0, 0.0]])
+
+    def distance(f):
+        return np.maximum(np.abs(f - region.centre) / region.unit - region.within, 0).sum()
+
+    step = 1e-6
+    wanted = [[(distance(row + step * e) - distance(row - step * e)) / (2 * step) for e in np.eye(3)] for row in f]
+    np.testing.assert_allclose(region.outward(f), wanted, atol=1e-8)
+    assert not region.outward(f)[0].any() and region.outward(f)[1:].any(axis=1).all()

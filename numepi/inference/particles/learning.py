@@ -23,6 +23,8 @@ class Pace(NamedTuple):
 
     Attributes
     ----------
+    move_every : int
+        Learning steps a move of the particles.
     lead : float
         Share of the learning in which the flow learns the particles alone, at the dual's optimum.
     forward_weight : float
@@ -31,6 +33,7 @@ class Pace(NamedTuple):
         Whether the rate falls in a straight line, which leaves it high for longer, or exponentially.
     """
 
+    move_every: int
     lead: float
     forward_weight: float
     straight: bool
@@ -38,7 +41,7 @@ class Pace(NamedTuple):
     @classmethod
     def of(cls, dim):
         """In ``dim`` dimensions."""
-        return cls(0.25 if dim <= _SURE_DIM else 0.5, 0.3, True) if dim <= _SWIFT_DIM else cls(0.5, 1.0, False)
+        return cls(5, 0.25 if dim <= _SURE_DIM else 0.5, 0.3, True) if dim <= _SWIFT_DIM else cls(2, 0.5, 1.0, False)
 
 
 def weights(log_ratio):
@@ -58,8 +61,11 @@ def rate(step, progress, straight):
     return min(1.0, (step + 1) / _WARM_UP) * falling
 
 
-def path_gradient(flow, theta, z, rows, tilt, pull):
+def path_gradient(flow, theta, z, rows, tilt, beyond, outward, pull):
     """Gradient of KL(q || p_eta) along the paths of draws, without the score (Roeder et al. 2017).
+
+    Draws beyond the property's region, where p_eta has no density and no gradient, are led back to it, by as much as
+    counts in full of a draw inside, or a nat a unit: left alone, half were gone after 900 steps of 1,000 parameters.
 
     Parameters
     ----------
@@ -70,20 +76,23 @@ def path_gradient(flow, theta, z, rows, tilt, pull):
         Those that count.
     tilt : ndarray (k, D)
         Gradient of log p_eta there.
+    beyond, outward : ndarray (l,), int; ndarray (l, D)
+        Those beyond the region, and the gradient of how far, in units.
     pull : callable
         The draws' pullback.
     """
     grad_z = flow.log_prob_gradient(theta, z[rows]) - tilt
-    length = np.maximum(np.linalg.norm(grad_z, axis=1), np.finfo(float).tiny)
-    cotangent = np.zeros_like(z)
-    cotangent[rows] = grad_z * np.minimum(1.0, _LONGEST * np.median(length) / length)[:, None] / len(rows)
-    return pull(cotangent, np.zeros(len(z)))
+    length, way = (np.maximum(np.linalg.norm(g, axis=1), np.finfo(float).tiny) for g in (grad_z, outward))
+    longest, cotangent = _LONGEST * np.median(length), np.zeros_like(z)
+    cotangent[rows] = grad_z * np.minimum(1.0, longest / length)[:, None]
+    cotangent[beyond] = outward * np.maximum(1.0, longest / way)[:, None]
+    return pull(cotangent / (len(rows) + len(beyond)), np.zeros(len(z)))
 
 
 def score_gradient(flow, theta, z, log_ratio):
     """Gradient of KL(q || p_eta) without that of T, by the score function, with a baseline.
 
-    ``log_ratio`` (n,) is log q - log p_eta at draws ``z`` (n, D) of the flow.
+    ``log_ratio`` (n,) is log q - log p_eta at draws ``z`` (n, D) of the flow, infinite beyond the property's region.
     """
     clipped = np.clip(log_ratio - np.median(log_ratio), -_CLIP, _CLIP)
     _, pullback = flow.log_prob_with_pullback(theta, z)

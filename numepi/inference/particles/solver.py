@@ -38,7 +38,6 @@ from numepi.kernels.threads import run_all
 __all__ = ["ParticleSolver"]
 
 _CLIP_NORM = 5.0
-_MOVE_EVERY = 5  # learning steps (docs/variance_and_dimension.md)
 _CHUNK = 10  # learning steps a call: about half a second for the rank-2 network of 250 neurons
 _LEAST_FINITE = 0.5  # of the particles, that a flow has a gradient at: fewer are not one batch's bad luck
 _LEAST_INSIDE = 0.5  # share of a flow's draws in the region from which they say how it differs from p* there
@@ -109,7 +108,7 @@ class ParticleSolver:
         settings = self.settings
         if self.stage.name != "done":
             return settings.particles * (settings.most_moves * settings.leapfrogs + 1)
-        rows = _CHUNK * (settings.particles * settings.leapfrogs // _MOVE_EVERY + settings.batch_size)
+        rows = _CHUNK * (settings.particles * settings.leapfrogs // self.pace.move_every + settings.batch_size)
         return rows + (ROWS if settings.learn_steps - self.learnt <= _CHUNK else 0)
 
     @property
@@ -168,7 +167,7 @@ class ParticleSolver:
         """One step of the flow; return whether it was possible."""
         settings, path = self.settings, self.path
         progress = self.learnt / settings.learn_steps
-        if self.learnt % _MOVE_EVERY == 0:
+        if self.learnt % self.pace.move_every == 0:
             short = replace(path.mover, length=0.0)  # and often: the flow sees each of them
             path.particles, path.mover = short.move(self.density, path.particles, path.point, generator)
         # One draw or particle that a flow presses against a bound can be without a way back: others go on teaching.
@@ -227,13 +226,19 @@ class ParticleSolver:
         violation = (batch.T[inside] - problem.constraints.target) / self.scale
         eta = self.lead.eta(problem.constraints)
         relative = problem.log_prior(z[rows]) - log_q[rows]
-        self._record(float(np.mean(relative)), violation, -relative - violation @ eta)
+        log_ratio = -relative - violation @ eta
+        self._record(float(np.mean(relative)), violation, log_ratio)
         self.lead = self.lead.moved(violation, problem.constraints)
+        beyond = np.flatnonzero(batch.valid)[~inside]
         if not problem.with_gradient:
-            return [partial(score_gradient, self.flow, self.theta, z[rows], -relative - violation @ eta)]
+            every, log_ratio = np.append(rows, beyond), np.append(log_ratio, np.full(len(beyond), np.inf))
+            return [partial(score_gradient, self.flow, self.theta, z[every], log_ratio)]
         tilt = problem.log_prior_gradient(z[rows])
         tilt += problem.constraints.pullback(batch.f[inside], batch.jacobian[inside], eta / self.scale)
-        return [partial(path_gradient, self.flow, self.theta, z, rows, tilt, pull)]
+        outward = np.zeros((0, self.flow.dim))
+        if len(beyond):
+            outward = np.einsum("nk,nkd->nd", region.outward(batch.f[~inside]), batch.jacobian[~inside])
+        return [partial(path_gradient, self.flow, self.theta, z, rows, tilt, beyond, outward, pull)]
 
     def _record(self, entropy, violation, log_ratio):
         mean = violation.mean(axis=0)
