@@ -76,8 +76,9 @@ def infer(
     rng : int, SeedSequence or Generator
         Names every random number of the run: the same value gives the same bits.
     solver : str, or settings
-        ``"auto"`` takes the second of these from a hundred parameters on, where there is a gradient and room for a
-        million simulations, no earlier ones are given and no setting of the first, and the first otherwise:
+        ``"auto"`` takes the second of these from a hundred parameters on (some million simulations), where there are a
+        gradient, a box or a prior, a million simulations for each seed, no earlier ones and no setting of the first,
+        and the first otherwise; a run that is resumed keeps its own:
         ``"dual"`` anneals the multipliers of the convex dual and fits the flow by weighted maximum likelihood;
         ``"particles"`` solves the dual by sequential Monte Carlo, and the flow learns from the particles
         (`numepi.inference.particles.solver`);
@@ -161,8 +162,10 @@ def infer(
     _check_question(circuit, prop)
     with_gradient = _use_gradient(circuit, prop, gradient)
     if isinstance(solver, str) and solver == "auto":
-        given = simulations is not None or start is not None
-        solver = automatic(circuit.support.dim, with_gradient, solver_settings, max_simulations, given)
+        given, rows = simulations is not None or start is not None, max_simulations and max_simulations // n_seeds
+        solver = (Checkpoint.solver_of(checkpoint, n_seeds) if resume else None) or automatic(
+            circuit.support, prior is not None, with_gradient, solver_settings, rows, given
+        )
     solver, settings = chosen(solver, solver_settings)
     flow = _check(circuit, prop, solver, flow, prior, precision, with_gradient)
     check_sendable(circuit, executor)

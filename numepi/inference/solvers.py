@@ -22,22 +22,25 @@ MANY = 100
 _ENOUGH = 1_000_000  # rows of a budget: a path takes 100,000 to 2 million, and the learning as many
 
 
-def automatic(dim, with_gradient, keywords, max_simulations, earlier):
+def automatic(support, proper, with_gradient, keywords, rows, earlier):
     """The solver's name where none is given: particles in many dimensions, where they can do their work.
 
     Parameters
     ----------
-    dim : int
+    support : numepi.support.Support
+    proper : bool
+        Whether there is a prior: on an open support particles have nowhere to start without one.
     with_gradient : bool
     keywords : dict
         Settings that are given: those of the dual solver alone ask for it.
-    max_simulations : int, optional
+    rows : int, optional
+        Simulations that each of the runs may take.
     earlier : bool
         Whether there are simulations to learn from, which particles do not.
     """
-    able = with_gradient and not earlier and (max_simulations is None or max_simulations >= _ENOUGH)
+    able = with_gradient and not earlier and (proper or support.is_box) and (rows is None or rows >= _ENOUGH)
     meant = set(keywords) <= {f.name for f in fields(ParticleSolver.settings_type)}
-    return "particles" if dim >= MANY and able and meant else "dual"
+    return "particles" if support.dim >= MANY and able and meant else "dual"
 
 
 def chosen(solver, keywords):

@@ -46,24 +46,36 @@ def test_an_object_of_settings_makes_the_same_run():
     "changed, wanted",
     [
         ({}, "particles"),
-        ({"dim": 99}, "dual"),
+        ({"support": ne.Support([0.0] * 99, [1.0] * 99)}, "dual"),
+        ({"support": ne.Support([0.0] * 100, [np.inf] * 100)}, "dual"),
+        ({"support": ne.Support([0.0] * 100, [np.inf] * 100), "proper": True}, "particles"),
         ({"with_gradient": False}, "dual"),
-        ({"max_simulations": 999_999}, "dual"),
-        ({"max_simulations": 1_000_000}, "particles"),
+        ({"rows": 999_999}, "dual"),
+        ({"rows": 1_000_000}, "particles"),
         ({"keywords": {"kl": 0.02}}, "dual"),
         ({"keywords": {"particles": 200, "learning_rate": 1e-3}}, "particles"),
         ({"earlier": True}, "dual"),
     ],
 )
 def test_particles_lead_in_many_dimensions_where_they_can(changed, wanted):
-    given = {"dim": 100, "with_gradient": True, "keywords": {}, "max_simulations": None, "earlier": False}
+    box = ne.Support([0.0] * 100, [1.0] * 100)
+    given = {"support": box, "proper": False, "with_gradient": True, "keywords": {}, "rows": None, "earlier": False}
     assert automatic(**given | changed) == wanted
 
 
-def test_a_run_without_a_solver_takes_particles_in_many_dimensions():
+def test_a_run_without_a_solver_takes_particles_in_many_dimensions(tmp_path):
     # 100 neurons: the dual solver ended at the prior
     circuit = ne.circuits.RankTwoRNN(n_neurons=25)
     result = ne.infer(circuit, circuit.emergent_property(), progress=False, max_time=1e-3)
     assert result.configuration["solver"] == "particles" and 'solver="particles"' in code(result)
-    small = ne.infer(circuit, circuit.emergent_property(), progress=False, max_simulations=1500, max_time=1e-3)
+    rows = {"max_simulations": 1500, "checkpoint": tmp_path / "run.npz"}
+    small = ne.infer(circuit, circuit.emergent_property(), progress=False, max_time=1e-3, **rows)
     assert small.configuration["solver"] == "dual" and 'solver="dual"' in code(small)
+    # with a larger budget the same run goes on, by the solver that it had
+    rows |= {"max_simulations": 2_000_000, "resume": True}
+    more = ne.infer(circuit, circuit.emergent_property(), progress=False, max_time=1e-3, **rows)
+    assert more.configuration["solver"] == "dual"
+    seeds = ne.infer(
+        circuit, circuit.emergent_property(), progress=False, max_time=1e-3, n_seeds=2, max_simulations=10**6
+    )
+    assert seeds.configuration["solver"] == "dual"

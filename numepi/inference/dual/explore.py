@@ -81,7 +81,8 @@ def look(state, problem, flow, settings):
     around = state.noisy and not sharpens(state)
     if not around or plan.explored_size(settings, problem, state) < plan.LEAST_ROUND:
         return replace(state, phase="done")
-    return request(state, "take look", problem, _around(state, problem, flow)[0], 0)
+    z, _ = _around(state, problem, flow)
+    return request(state, "take look", problem, z, 0) if len(z) else replace(state, phase="done")
 
 
 def take_look(state, problem, flow, settings):

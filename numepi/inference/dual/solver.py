@@ -1,4 +1,4 @@
-"""The default solver, as a function of state: phases ``step(state, problem, flow, settings) -> state``.
+"""The dual solver, as a function of state: phases ``step(state, problem, flow, settings) -> state``.
 
 The maximum-entropy density is p*(z) ~ p0(z) exp(eta . E[T | z]) with eta the minimiser of a convex dual
 (docs/science.md: section 1).  A surrogate of the statistics leads (`numepi.inference.dual.lead`) as long as it explains

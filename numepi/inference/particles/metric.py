@@ -106,8 +106,9 @@ class Metric:
         if len(self.factors) == 1:
             return np.zeros((len(u), 1))
         parts = self.vectors.split(u)
-        distance = np.einsum("pab,sab->ps", parts @ parts.transpose(0, 2, 1), self._precisions)
-        return log_softmax(-0.5 * np.where(np.isfinite(distance), distance, np.inf), axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):  # a trajectory that ran off
+            distance = np.einsum("pab,sab->ps", parts @ parts.transpose(0, 2, 1), self._precisions)
+            return log_softmax(-0.5 * distance, axis=1)
 
     def drawn(self, u, generator):
         """The image (P,) that each particle at ``u`` (P, D) is taken for."""
@@ -127,4 +128,5 @@ class Metric:
     def _times(self, factors, image, x):
         if self.vectors.count == 1:
             return x
-        return (factors[image] @ self.vectors.split(x)).reshape(x.shape)
+        with np.errstate(over="ignore", invalid="ignore"):  # a trajectory that ran off
+            return (factors[image] @ self.vectors.split(x)).reshape(x.shape)

@@ -27,11 +27,12 @@ class Mover:
     Attributes
     ----------
     step_size : float
-        Of HMC in units of the base, or the share (0, 1] of a Crank-Nicolson step that is drawn anew.
+        Of HMC in units of the base, or of its `Metric` where it knows vectors; or the share (0, 1] of a Crank-Nicolson
+        step that is drawn anew.
     leapfrogs : int
         Leapfrog steps of a trajectory, at the least.
     length : float
-        Of a trajectory in units of the base: as many steps as reach so far, up to 200.  Where one stiff direction makes
+        Of a trajectory in the same units: as many steps as reach so far, up to 200.  Where one stiff direction makes
         steps tiny, trajectories of a fixed number of them walk at random in all others.
     acceptance : float
         Of the last move.
@@ -46,6 +47,11 @@ class Mover:
     def first(cls, dim, leapfrogs, with_gradient, length=0.0):
         """Before any move in ``dim`` dimensions."""
         return cls(_FIRST_HMC_STEP / dim**0.25 if with_gradient else 0.5, leapfrogs, length)
+
+    def steps(self, moves=0):
+        """Leapfrog steps of the next move; at the most, after so many ``moves``, each of which may be rejected."""
+        step_size = self.step_size * np.exp(-_ADAPTATION * _HMC_ACCEPTANCE * moves)
+        return max(self.leapfrogs, min(int(np.ceil(self.length / step_size)), _MOST_LEAPFROGS))
 
     def shortened(self, density, particles, point, generator):
         """This mover, its step halved until single leapfrogs are accepted (Hoffman & Gelman 2014)."""
@@ -89,7 +95,7 @@ class Mover:
         step = self.step_size * jitter
         before = particles.log_density - _kinetic(momentum)
         momentum = momentum + 0.5 * step * metric.force(image, particles.gradient)
-        now, steps = particles, max(self.leapfrogs, min(int(np.ceil(self.length / self.step_size)), _MOST_LEAPFROGS))
+        now, steps = particles, self.steps()
         for number in range(steps):
             now = density.evaluate(now.u + step * metric.velocity(image, momentum), point)
             momentum = momentum + (1.0 if number < steps - 1 else 0.5) * step * metric.force(image, now.gradient)

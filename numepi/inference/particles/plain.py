@@ -35,6 +35,7 @@ class _BoxFlow(ComposedFlow):
 
     def sample_with_full_pullback(self, theta, base):
         """See `ComposedFlow.sample_with_full_pullback`."""
+        _, base = self._check(theta, base, "base")
         lower, width = self.support.lower, self.support.width
         u, n = np.ascontiguousarray(base, np.float64), len(base)
         z, slope = np.empty((n, self.dim)), np.empty((n, self.dim))

@@ -107,7 +107,7 @@ class ParticleSolver:
         """Rows that the next step simulates at the most."""
         settings = self.settings
         if self.stage.name != "done":
-            return settings.particles * (settings.most_moves * settings.leapfrogs + 1)
+            return settings.particles * (settings.most_moves * self.path.mover.steps(settings.most_moves) + 2)
         rows = _CHUNK * (settings.particles * settings.leapfrogs // self.pace.move_every + settings.batch_size)
         return rows + (ROWS if settings.learn_steps - self.learnt <= _CHUNK else 0)
 

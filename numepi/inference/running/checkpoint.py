@@ -25,6 +25,15 @@ class Checkpoint:
         self._arrays = arrays
         self._last = time.monotonic()
 
+    @staticmethod
+    def solver_of(path, n_seeds):
+        """The solver's name of the run that is stored at ``path``; None where there is none to go on with."""
+        path = None if path is None else _numbered(Path(check_path("checkpoint", path)), 0, n_seeds)
+        if path is None or not path.exists():
+            return None
+        configuration = read_archive(path, "checkpoint")[0].get("configuration")
+        return configuration.get("solver") if isinstance(configuration, dict) else None
+
     @classmethod
     def of(cls, path, index, n_seeds, configuration, resume):
         """The checkpoint of run ``index``: at ``path`` itself for a single run, else at ``path`` with its number.
@@ -39,9 +48,7 @@ class Checkpoint:
             if resume:
                 raise ValueError("resume = True needs a checkpoint: name its file")
             return cls()
-        path = Path(check_path("checkpoint", path))
-        if n_seeds > 1:
-            path = path.with_name(f"{path.stem}.{index}{path.suffix}")
+        path = _numbered(Path(check_path("checkpoint", path)), index, n_seeds)
         check_writable(path, "checkpoint")
         remove_partial(path)
         arrays = None
@@ -87,3 +94,7 @@ class Checkpoint:
                 stacklevel=2,
             )
         self._last = time.monotonic()
+
+
+def _numbered(path, index, n_seeds):
+    return path.with_name(f"{path.stem}.{index}{path.suffix}") if n_seeds > 1 else path

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from numepi.inference.particles.learning import Pace, rate, weights
+import numepi as ne
+from numepi.inference.particles.learning import Pace, path_gradient, rate, score_gradient, weights
 
 
 def test_one_particle_out_of_the_flows_reach_does_not_outweigh_the_others():
@@ -27,3 +28,27 @@ def test_a_flow_of_very_many_parameters_learns_with_care():
     # and with that of fifty one of three flows of a hundred ran off, when its own draws began to teach it
     sure, swift, careful = Pace.of(200), Pace.of(400), Pace.of(1000)
     assert sure.lead < swift.lead == careful.lead and swift.straight and not careful.straight
+
+
+def test_the_way_back_into_the_region_is_bounded_and_may_be_unknown():
+    support = ne.Support([-1.0, -1.0], [1.0, 1.0])
+    flow = ne.ElementwiseFlow(support, bins=4)
+    theta = flow.initial_parameters(0)
+    z, _, pull = flow.sample_with_pullback(theta, np.random.default_rng(0).standard_normal((8, 2)))
+
+    def gradient(outward):
+        return path_gradient(flow, theta, z, np.arange(7), np.ones((7, 2)), np.array([7]), np.array([outward]), pull)
+
+    # a silent unit's statistic has no derivative: one such draw made the gradient NaN
+    assert np.isfinite(gradient([0.0, 0.0])).all() and gradient([0.0, 0.0]).any()
+    # and however steep it is, one draw counts for no more than another
+    np.testing.assert_allclose(gradient([1e6, 0.0]), gradient([1e-3, 0.0]), rtol=1e-9)
+
+
+def test_half_of_the_draws_beyond_the_region_leave_a_score():
+    support = ne.Support([-1.0, -1.0], [1.0, 1.0])
+    flow = ne.ElementwiseFlow(support, bins=4)
+    theta = flow.initial_parameters(0)
+    z, _ = flow.sample(theta, np.random.default_rng(0).standard_normal((8, 2)))
+    log_ratio = np.array([0.1, -0.2, 0.3, 0.0, *[np.inf] * 4])
+    assert np.isfinite(score_gradient(flow, theta, z, log_ratio)).all()

@@ -51,6 +51,15 @@ def test_one_vector_has_the_unit_metric():
     assert not metric.drawn(u, None).any() and not metric.log_chance(u).any()
 
 
+def test_a_trajectory_that_ran_off_has_no_chance_and_no_warning():
+    u = tied(30, np.where(np.arange(400) % 3 == 0, 1.0, -1.0))
+    metric = Metric.of(Vectors(2, np.array([[1.0, -1.0], [1.0, 1.0]])), u)
+    u[0], u[1] = np.inf, 1e200
+    chance = metric.log_chance(u)
+    assert np.isnan(chance[:2]).all() and np.isfinite(chance[2:, 0] + chance[2:, 1]).any()
+    assert not np.isfinite(metric.velocity(np.zeros(400, int), u)[0]).all()
+
+
 def overlapping(n):
     """(a . b)^2 of two vectors of ``n`` normals, which has a sign symmetry, and its density at a multiplier."""
     dim = 2 * n

@@ -74,6 +74,26 @@ def test_bounds_and_regions():
     assert np.abs(solver.path.particles.z[:, 0]).max() <= 0.5
 
 
+def test_a_step_takes_no_more_rows_than_it_says():
+    # moves of a fixed length took three times as many where the target is narrow, and ate what the score was to have
+    support = ne.Support([-1.0] * 4, [1.0] * 4)
+    circuit = ne.circuits.FunctionCircuit(
+        lambda z: z[:, :1].copy(), support, statistic_names=("x",),
+        jacobian=lambda z: np.broadcast_to(np.eye(4)[:1], (len(z), 1, 4)),
+    )  # fmt: skip
+    prop, defaults = ne.EmergentProperty(mean=[0.3], variance=[1e-5]), Settings()
+    solver = ParticleSolver(Problem(circuit, prop, np.random.SeedSequence(0)), ne.SplineFlow(support), defaults)
+    solver.problem.with_gradient = solver.density.with_gradient = True
+    solver.initialise()
+    taken = []
+    while solver.stage.name != "done":
+        announced, before = solver.simulations_per_step, solver.problem.n_simulations
+        solver.step()
+        taken.append(solver.problem.n_simulations - before)
+        assert solver.failure is None and taken[-1] <= announced
+    assert max(taken) > defaults.particles * (defaults.most_moves * defaults.leapfrogs + 2)  # lengths matter here
+
+
 def reverse_gradients(solver, seed):
     """Those of a batch of draws: one, or none."""
     base = np.random.default_rng(seed).standard_normal((solver.settings.batch_size, solver.flow.dim))
