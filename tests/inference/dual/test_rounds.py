@@ -165,9 +165,9 @@ def share_done(spent, counters, phase="fit", leads=True, limit=None, last_step=0
 
 
 def test_while_the_surrogate_leads_the_work_done_is_counted_in_rounds():
-    # rounds of 600, 960, 1536, ... after a survey of 1,000: the ninth reaches 60,000 rows
-    assert share_done(1000, Rounds(1, 0, 0)) == 1 / (1 + 9 + 1)
-    assert share_done(2560, Rounds(3, 960, 0)) == 3 / (3 + 7 + 1)
+    # rounds of 600, 960, 1536, ... at most 6,000 after a survey of 1,000: the fourteenth reaches 60,000 rows
+    assert share_done(1000, Rounds(1, 0, 0)) == 1 / (1 + 14 + 1)
+    assert share_done(2560, Rounds(3, 960, 0)) == 3 / (3 + 12 + 1)
     assert share_done(60_000, Rounds(10, 25_000, 0)) == 10 / 11
     assert share_done(60_000, Rounds(10, 25_000, 0), "done") == 1
     assert share_done(1000, Rounds(1, 0, 0), limit=2000) > share_done(1000, Rounds(1, 0, 0))
