@@ -159,6 +159,7 @@ def infer(
     check_executor("executor", executor)
     if callback is not None:
         check_callable("callback", callback, "a function of a state, or None")
+    Budget(max_simulations, max_time)
     _check_question(circuit, prop)
     with_gradient = _use_gradient(circuit, prop, gradient)
     if isinstance(solver, str) and solver == "auto":
@@ -171,7 +172,6 @@ def infer(
     check_sendable(circuit, executor)
     prior = checked_prior(prior, circuit.support)
     begun = time.perf_counter()
-    Budget(max_simulations, max_time)
     if max_batch is not None:
         check_count("max_batch", max_batch)
     _check_rows(max_simulations, n_seeds, solver)
