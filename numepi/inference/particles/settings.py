@@ -1,6 +1,9 @@
 """Settings of the particle solver."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
+from typing import Any
 
 from numepi.arguments import check_count, check_number
 from numepi.flow.families.lens import LensFlow
@@ -60,7 +63,7 @@ class Settings:
         check_number("length", self.length, least=0)
         check_number("max_failed_fraction", self.max_failed_fraction, least=0, below=1)
 
-    def for_flow(self, flow):
+    def for_flow(self, flow: Any) -> Settings:
         """These settings, with what depends on the ``flow`` filled in."""
         batch_size, learning_rate = (64, 1e-2) if isinstance(flow, LensFlow) else (200, 3e-3)
         return replace(
