@@ -9,6 +9,7 @@ import numpy as np
 
 from numepi.flow.elementwise.normal_tails import normal_tails
 from numepi.flow.elementwise.support import SupportMap
+from numepi.flow.elementwise.support_kernels import in_box
 from numepi.flow.families.composition import ComposedFlow
 from numepi.kernels.compile import kernel
 from numepi.kernels.threads import share
@@ -58,7 +59,5 @@ def _to_box(lower, upper, u, z, slope, first, last):
     for i in range(first, last):
         for d in range(len(lower)):
             below, _, density = normal_tails(u[i, d])
-            width = upper[d] - lower[d]
-            place = lower[d] + width * below
-            z[i, d] = lower[d] if place < lower[d] else (upper[d] if place > upper[d] else place)
-            slope[i, d] = width * density
+            z[i, d] = in_box(lower[d], upper[d], below)
+            slope[i, d] = (upper[d] - lower[d]) * density

@@ -97,8 +97,10 @@ def test_images_that_overlap_have_one_metric():
     assert not metric.drawn(loose, None).any()
 
 
+@pytest.mark.parametrize("apart", [0.0, 0.99])  # 0: by the odds of images that overlap
 @pytest.mark.parametrize("n", [2, 12])
-def test_moves_by_a_metric_leave_the_density_as_it_is(n):
+def test_moves_by_a_metric_leave_the_density_as_it_is(n, apart, monkeypatch):
+    monkeypatch.setattr("numepi.inference.particles.metric._APART", apart)
     density = overlapping(n)
     assert density.vectors.count == 2 and len(density.vectors.signs) == 2
     rate = -0.05  # two modes: vectors are drawn along each other, one way or the other
