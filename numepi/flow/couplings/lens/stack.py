@@ -7,8 +7,8 @@ from autograd import make_hvp, make_vjp
 from numepi.flow.couplings.clamp import clamp
 from numepi.flow.couplings.lens import kernels as lens_kernels
 from numepi.flow.couplings.lens.basis import cholesky_rows, features_definition, n_features
+from numepi.flow.couplings.lens.lenses import BOX, LOG_DEVIATION, LOG_DEVIATION_LIMIT
 from numepi.flow.couplings.lens.overlaps import n_outputs
-from numepi.flow.couplings.lens.stages import LOG_DEVIATION, LOG_DEVIATION_LIMIT
 from numepi.flow.couplings.lens.truncated import MEAN_LIMIT, from_normal_definition, to_normal_definition
 from numepi.flow.networks.mlp import MLP
 from numepi.flow.passes.blocks import LANES
@@ -140,7 +140,7 @@ class LensStack(Transform):
         rows = np.empty((len(x), self.n_stages, self._rows, LANES), self.dtype)
         lens_kernels.run(
             parameters[1], self.network.padded_widths, self._order, self.unit, x, y, trail, rows, log_q,
-            self._state(2), self._small(4 * self.vectors - 2, 1), inverse,
+            self._state(2), self._box(), self._small(4 * self.vectors - 3, 1), inverse,
         )  # fmt: skip
         return y, (x, y, trail, rows)
 
@@ -151,7 +151,8 @@ class LensStack(Transform):
         lens_kernels.pull(
             parameters[1], self.network.padded_widths, self._order, self.unit, y, trail, rows,
             grad_output.astype(np.float64, copy=False), grad_log_q, grad_input,
-            partial if group else np.empty((1, 0), self.dtype), self._state(4), np.empty((3, self.length, LANES)),
+            partial if group else np.empty((1, 0), self.dtype), self._state(4), self._box(),
+            np.empty((2, self.length, LANES)),
             self._small(8 * self.vectors - 6 + self.network.widths[-1], 2), self._buffers(), inverse, group,
         )  # fmt: skip
         return grad_input
@@ -179,6 +180,9 @@ class LensStack(Transform):
 
     def _state(self, count):
         return np.empty((count, self.vectors, self.length, LANES))
+
+    def _box(self):
+        return np.empty((self.length, BOX * LANES))
 
     def _small(self, rows, triangles):
         return np.empty((triangles * self.vectors * (self.vectors - 1) // 2 + rows, LANES))

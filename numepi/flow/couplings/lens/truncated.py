@@ -6,6 +6,8 @@ s = e^l, truncated to the box, w = T(y; m, l) = Phi^-1(F(b)), F its distribution
     log dw/dy = -x^2 / 2 - l - log Z + log 2 - y^2 / 2 + w^2 / 2 - log sqrt(2 pi),   x = (b - m) / s,
 
 Z being the mass of the untruncated normal within the box.  T is the identity in the limit of large s.
+
+Compiled functions take what their callers know already: x, ``scale`` = 1 / s, and what belongs to the `bounds`.
 """
 
 import autograd.numpy as anp
@@ -17,68 +19,76 @@ from numepi.kernels.compile import scalar
 from numepi.kernels.fastmath import exp, log
 from numepi.line_functions import ndtr, ndtri
 
-__all__ = ["MEAN_LIMIT", "from_normal", "from_normal_definition", "slopes", "to_normal", "to_normal_definition"]
+__all__ = [
+    "MEAN_LIMIT", "bounds", "densities", "from_normal", "from_normal_definition", "log_slope", "place_of_normal",
+    "place_slopes", "slopes", "to_normal", "to_normal_definition",
+]  # fmt: skip
 
 # Of the mean, softly clamped: a half beyond the box, where a density that only falls or rises is nearly exponential.
 MEAN_LIMIT = 1.5
 _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 _LOG_2 = np.log(2.0)
-_LEAST = 2.0**-53  # distance from the box's bounds, relative to its half width, that a place keeps
+_LEAST = 2.0**-53  # distance from the box's bounds, relative to its width, that a place keeps
 
 
 @scalar
-def _mass(low, high):
-    """Of (below, above) two points: Phi(high) - Phi(low), from the tail in which it keeps its digits."""
-    return low[1] - high[1] if high[0] > low[1] else high[0] - low[0]
+def bounds(mean, scale):
+    """Lesser tails of the untruncated normal at the box's lower and upper bound, and the mass Z between them."""
+    low, high = normal_tails((-1.0 - mean) * scale), normal_tails((1.0 - mean) * scale)
+    low_tail, high_tail = min(low[0], low[1]), min(high[0], high[1])
+    mass = 1.0 - low_tail - high_tail
+    mass = low_tail - high_tail if mean < -1.0 else mass  # from the tail in which it keeps its digits
+    return low_tail, high_tail, (high_tail - low_tail if mean > 1.0 else mass)
 
 
 @scalar
-def _bounds(y, mean, log_deviation):
-    """Bounds of the box and the place of ``y`` there, in standard deviations from the mean."""
-    scale = exp(-log_deviation)
-    low, high = (-1.0 - mean) * scale, (1.0 - mean) * scale
-    under, over, _ = normal_tails(y)  # half the distances from the bounds: they keep the tails' digits
-    return low, high, (low + 2.0 * under * scale if under < over else high - 2.0 * over * scale)
-
-
-@scalar
-def _log_slope(y, w, x, log_deviation, mass):
+def log_slope(y, w, x, log_deviation, mass):
+    """Log dw/dy."""
     return 0.5 * (w * w - y * y - x * x) - log_deviation - log(mass) + _LOG_2 - _LOG_SQRT_2PI
 
 
 @scalar
-def to_normal(y, mean, log_deviation):
-    """W = T(y), and log dw/dy."""
-    low, high, x = _bounds(y, mean, log_deviation)
-    at_low, at_high, at_x = normal_tails(low)[:2], normal_tails(high)[:2], normal_tails(x)[:2]
-    mass = _mass(at_low, at_high)
-    w = quantile_of_tails(_mass(at_low, at_x) / mass, _mass(at_x, at_high) / mass)
-    return w, _log_slope(y, w, x, log_deviation, mass)
+def to_normal(x, mean, low_tail, high_tail, mass):
+    """W = T(y) of the standardised place ``x``."""
+    below, above, _ = normal_tails(x)
+    under = low_tail - above if mean < -1.0 else below - low_tail
+    over = high_tail - below if mean > 1.0 else above - high_tail
+    return quantile_of_tails(under / mass, over / mass)
 
 
 @scalar
-def from_normal(w, mean, log_deviation):
-    """Y with T(y) = w, and log dw/dy."""
-    scale = exp(-log_deviation)
+def place_of_normal(w, mean, low_tail, high_tail, mass):
+    """X of the place b with T(b) = w."""
+    below, above, _ = normal_tails(w)
+    low = 1.0 - low_tail if mean < -1.0 else low_tail
+    high = 1.0 - high_tail if mean > 1.0 else high_tail
+    return quantile_of_tails(low + below * mass, high + above * mass)
+
+
+@scalar
+def from_normal(x, mean, scale):
+    """Y and the place b of a standardised place ``x``."""
+    from_mean = x / scale
+    under, over = 0.5 * (1.0 + mean + from_mean), 0.5 * (1.0 - mean - from_mean)
+    tail = max(min(under, over), _LEAST)
+    y, place = quantile_of_tails(tail, 1.0), 2.0 * tail - 1.0
+    return (y if under < over else -y), (place if under < over else -place)
+
+
+@scalar
+def densities(mean, scale):
+    """Of the truncated normal at the box's lower and upper bound, in its standard deviations, and 1 / Z."""
+    low, high = normal_tails((-1.0 - mean) * scale), normal_tails((1.0 - mean) * scale)
+    mass = low[1] - high[1] if high[0] > low[1] else high[0] - low[0]
+    return low[2] / mass, high[2] / mass, 1.0 / mass
+
+
+@scalar
+def slopes(y, w, x, mean, scale, at_low, at_high, inverse_mass):
+    """Derivatives of w in (y, m, l), and of log dw/dy as a function of them; with the box's `densities`."""
     low, high = (-1.0 - mean) * scale, (1.0 - mean) * scale
-    at_low, at_high, at_w = normal_tails(low)[:2], normal_tails(high)[:2], normal_tails(w)[:2]
-    mass = _mass(at_low, at_high)
-    x = quantile_of_tails(at_low[0] + at_w[0] * mass, at_high[1] + at_w[1] * mass)
-    under, over = 0.5 * (x - low) / scale, 0.5 * (high - x) / scale
-    y = quantile_of_tails(under if under > _LEAST else _LEAST, over if over > _LEAST else _LEAST)
-    return y, _log_slope(y, w, x, log_deviation, mass)
-
-
-@scalar
-def slopes(y, w, mean, log_deviation):
-    """Derivatives of w in (y, m, l), and of log dw/dy as a function of them."""
-    scale = exp(-log_deviation)
-    low, high, x = _bounds(y, mean, log_deviation)
-    low_below, low_above, at_low = normal_tails(low)
-    high_below, high_above, at_high = normal_tails(high)
     below, above, at_w = normal_tails(w)
-    mass = _mass((low_below, low_above), (high_below, high_above))
-    at_low, at_high, at_x = at_low / mass, at_high / mass, exp(-0.5 * x * x - _LOG_SQRT_2PI) / mass
+    at_x = exp(-0.5 * x * x - _LOG_SQRT_2PI) * inverse_mass
     x_y = 2.0 * exp(-0.5 * y * y - _LOG_SQRT_2PI) * scale
     w_y = at_x * x_y / at_w
     w_m = (at_low * above - at_x + at_high * below) * scale / at_w
@@ -89,8 +99,20 @@ def slopes(y, w, mean, log_deviation):
     return w_y, w_m, w_l, slope_y, slope_m, slope_l
 
 
+@scalar
+def place_slopes(w, x, mean, scale, at_low, at_high, inverse_mass):
+    """Derivatives of the place b with T(b) = w in (w, m, l)."""
+    low, high = (-1.0 - mean) * scale, (1.0 - mean) * scale
+    below, above, at_w = normal_tails(w)
+    at_x = exp(-0.5 * x * x - _LOG_SQRT_2PI) * inverse_mass
+    b_w = at_w / (at_x * scale)
+    b_m = 1.0 - (at_low * above + at_high * below) / at_x
+    b_l = (x - (low * at_low * above + high * at_high * below) / at_x) / scale
+    return b_w, b_m, b_l
+
+
 def to_normal_definition(y, mean, log_deviation):
-    """`to_normal` in autograd's numpy, element by element."""
+    """`to_normal` in autograd's numpy, element by element: w and log dw/dy."""
     scale = anp.exp(-log_deviation)
     low, high = (-1.0 - mean) * scale, (1.0 - mean) * scale
     x = (2 * ndtr(y) - 1.0 - mean) * scale
@@ -100,7 +122,7 @@ def to_normal_definition(y, mean, log_deviation):
 
 
 def from_normal_definition(w, mean, log_deviation):
-    """`from_normal` in autograd's numpy, element by element."""
+    """The way back in autograd's numpy, element by element: y and log dw/dy."""
     scale = anp.exp(-log_deviation)
     low, high = (-1.0 - mean) * scale, (1.0 - mean) * scale
     mass = ndtr(high) - ndtr(low)
