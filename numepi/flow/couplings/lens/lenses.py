@@ -5,7 +5,7 @@ of B.  Outputs ``own`` of a lens are r + 1: the combination of B that is its mea
 
 What a lens needs at a component, whatever goes through it, is a row of ``box`` (length, BOX * LANES), filled once for
 all passes.  Here and in the rows that functions work in, quantities lie side by side in one row: a compiler that must
-ask of each pair of arrays whether they overlap gives up vectorising from about three on.
+ask of each pair of arrays whether they overlap gives up vectorising beyond eight pairs.
 """
 
 import numpy as np
@@ -27,22 +27,14 @@ from numepi.kernels.compile import block_function
 from numepi.kernels.fastmath import exp
 
 __all__ = [
-    "BOX",
-    "LOG_DEVIATION",
-    "LOG_DEVIATION_LIMIT",
-    "fill",
-    "fill_slopes",
-    "pull",
-    "shadow",
-    "shadow_pull",
-    "standardise",
-    "unstandardise",
-]
+    "BOX", "LOG_DEVIATION", "LOG_DEVIATION_LIMIT", "fill", "fill_slopes", "pull", "shadow", "shadow_pull",
+    "standardise", "unstandardise",
+]  # fmt: skip
 
 # Of a lens, softly clamped: log s within 0.7 -+ 3.2, from a twelfth of the box's half width to no lens at all.
 LOG_DEVIATION, LOG_DEVIATION_LIMIT = 0.7, 3.2
 BOX = 4  # quantities of a row of ``box``
-_FIRST, _SECOND, _THIRD, _FOURTH = 0, LANES, 2 * LANES, 3 * LANES
+_SECOND, _THIRD, _FOURTH = LANES, 2 * LANES, 3 * LANES  # where they begin; the first at 0
 
 
 @block_function
