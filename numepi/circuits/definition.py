@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-__all__ = ["Checked", "check", "constructor_arguments"]
+from numepi.arguments import check_count
+
+__all__ = ["Checked", "check", "check_vectors", "constructor_arguments"]
 
 
 class Checked(type):
@@ -55,6 +57,7 @@ def check(circuit: Any) -> None:
         has = "no support" if support is None else f"the support {support!r}"
         few = ", ".join(parameters[:6])
         raise ValueError(f"{where} has {len(parameters)} parameters ({few}) and {has}: give it as many dimensions")
+    _check_structure(where, circuit, dim)
     circuit.settings  # noqa: B018 raises for an argument that was not kept
     base = _base(type(circuit))
     if type(circuit)._evaluate is not base._evaluate:
@@ -72,6 +75,22 @@ def check(circuit: Any) -> None:
             )
     if not getattr(job, "differentiable", True):
         circuit.differentiable = False
+
+
+def _check_structure(where, circuit, dim):
+    """What a circuit says of how its parameters hang together."""
+    check_vectors(f"{where}.parameter_vectors", circuit.parameter_vectors, dim)
+    for each in circuit.sign_symmetries:
+        if not {*each} <= {*range(dim)}:
+            raise ValueError(f"{where}.sign_symmetries has the set {each!r}: expected indices of the {dim} parameters")
+
+
+def check_vectors(name: str, value: Any, dim: int) -> int:
+    """Return how many vectors of one length the ``dim`` parameters join, or raise TypeError or ValueError."""
+    vectors = check_count(name, value)
+    if dim % vectors:
+        raise ValueError(f"{name} = {vectors}: choose a divisor of the {dim} parameters")
+    return vectors
 
 
 def _base(circuit_class):

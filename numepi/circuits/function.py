@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from numepi.arguments import (
-    check_count,
     check_flag,
     check_indices,
     check_instance,
@@ -20,6 +19,7 @@ from numepi.arguments import (
     shown,
 )
 from numepi.circuits.base import Circuit
+from numepi.circuits.definition import check_vectors
 from numepi.circuits.row_by_row import row_by_row
 from numepi.differentiation import autograd_errors_named, forward_where_not_finite
 from numepi.identity import identity
@@ -121,11 +121,7 @@ class FunctionCircuit(Circuit):
         if isinstance(sign_symmetries, str) or not isinstance(sign_symmetries, Iterable):
             raise TypeError(f"sign_symmetries = {shown(sign_symmetries)}: give sets of names, such as [('a', 'b')]")
         self.sign_symmetries = tuple(self._indices(each) for each in sign_symmetries)
-        self.parameter_vectors = check_count("parameter_vectors", parameter_vectors)
-        if support.dim % self.parameter_vectors:
-            raise ValueError(
-                f"parameter_vectors = {parameter_vectors}: choose a divisor of the {support.dim} parameters"
-            )
+        self.parameter_vectors = check_vectors("parameter_vectors", parameter_vectors, support.dim)
         self.statistic_names = ()
         if statistic_names is None:
             probe = support.rounded(support.probes(2))
