@@ -9,7 +9,7 @@ import numpy as np
 
 import numepi as ne
 
-EXACT_ENTROPY = {"lds": 7.040, "stg": 1.41, "v1": -5.36, "sc": 1.03, "rnn2": -1.81, "rnn10": 25.88}
+EXACT_ENTROPY = {"lds": 7.040, "stg": 1.41, "v1": -5.38, "sc": 1.03, "rnn2": -1.81, "rnn10": 25.88}
 LDS_MULTIPLIERS = np.array([0.00, 0.26, -8.0, -1.19])  # of (Re, Im, Re^2, (Im - 2 pi)^2), by quadrature
 CIRCUITS = {
     "lds": ne.circuits.LDS,

@@ -1,4 +1,4 @@
-"""Problems of `bench_budget` whose exact solution a quadrature gives: two of the paper's, and models of equations.
+"""Problems of `bench_budget` whose exact solution a quadrature gives: three of the paper's, and models of equations.
 
 The models are those of ``examples/models`` with other statistics or boxes: what makes a problem is stated here in full.
 """
@@ -89,6 +89,7 @@ def morris_lecar():
 PROBLEMS = {
     "lds": Model(lambda: (ne.circuits.LDS(), ne.circuits.LDS().emergent_property()), 21, 1, 300_000),
     "stg": Model(lambda: (ne.circuits.STG(), ne.circuits.STG().emergent_property()), 13, 64, 100_000),
+    "v1": Model(lambda: (ne.circuits.V1(), ne.circuits.V1().emergent_property(mean=5.0)), 15, 8, 20_000),
     "lotka-volterra": Model(lotka_volterra, 19, 1, 300_000),
     "lif": Model(integrate_and_fire, 12, 64, 300_000),
     "morris-lecar": Model(morris_lecar, 16, 1, 60_000),
