@@ -30,7 +30,7 @@ from numepi.inference.particles.learning import Pace, path_gradient, rate, score
 from numepi.inference.particles.moves import Mover
 from numepi.inference.particles.multipliers import FlowMultipliers
 from numepi.inference.particles.plain import plain_flow
-from numepi.inference.particles.projection import ROWS, projected
+from numepi.inference.particles.projection import BATCH, Projection, advance
 from numepi.inference.particles.settings import Settings
 from numepi.inference.problem import Stream
 from numepi.kernels.threads import run_all
@@ -63,7 +63,7 @@ class ParticleSolver:
         self.scale, self.parities = problem.constraints.scale, parities(problem)
         self.pace = Pace.of(flow.dim)
         self.optimiser = Adam(flow.n_parameters, clip_norm=_CLIP_NORM)
-        self.theta = self.path = self.lead = None
+        self.theta = self.path = self.lead = self.projection = None
         self.stage, self.path_steps, self.learnt = Stage("temper"), 0, 0
         self.failure = None
         self._spread = np.full(len(self.scale), np.nan)
@@ -89,18 +89,23 @@ class ParticleSolver:
     @property
     def finished(self):
         """Whether the flow has learnt, or the run cannot go on."""
-        return self.failure is not None or self.learnt >= self.settings.learn_steps
+        learnt = self.learnt >= self.settings.learn_steps
+        return self.failure is not None or (learnt and (self.projection is None or self.projection.done))
 
     @property
     def n_steps(self):
-        """Steps of a full run; a guess while the path has not ended."""
+        """Steps of a full run; a guess while the path, or the way onto the constraints, has not ended."""
         path = self.path_steps if self.stage.name == "done" else max(_TYPICAL_STEPS, self.path_steps + 1)
-        return path + -(-self.settings.learn_steps // _CHUNK)
+        return (
+            path
+            + -(-self.settings.learn_steps // _CHUNK)
+            + (0 if self.projection is None else self.projection.n_batches)
+        )
 
     @property
     def steps_done(self):
         """Steps taken."""
-        return self.path_steps + -(-self.learnt // _CHUNK)
+        return self.path_steps + -(-self.learnt // _CHUNK) + (0 if self.projection is None else self.projection.taken)
 
     @property
     def simulations_per_step(self):
@@ -108,8 +113,9 @@ class ParticleSolver:
         settings = self.settings
         if self.stage.name != "done":
             return settings.particles * (settings.most_moves * self.path.mover.steps(settings.most_moves) + 2)
-        rows = _CHUNK * (settings.particles * settings.leapfrogs // self.pace.move_every + settings.batch_size)
-        return rows + (ROWS if settings.learn_steps - self.learnt <= _CHUNK else 0)
+        if self.projection is not None:
+            return BATCH
+        return _CHUNK * (settings.particles * settings.leapfrogs // self.pace.move_every + settings.batch_size)
 
     @property
     def reserve(self):
@@ -152,11 +158,16 @@ class ParticleSolver:
             self._record(np.nan, self.path.particles.violation, np.nan)
             if self.stage.name == "done":
                 self._begin_to_learn()
+        elif self.projection is not None:
+            self.projection = advance(self.projection, self.problem, self.flow, self.lead.total)
+            self.theta = self.projection.best
         else:
             generator = self._generator()
             for _ in range(min(_CHUNK, self.settings.learn_steps - self.learnt)):
                 if not self._learn(generator):
                     return
+            if self.learnt == self.settings.learn_steps and self.problem.with_gradient:
+                self.projection = Projection.begin(self.theta, len(self.scale))
 
     def _begin_to_learn(self):
         self.lead = FlowMultipliers.first(self.path.point.eta)
@@ -170,8 +181,7 @@ class ParticleSolver:
         if self.learnt % self.pace.move_every == 0:
             short = replace(path.mover, length=0.0)  # and often: the flow sees each of them
             path.particles, path.mover = short.move(self.density, path.particles, path.point, generator)
-        # One draw or particle that a flow presses against a bound can be without a way back: others go on teaching.
-        gradients = [g for g in self._gradients(progress >= self.pace.lead, generator) if np.isfinite(g).all()]
+        gradients = [g for g in self._gradients(progress >= self.pace.lead, generator) if _has_length(g)]
         if gradients:
             now = settings.learning_rate * rate(self.learnt, progress, self.pace.straight)
             self.theta = self.optimiser.step(self.theta, sum(gradients), now)
@@ -180,8 +190,6 @@ class ParticleSolver:
         if self.failure is not None:
             return False
         self.learnt += 1
-        if self.learnt == settings.learn_steps and self.problem.with_gradient:
-            self.theta = projected(self.problem, self.flow, self.theta, self.lead.total)
         return True
 
     def _gradients(self, leads, generator):
@@ -281,6 +289,8 @@ class ParticleSolver:
             "batches": np.array(0 if self.lead is None else self.lead.batches),
         }  # fmt: skip
         arrays |= {f"adam_{k}": np.asarray(v) for k, v in self.optimiser.state().items()}
+        if self.projection is not None:
+            arrays |= {f"projection_{k}": np.asarray(v) for k, v in self.projection._asdict().items()}
         return arrays | {f"trace_{k}": np.array(v, float) for k, v in self.trace.items()}
 
     def restore(self, arrays):
@@ -300,5 +310,14 @@ class ParticleSolver:
         self.path.trace["eta"] = list(np.array(arrays["path_eta"]))
         lead = np.array(arrays["lead"])
         self.lead = FlowMultipliers(lead[0], lead[1], lead[2:], int(arrays["batches"])) if len(lead) else None
+        if "projection_best" in arrays:
+            fields = {k: np.array(arrays[f"projection_{k}"]) for k in Projection._fields}
+            self.projection = Projection(**{k: v if v.ndim else v.item() for k, v in fields.items()})
         self.optimiser.restore({k: arrays[f"adam_{k}"] for k in self.optimiser.state()})
         self.trace = {k: list(arrays[f"trace_{k}"]) for k in self.trace}
+
+
+def _has_length(gradient):
+    """Not so where a flow presses one draw against a bound, whose way back is NaN or 1e288: other draws teach on."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.isfinite(gradient @ gradient)

@@ -127,7 +127,9 @@ def run(solver, budget, checkpoint, progress, callback):
         finally:
             progress.close()
     elapsed = time.perf_counter() - start
-    if outcome is None:
+    if outcome is None and interrupt.requested:  # in what turned out to be the last step: other seeds are not begun
+        outcome = Outcome("interrupted", solver.failure or "stopped by Ctrl-C in its last step", elapsed)
+    elif outcome is None:
         outcome = Outcome("failed", solver.failure, elapsed) if solver.failure else Outcome("finished", "", elapsed)
     return outcome
 

@@ -1,10 +1,11 @@
 """The last correction of a flow: onto its constraints, at next to no cost, and not where it is far from them."""
 
 import numpy as np
+import pytest
 
 import numepi as ne
 from numepi.inference.particles import projection
-from numepi.inference.particles.projection import projected
+from numepi.inference.particles.projection import BATCH, Projection, advance
 from numepi.inference.problem import Problem, Stream
 from tests.inference.particles.problems import MEAN, VARIANCE, Normal, projections
 
@@ -13,6 +14,16 @@ def violation(problem, flow, theta):
     z, _ = flow.sample(theta, problem.normals(Stream.SCORE_BASE, 0, 20_000))
     T = problem.simulate(z, Stream.SCORE_NOISE, 0).T
     return (T.mean(axis=0) - problem.constraints.target) / problem.constraints.scale
+
+
+def projected(problem, flow, theta, eta):
+    """Where the whole way ends."""
+    now = Projection.begin(theta, len(eta))
+    while not now.done:
+        before, taken = problem.n_simulations, now.taken
+        now = advance(now, problem, flow, eta)
+        assert problem.n_simulations - before in (0, BATCH) and now.n_batches >= now.taken == taken + 1
+    return now.best
 
 
 def test_what_is_left_is_taken_away():
@@ -54,8 +65,9 @@ def test_it_ends_as_close_as_a_score_can_tell():
     assert np.abs(violation(problem, flow, theta)).max() > 0.025 and np.linalg.norm(after) < 0.03
 
 
-def test_draws_without_a_way_back_do_not_turn_a_step(monkeypatch):
-    # as on the bound of a box, where a flow's derivative is not finite: those of its batch are left out
+@pytest.mark.parametrize("worse", [np.nan, 1e288])
+def test_draws_without_a_way_back_do_not_turn_a_step(worse, monkeypatch):
+    # as on the bound of a box, where a flow's derivative is not finite, or next to it: those of its batch are left out
     circuit = projections(3)
     flow = ne.RealNVP(circuit.support, stages=2, hidden=(8,), post_affine=True)
     theta = flow.initial_parameters(0)
@@ -64,7 +76,7 @@ def test_draws_without_a_way_back_do_not_turn_a_step(monkeypatch):
     def broken(theta, base):
         batches.append(base)
         z, log_q, pull = sample(theta, base)
-        return (z, log_q, lambda *grad: pull(*grad) * np.nan) if len(batches) % 16 == 2 else (z, log_q, pull)
+        return (z, log_q, lambda *grad: pull(*grad) * worse) if len(batches) % 8 == 2 else (z, log_q, pull)
 
     monkeypatch.setattr(flow, "sample_with_pullback", broken)
     near = ne.EmergentProperty(mean=[0.2, -0.2], variance=[1.2, 0.8])
@@ -91,10 +103,14 @@ def test_a_step_that_would_miss_by_more_is_shortened():
 
 def test_a_shortened_step_that_still_misses_by_more_is_halved(monkeypatch):
     # so bent that the first step, a tenth, ends at -0.7
-    def measured(problem, flow, theta, batches):
-        return 0.3 + theta + 900 * theta**3, np.array([1 + 2700 * theta**2])
+    def violations(problem, flow, theta, number):
+        return 0.3 + theta + 900 * theta**3, 1
 
-    monkeypatch.setattr(projection, "_mean_violation", measured)
+    def turn(problem, flow, theta, number):
+        return np.array([1 + 2700 * theta**2]), 1
+
+    monkeypatch.setattr(projection, "_violations", violations)
+    monkeypatch.setattr(projection, "_turn", turn)
     problem = Problem(projections(3), ne.EmergentProperty(mean=[0.0, None]), np.random.SeedSequence(0), Normal(3))
     found = projected(problem, None, np.zeros(1), np.zeros(1))
-    assert np.abs(measured(None, None, found, None)[0]) < 0.003
+    assert np.abs(violations(None, None, found, None)[0]) < 0.003

@@ -3,6 +3,7 @@
 import os
 import signal
 
+import numpy as np
 import pytest
 
 import numepi as ne
@@ -65,6 +66,20 @@ def test_ctrl_c_in_a_run_within_a_callback_stops_both(handler):
     outer = quick(callback=callback)
     assert (inner[0].status, outer.status) == ("interrupted", "interrupted")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_in_the_last_step_begins_no_other_seed(handler):
+    handler(signal.default_int_handler)
+    after = []
+
+    def callback(state):
+        if state.solver.finished and True not in after:
+            os.kill(os.getpid(), signal.SIGINT)
+        after.append(state.solver.finished)
+
+    result = quick(callback=callback, n_seeds=2)
+    assert after.count(True) == 1 and after[-1]  # the second seed's steps followed
+    assert result.ended["status"] == "interrupted" and np.isfinite(result.entropy)
 
 
 def test_a_program_without_standard_error_can_run(monkeypatch):
