@@ -52,7 +52,7 @@ class Projection(NamedTuple):
         The nearest parameters so far.
     trial : ndarray (n_parameters,)
         Those that are being measured.
-    total, count : ndarray (m,), int
+    total, counted : ndarray (m,), int
         Violations' sum over the trial's draws in the region so far, and how many these are.
     gradient, pulled : ndarray (m, n_parameters), int
         G's sum over draws of the best, and how many these are.
@@ -73,7 +73,7 @@ class Projection(NamedTuple):
     best: np.ndarray
     trial: np.ndarray
     total: np.ndarray
-    count: int
+    counted: int
     gradient: np.ndarray
     pulled: int
     miss: np.ndarray
@@ -108,7 +108,7 @@ class Projection(NamedTuple):
     def measured(self, eta, is_bound):
         """The next stretch, after x of the trial."""
         aim = _AIMS[self.aim]
-        miss, free = free_gradient(self.total / max(self.count, 1), eta, is_bound)
+        miss, free = free_gradient(self.total / max(self.counted, 1), eta, is_bound)
         size = np.abs(miss[free]).max(initial=0.0)
         if size < self.least:
             after = self._replace(best=self.trial, least=size, miss=miss, free=free, way=np.empty(0))
@@ -129,7 +129,7 @@ class Projection(NamedTuple):
     def stepped(self):
         """A step from the best, to be measured."""
         trial = self.best - min(1.0, self.longest / self.least) * self.way
-        return self._replace(trial=trial, step=self.step + 1, total=np.zeros_like(self.total), count=0, batch=0)
+        return self._replace(trial=trial, step=self.step + 1, total=np.zeros_like(self.total), counted=0, batch=0)
 
     def onwards(self):
         """The next part of the way, or its end."""
@@ -161,7 +161,7 @@ def advance(projection, problem, flow, eta):
         return after.turned() if after.batch == _TURNING else after
     total, rows = _violations(problem, flow, projection.trial, number)
     after = projection._replace(
-        total=projection.total + total, count=projection.count + rows, batch=projection.batch + 1, taken=taken
+        total=projection.total + total, counted=projection.counted + rows, batch=projection.batch + 1, taken=taken
     )
     return after.measured(eta, problem.constraints.is_bound) if after.batch == len(aim.batches) else after
 
