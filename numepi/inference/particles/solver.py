@@ -67,7 +67,7 @@ class ParticleSolver:
         self.stage, self.path_steps, self.learnt = Stage("temper"), 0, 0
         self.failure = None
         self._spread = np.full(len(self.scale), np.nan)
-        self.trace = {"entropy": [], "violation": [], "ess": [], "multipliers": []}
+        self.trace = {"entropy": [], "violation": [], "ess": [], "multipliers": [], "acceptance": []}
 
     @staticmethod
     def default_flow(circuit, precision, prior):
@@ -254,6 +254,7 @@ class ParticleSolver:
         weights = np.exp(np.min(log_ratio) - log_ratio)
         self.trace["entropy"].append(entropy)
         self.trace["violation"].append(mean)
+        self.trace["acceptance"].append(self.path.mover.acceptance)
         self.trace["ess"].append(float(np.mean(weights) ** 2 / np.mean(weights**2)))
         self.trace["multipliers"].append((self.path.point.eta if self.lead is None else self.lead.total) / self.scale)
 
@@ -266,12 +267,16 @@ class ParticleSolver:
         return self.theta, None
 
     def history(self):
-        """Traces, an entry for each step of the path, and for each of the learning that simulates the flow."""
+        """Traces, an entry for each step of the path, and for each of the learning that simulates the flow.
+
+        "acceptance" is that of the particles' last move, "ess" the flow's effective share of draws.
+        """
         m = len(self.scale)
         return {
             "entropy": np.array(self.trace["entropy"], float),
             "violation": np.array(self.trace["violation"], float).reshape(-1, m) * self.scale,
             "ess": np.array(self.trace["ess"], float),
+            "acceptance": np.array(self.trace["acceptance"], float),
             "multipliers": np.array(self.trace["multipliers"], float).reshape(-1, m),
         }
 

@@ -76,6 +76,19 @@ def test_bounds_and_regions():
     assert np.abs(solver.path.particles.z[:, 0]).max() <= 0.5
 
 
+@pytest.mark.parametrize(("with_gradient", "wanted"), [(True, 0.75), (False, 0.25)])
+def test_how_many_moves_are_accepted_is_reported(with_gradient, wanted):
+    circuit = projections(4)
+    solver = solver_of(circuit, ne.EmergentProperty(mean=MEAN, variance=VARIANCE), prior=Normal(4), learn_steps=80)
+    solver.problem.with_gradient = solver.density.with_gradient = with_gradient
+    solver.initialise()
+    while not solver.finished:
+        solver.step()
+    acceptance = solver.history()["acceptance"]
+    assert len(acceptance) == len(solver.history()["entropy"])
+    assert np.mean(acceptance[-20:]) == pytest.approx(wanted, abs=0.15)  # what the step size is adapted to
+
+
 def test_a_step_takes_no_more_rows_than_it_says():
     # moves of a fixed length took three times as many where the target is narrow, and ate what the score was to have
     support = ne.Support([-1.0] * 4, [1.0] * 4)
