@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from typing import Any
 
-from numepi.arguments import check_count
+from numepi.arguments import check_count, check_indices, shown
 
 __all__ = ["Checked", "check", "check_vectors", "constructor_arguments"]
 
@@ -80,9 +81,14 @@ def check(circuit: Any) -> None:
 def _check_structure(where, circuit, dim):
     """What a circuit says of how its parameters hang together."""
     check_vectors(f"{where}.parameter_vectors", circuit.parameter_vectors, dim)
-    for each in circuit.sign_symmetries:
-        if not {*each} <= {*range(dim)}:
-            raise ValueError(f"{where}.sign_symmetries has the set {each!r}: expected indices of the {dim} parameters")
+    sets, name = circuit.sign_symmetries, f"{where}.sign_symmetries"
+    wanted = f"give sets of indices of the {dim} parameters, such as ((0,),)"
+    if isinstance(sets, str) or not isinstance(sets, Iterable):
+        raise TypeError(f"{name} = {shown(sets)}: {wanted}")
+    for number, each in enumerate(sets):
+        if isinstance(each, str) or not isinstance(each, Iterable):
+            raise TypeError(f"{name}[{number}] = {shown(each)}: {wanted}")
+        check_indices(f"{name}[{number}]", tuple(each), range(dim))
 
 
 def check_vectors(name: str, value: Any, dim: int) -> int:
