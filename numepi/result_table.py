@@ -69,14 +69,19 @@ def bounded(result: Result) -> list[str]:
 
 
 def _bound_lines(result):
-    """Complementary slackness: a bound is met with equality, or its multiplier vanishes."""
-    multipliers = dict(zip(result.constraint_names, result.multipliers))
-    return [
-        f"variance {name}: "
-        + (f"at its bound (multiplier {eta:.3g})" if eta < 0 else "the bound does not bind (multiplier 0)")
-        for name in bounded(result)
-        if not np.isnan(eta := multipliers[f"variance {name}"])
-    ]
+    """Complementary slackness: a bound is met with equality, or its multiplier vanishes; or what was missed of it."""
+    excess = result.constraint - result.constraint_target - result.constraint_tolerance
+    constraints = {name: row for name, *row in zip(result.constraint_names, result.multipliers, excess)}
+    lines = []
+    for name in bounded(result):
+        eta, above = constraints[f"variance {name}"]
+        if above > 0:
+            lines.append(f"variance {name}: above its bound (multiplier {eta:.3g})")
+        elif eta < 0:
+            lines.append(f"variance {name}: at its bound (multiplier {eta:.3g})")
+        elif not np.isnan(eta):
+            lines.append(f"variance {name}: the bound does not bind (multiplier 0)")
+    return lines
 
 
 def _region_lines(result):

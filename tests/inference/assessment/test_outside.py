@@ -1,5 +1,7 @@
 """Regions in score, certificate and corrected samples; what is said of the outside."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -141,6 +143,8 @@ def test_bounds_of_variances(bound, binds):
     if binds:
         assert eta < -1 and result.constraint[1] == pytest.approx(bound, rel=0.1)
         assert "variance x: at its bound (multiplier" in result.summary()
+        missed = replace(result, constraint=np.array([0.0, 2 * bound]))  # a run that ended too soon
+        assert f"variance x: above its bound (multiplier {eta:.3g})" in missed.summary()
     else:
         assert eta == 0 and result.constraint[1] == pytest.approx(1 / 3, rel=0.05)
         assert "the bound does not bind" in result.summary() and result.certificate.entropy_bound <= np.log(4) + 0.02
