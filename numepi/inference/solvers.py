@@ -39,8 +39,12 @@ def automatic(support, proper, with_gradient, keywords, rows, earlier):
         Whether there are simulations to learn from, which particles do not.
     """
     able = with_gradient and not earlier and (proper or support.is_box) and (rows is None or rows >= _ENOUGH)
-    meant = set(keywords) <= {f.name for f in fields(ParticleSolver.settings_type)}
+    meant = set(keywords) <= _settings_of(ParticleSolver)
     return "particles" if support.dim >= MANY and able and meant else "dual"
+
+
+def _settings_of(solver_type):
+    return {f.name for f in fields(solver_type.settings_type)}
 
 
 def chosen(solver, keywords):
@@ -49,7 +53,7 @@ def chosen(solver, keywords):
     Parameters
     ----------
     solver : str, or a solver's settings
-        Settings name their solver.
+        Settings name their solver; of "auto" `automatic` has made a name.
     keywords : dict
         Settings, where ``solver`` is a name.
 
@@ -63,11 +67,16 @@ def chosen(solver, keywords):
             if keywords:
                 raise TypeError(f"settings {sorted(keywords)} beside an object of settings: put them in it")
             return name, solver
-    check_choice("solver", solver, tuple(SOLVERS))
+    check_choice("solver", solver, ("auto", *SOLVERS))
     settings_type = SOLVERS[solver].settings_type
     known = [f.name for f in fields(settings_type)]
     unknown = sorted(set(keywords) - set(known))
     if unknown:
+        takers = [name for name, each in SOLVERS.items() if set(keywords) <= _settings_of(each)]
+        if takers:
+            raise TypeError(
+                f"settings {unknown} are not of solver {solver!r}: give solver={takers[0]!r}, which takes them"
+            )
         near = get_close_matches(unknown[0], known, n=_NAMED) + known
         named = ", ".join(list(dict.fromkeys(near))[:_NAMED])
         raise TypeError(

@@ -31,6 +31,28 @@ def test_settings_are_given_once():
         ne.settings.Dual(kl=-1)
 
 
+def test_a_setting_of_another_solver_names_it():
+    # nobody had named a solver: it was said only what the dual solver takes
+    circuit = ne.circuits.LDS()
+    with pytest.raises(TypeError, match=r"settings \['particles'\] are not of solver 'dual': give solver='particles'"):
+        ne.infer(circuit, circuit.emergent_property(), particles=30)
+    with pytest.raises(TypeError, match=r"unknown settings \['particles'\] for solver 'dual'"):  # none takes both
+        chosen("dual", {"particles": 30, "kl": 0.02})
+
+
+def test_a_solver_that_is_unknown_may_be_left_to_the_problem():
+    circuit = ne.circuits.LDS()
+    with pytest.raises(ValueError, match="solver = 'particle': choose from 'auto', 'dual', 'particles'"):
+        ne.infer(circuit, circuit.emergent_property(), solver="particle")
+
+
+def test_the_least_moves_are_no_more_than_the_most():
+    # they were cut to the most without a word
+    with pytest.raises(ValueError, match=r"moves = 6, most_moves = 5: .* give most_moves=6 or more"):
+        ne.settings.Particles(moves=6)
+    assert ne.settings.Particles(moves=6, most_moves=6).sampler.moves == 6
+
+
 def test_an_object_of_settings_makes_the_same_run():
     lds = ne.circuits.LDS()
     prop = lds.emergent_property()

@@ -30,8 +30,8 @@ class Settings:
     learn_steps : int
         Adam steps of the flow.
     batch_size : int, optional
-        Particles, and draws of the flow, in a learning step.  By default 64 for lens flows, which learn as well from
-        them as from 200, at three times the rate; 200 for others.
+        Particles (all, where there are fewer), and draws of the flow, in a learning step.  By default 64 for lens
+        flows, which learn as well from them as from 200, at three times the rate; 200 for others.
     learning_rate : float, optional
         Adam's at the start; by default 0.01 for lens flows, 3e-3 for others.
     max_failed_fraction : float
@@ -53,6 +53,11 @@ class Settings:
     def __post_init__(self):
         for name in ("moves", "most_moves", "leapfrogs", "settle"):
             check_count(name, getattr(self, name))
+        if self.moves > self.most_moves:
+            raise ValueError(
+                f"moves = {self.moves}, most_moves = {self.most_moves}: the most cannot be fewer than the least; give "
+                f"most_moves={self.moves} or more"
+            )
         check_count("particles", self.particles, least=20)
         check_count("learn_steps", self.learn_steps, least=1)
         if self.batch_size is not None:
