@@ -83,14 +83,28 @@ def path_gradient(flow, theta, z, rows, tilt, beyond, outward, pull):
         The draws' pullback.
     """
     grad_z = flow.log_prob_gradient(theta, z[rows]) - tilt
-    length = np.maximum(np.linalg.norm(grad_z, axis=1), np.finfo(float).tiny)
+    length = np.maximum(_lengths(grad_z), np.finfo(float).tiny)
     longest, cotangent = _LONGEST * np.median(length), np.zeros_like(z)
     cotangent[rows] = grad_z * np.minimum(1.0, longest / length)[:, None]
-    way = np.linalg.norm(outward, axis=1)
+    way = _lengths(outward)
     known = way > 0  # a silent unit's statistic knows no way
-    back = np.maximum(longest, 1 / np.sqrt(np.mean(z.var(axis=0))))
+    unit = _unit(z)
+    back = np.maximum(longest, 1 / (unit * np.sqrt(np.mean((z / unit).var(axis=0)))))
     cotangent[beyond[known]] = outward[known] * (back / way[known])[:, None]
     return pull(cotangent / (len(rows) + known.sum()), np.zeros(len(z)))
+
+
+def _unit(rows):
+    """A power of two, which leaves all digits alone, next to the largest of ``rows``: squares in it do not overflow.
+
+    In a side of 1e-300 draws are of that order, and gradients of the order of 1e300.
+    """
+    return np.ldexp(1.0, np.frexp(np.abs(rows).max(initial=0.0))[1] - 1)
+
+
+def _lengths(rows):
+    unit = _unit(rows)
+    return unit * np.linalg.norm(rows / unit, axis=1)
 
 
 def score_gradient(flow, theta, z, log_ratio):
