@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from numepi.inference.assessment.certificate import Certificate, uncertified
-from numepi.inference.particles.annealing import ParticleSettings, anneal, connect, settle, spent, working
+from numepi.inference.particles.annealing import ParticleSettings, anneal, connect, settle, working
 from numepi.inference.particles.bridge import FAR, bridge, placed
 from numepi.inference.particles.density import PathPoint, TemperedDensity
 from numepi.inference.particles.evidence import evidence
@@ -66,17 +66,18 @@ def certify_by_particles(problem, flow, theta, theta_start, multipliers, score, 
     runs = []
     if budget is not None and budget < _LEAST_BUDGET:
         return _nothing(problem, score, _SPENT.format(budget))
+    most = cap.get("most_simulations", np.inf)
     if flow.dim > _MANY and problem.with_gradient:
         near = replace(settings or _BESIDE, **cap)
         runs = [_beside(problem, flow, theta, start, eta, near, k) for k, eta in enumerate([target, None])]
-        if problem.n_simulations >= (near.most_simulations or np.inf):
+        if problem.n_simulations >= most:
             return _nothing(problem, score, _SPENT.format(budget))
     if not all(run.stderr <= FAR for run in runs) or not runs:
         settings = replace(settings or (_COARSE if flow.dim > _VERY_MANY else ParticleSettings()), **cap)
         runs = [_run(problem, flow, theta, target, settings, 0), _run(problem, *start, None, settings, 1)]
     failure = next((run.failure for run in runs if run.failure is not None), None)
     if failure is not None:
-        return _nothing(problem, score, failure)
+        return _nothing(problem, score, _SPENT.format(budget) if problem.n_simulations >= most else failure)
     return _certificate(problem, runs, score)
 
 
@@ -157,8 +158,6 @@ def _run(problem, flow, theta, target, settings, number):
     if path.failure is not None:
         return _Run(path.failure)
     found = evidence(density, path, settings, generator)
-    if np.isnan(found.log_z) and spent(density, settings):
-        return _Run(f"the way back did not end within {settings.most_simulations:,} simulations: give a larger budget")
     if not np.isfinite([found.log_z, found.stderr]).all():
         return _Run("on the way back particles lose their density, or its steps do not overlap")
     return _Run.of(density, found, path.particles)

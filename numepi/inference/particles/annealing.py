@@ -333,7 +333,7 @@ def _watch(density, path, settings):
     if len(path.points) > settings.most_steps:
         path.failure = f"the path did not end within {settings.most_steps} steps: the targets may be out of reach"
     elif spent(density, settings):
-        path.failure = f"the path did not end within {settings.most_simulations:,} simulations: give a larger budget"
+        path.failure = "the path did not end within its budget of simulations: give a larger one"
 
 
 def memory(before, after):

@@ -1,6 +1,5 @@
 """The certificate by particles: closed forms in many dimensions, agreement with the one by weights, lost modes."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -283,18 +282,28 @@ def test_a_budget_that_is_spent_certifies_nothing_and_says_so():
     found = certify_by_particles(problem, flow, theta, theta, np.zeros(4), scored, budget=20_000, settings=QUICK)
     assert not found.reliable and np.isnan(found.kl)
     assert "give a larger budget" in str(found) and problem.n_simulations < 60_000
+    # one that lasts for a part of the way was told as the rows of the run and it together, which nobody had given
+    found = certify_by_particles(problem, flow, theta, theta, np.zeros(4), scored, budget=30_000, settings=QUICK)
+    assert "within a budget of 30,000 simulations" in found.failure and problem.n_simulations > 30_000
 
 
 def test_a_budget_that_ends_on_the_way_back_is_said_and_costs_no_more(monkeypatch):
     # the simulations with fresh noise came before anyone looked whether there was an answer for them
     module = "numepi.inference.assessment.particle_certificate"
-    nothing = Evidence(np.nan, np.inf, 0.0, -np.inf, np.zeros(4), np.nan, 0.0, np.inf, False, 0)
-    monkeypatch.setattr(f"{module}.evidence", lambda *arguments: nothing)
-    monkeypatch.setattr(f"{module}.spent", lambda density, settings: True)
+
+    def spends(density, *_):
+        density.problem.counts["certificate"] += 10**9
+        return Evidence(np.nan, np.inf, 0.0, -np.inf, np.zeros(4), np.nan, 0.0, np.inf, False, 0)
+
+    monkeypatch.setattr(f"{module}.evidence", spends)
     monkeypatch.setattr(TemperedDensity, "noise_shift", lambda *arguments: pytest.fail("simulated beyond the budget"))
-    settings, prop = replace(QUICK, most_simulations=10**9), ne.EmergentProperty(mean=MEAN, variance=VARIANCE)
-    _, _, found = certified(projections(2), prop, Normal(2), settings=settings)
-    assert "the way back did not end" in found.failure and "larger budget" in found.failure
+    problem = Problem(
+        projections(2), ne.EmergentProperty(mean=MEAN, variance=VARIANCE), np.random.SeedSequence(0), Normal(2)
+    )
+    flow, theta = base_flow(problem.circuit), np.zeros(0)
+    scored = score(problem, flow, theta, 1000)
+    found = certify_by_particles(problem, flow, theta, theta, np.zeros(4), scored, budget=10**8, settings=QUICK)
+    assert "within a budget of 100,000,000 simulations: give a larger budget" in found.failure
 
 
 def test_particles_know_regions_and_bounds():
