@@ -2,20 +2,21 @@
 
 import numpy as np
 
-__all__ = ["beyond_what_was_seen", "constraints_met", "not_reached", "verdict"]
+__all__ = ["NOT_REACHED", "beyond_what_was_seen", "constraints_met", "not_reached", "verdict"]
 
 _NEAR = 0.3  # nats from the exact solution
 _SIGMAS = 3.0  # standard errors by which an achieved moment may miss more than it seems to, or less
 _ROUNDING = 1e-6  # of the tolerance: a statistic that is its target everywhere is so but for rounding
 _MANY_FAILED = 0.01  # share of failed draws that the message mentions
 _ELSE_TRY = (
-    "try more draws a round (round_size), a narrower support or prior, the logarithm of a statistic that spans decades,"
-    " or another target"
+    "try more draws (round_size, or particles), a narrower support or prior, the logarithm of a statistic that spans "
+    "decades, or another target"
 )
 _ELSE_SEE = (
-    "more draws a round (round_size), a support or prior with more of the parameters that come near, or another target"
+    "more draws (round_size, or particles), a support or prior with more of the parameters that come near, or another "
+    "target"
 )
-_NOT_REACHED = "the property was not reached: "
+NOT_REACHED = "the property was not reached: "
 _REMEDIES = {
     "finished": "give the solver a larger budget (more or longer rounds, learn_steps), another seed, or another flow",
     "budget": "give a larger budget, or resume from a checkpoint",
@@ -66,7 +67,7 @@ def beyond_what_was_seen(constraints, seen, n):
         return None
     low, high = seen[:, i]
     return (
-        f"{_NOT_REACHED}all {n:,} simulations (those of score and certificate among them) have "
+        f"{NOT_REACHED}all {n:,} simulations (those of score and certificate among them) have "
         f"{constraints.names[i]!r} between {low:.6g} and {high:.6g}, and its target {target[i]:.6g} lies "
         f"{short[i]:.2g} beyond; try {_ELSE_SEE}"
     )
@@ -77,7 +78,7 @@ def not_reached(constraints, achieved):
     miss = constraints.miss(achieved) / constraints.tolerance
     i = int(np.argmax(np.nan_to_num(miss, nan=np.inf)))
     return (
-        f"{_NOT_REACHED}the constraint {constraints.names[i]!r} came no closer than {achieved[i]:.4g} "
+        f"{NOT_REACHED}the constraint {constraints.names[i]!r} came no closer than {achieved[i]:.4g} "
         f"to its target {constraints.target[i]:.4g}; {_ELSE_TRY}"
     )
 
@@ -107,7 +108,7 @@ def verdict(
         What else is to be known: what is far from the targets, where it matters, or noise that may exceed one.
     """
     failure = outcome.detail if outcome.status == "failed" else None
-    if failure is not None and unseen is not None and failure.startswith(_NOT_REACHED):
+    if failure is not None and unseen is not None and failure.startswith(NOT_REACHED):
         failure = unseen  # says more: by how much every simulation misses
     if certificate is not None and not certificate.invertible:
         failure = _not_invertible(certificate, precision)

@@ -19,11 +19,12 @@ from scipy.special import logsumexp
 
 from numepi.inference.dual_problem import free_gradient
 from numepi.inference.particles.density import Particles, PathPoint
+from numepi.inference.particles.giving_up import hindrance, outside
 from numepi.inference.particles.moves import Mover
 
 __all__ = [
     "IN_REGION", "ParticleSettings", "Path", "Stage", "anneal", "begin", "connect", "effective_share", "forget",
-    "go_on", "memory", "outside", "resample", "settle", "spent", "working",
+    "go_on", "memory", "resample", "settle", "working",
 ]  # fmt: skip
 
 _RIDGE = 1e-9  # relative to the mean eigenvalue of the covariance: keeps Newton's system solvable
@@ -183,7 +184,7 @@ def go_on(density, path, stage, first, settings, generator):
         eta = np.mean(path.trace["eta"][-settings.settle :], axis=0)
         path.advance(density, path.point._replace(eta=eta), settings, generator)
         stage = Stage("done")
-    _watch(density, path, settings)
+    path.failure = hindrance(density, path, settings)
     return stage
 
 
@@ -214,7 +215,7 @@ def connect(density, target, settings, generator):
 
         share = _largest(lambda s, at=ahead: density.log_density(path.particles, at(s)), path, settings)
         path.advance(density, ahead(share), settings, generator)
-        _watch(density, path, settings)
+        path.failure = hindrance(density, path, settings)
     return path
 
 
@@ -314,26 +315,9 @@ def _ratio(after, before):
     return np.where(np.isneginf(before), -np.inf, after - np.where(np.isneginf(before), 0.0, before))
 
 
-def outside(path):
-    """Why a path cannot go on in the region."""
-    return f"only {path.inside:.0%} of the particles lie in the property's region: widen it"
-
-
 def working(violation):
     """The rows (n, m) of particles whose simulation worked: a copy may fail with other noise, and waits to be moved."""
     return violation[np.isfinite(violation).all(axis=1)]
-
-
-def spent(density, settings):
-    """Whether no more rows may be simulated."""
-    return settings.most_simulations is not None and density.problem.n_simulations >= settings.most_simulations
-
-
-def _watch(density, path, settings):
-    if len(path.points) > settings.most_steps:
-        path.failure = f"the path did not end within {settings.most_steps} steps: the targets may be out of reach"
-    elif spent(density, settings):
-        path.failure = "the path did not end within its budget of simulations: give a larger one"
 
 
 def memory(before, after):

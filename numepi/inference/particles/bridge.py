@@ -14,9 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from numepi.inference.dual_problem import DualStep
-from numepi.inference.particles.annealing import IN_REGION, Path, forget, outside, spent
+from numepi.inference.particles.annealing import IN_REGION, Path, forget
 from numepi.inference.particles.density import Particles, PathPoint, Traits
 from numepi.inference.particles.evidence import Evidence, Mixture
+from numepi.inference.particles.giving_up import outside, spent
 from numepi.inference.particles.images import image, parities
 from numepi.inference.particles.moves import Mover
 

@@ -15,8 +15,9 @@ import numpy as np
 from scipy.special import logsumexp
 
 from numepi.inference.dual_problem import minimise_dual
-from numepi.inference.particles.annealing import effective_share, forget, memory, resample, spent
+from numepi.inference.particles.annealing import effective_share, forget, memory, resample
 from numepi.inference.particles.density import Traits
+from numepi.inference.particles.giving_up import spent
 
 __all__ = ["Evidence", "Mixture", "evidence"]
 
