@@ -25,8 +25,8 @@ from numepi.worker_threads import one_blas_thread
 
 WITHIN = 6.0
 SETTINGS = ParticleSettings(particles=300)
-LARGE = 100  # neurons, from which on networks in single precision will do, and more is to be learnt
-FIT_LARGE = {"precision": "float32", "particles": 200, "learn_steps": 3000}
+LARGE = 100  # neurons, from which on networks in single precision will do
+FIT_LARGE = {"precision": "float32", "particles": 200}
 # Ten minutes of two cores are what it is to take.
 FIT_LARGEST = FIT_LARGE | {"ess_floor": 0.6, "length": 0.3, "most_moves": 4, "learn_steps": 1200}
 LARGEST = 250

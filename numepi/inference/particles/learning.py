@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Pace", "path_gradient", "rate", "score_gradient", "weights"]
+__all__ = ["SURE_DIM", "Pace", "path_gradient", "rate", "score_gradient", "weights"]
 
 _LONGEST = 3.0  # medians: how far out a draw's gradient, or a particle's distance from the flow, counts in full
 _REACH = 5.0  # nats of log p_eta - log q about its median, at the least, within which all particles count the same
@@ -14,7 +14,7 @@ _CLIP = 3.0  # nats of log q - log p_eta about its median: a draw far out says w
 # Parameters up to which the flow may learn from its own draws from a quarter of the learning on: with 400 one of three
 # seeds ran off there (at step 1,018 of 3,000 no gradient was finite; gone on from there it ended at H -150), and from
 # half on none.
-_SURE_DIM = 200
+SURE_DIM = 200
 _SWIFT_DIM = 400  # parameters, up to which the swift pace was measured; with 1,000 half of the flow left the region
 
 
@@ -41,7 +41,7 @@ class Pace(NamedTuple):
     @classmethod
     def of(cls, dim):
         """In ``dim`` dimensions."""
-        return cls(5, 0.25 if dim <= _SURE_DIM else 0.5, 0.3, True) if dim <= _SWIFT_DIM else cls(2, 0.5, 1.0, False)
+        return cls(5, 0.25 if dim <= SURE_DIM else 0.5, 0.3, True) if dim <= _SWIFT_DIM else cls(2, 0.5, 1.0, False)
 
 
 def weights(log_ratio):

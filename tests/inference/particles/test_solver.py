@@ -250,7 +250,9 @@ def test_settings_are_checked():
 def test_lens_flows_learn_from_few_draws_at_a_high_rate():
     circuit = network()
     lens = Settings().for_flow(ne.LensFlow(circuit.support, 4))
-    assert (lens.batch_size, lens.learning_rate) == (64, 0.01) and lens.learn_steps == Settings().learn_steps
+    assert (lens.batch_size, lens.learning_rate) == (64, 5e-3) and lens.learn_steps == Settings().learn_steps
+    many = Settings().for_flow(ne.LensFlow(ne.circuits.RankTwoRNN(n_neurons=51).support, 4))
+    assert (many.batch_size, many.learning_rate) == (64, 0.01)
     other = Settings(learning_rate=0.1).for_flow(ne.SplineFlow(circuit.support))
     assert (other.batch_size, other.learning_rate) == (200, 0.1)
 
