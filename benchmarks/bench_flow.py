@@ -10,15 +10,15 @@ import numpy as np
 from autograd import hessian, value_and_grad
 
 from benchmarks.side_by_side import ratio_of_times
-from numepi.flow import FlowDistribution, RealNVP
+from numepi.flow import FlowDistribution, LensFlow, RealNVP
 from numepi.support import Support
 
 
 class _Case:
     """A flow at random parameters: loss = mean log q + mean z . a, its value and gradient each way."""
 
-    def __init__(self, dim, hidden, n, precision="float64"):
-        self.flow = RealNVP(Support([-10.0] * dim, [10.0] * dim), stages=3, hidden=hidden, precision=precision)
+    def __init__(self, flow, n):
+        self.flow, dim = flow, flow.dim
         rng = np.random.default_rng(0)
         self.theta = self.flow.initial_parameters(0) + 0.05 * rng.standard_normal(self.flow.n_parameters)
         self.base = rng.standard_normal((n, dim))
@@ -49,6 +49,11 @@ class _Case:
         return value_and_grad(loss)(self.theta)[1]
 
 
+def _couplings(dim, hidden, n, precision="float64"):
+    """The case of the paper's flow in ``dim`` dimensions."""
+    return _Case(RealNVP(Support([-10.0] * dim, [10.0] * dim), stages=3, hidden=hidden, precision=precision), n)
+
+
 class ValueAndGradient:
     """D = 4 with the LDS flow, D = 400 with that of the RNN of 100 neurons."""
 
@@ -56,7 +61,7 @@ class ValueAndGradient:
     param_names = ("dim", "precision", "direction")
 
     def setup(self, dim, precision, direction):
-        case = _Case(dim, *(((50, 50), 500) if dim == 4 else ((100, 100), 200)), precision)
+        case = _couplings(dim, *(((50, 50), 500) if dim == 4 else ((100, 100), 200)), precision)
         self.fused, self.defined = getattr(case, f"fused_{direction}"), getattr(case, f"defined_{direction}")
         difference = np.abs(self.fused() - self.defined()).max() / np.abs(self.defined()).max()
         assert difference < (1e-10 if precision == "float64" else 1e-3)
@@ -90,7 +95,7 @@ class DerivativesInZ:
     """Gradient, Hessian and Hessian-vector product of log q for 500 points, D = 4."""
 
     def setup(self):
-        self.case = _Case(4, (50, 50), 500)
+        self.case = _couplings(4, (50, 50), 500)
         self.distribution = self.case.distribution
         self.z = self.case.z
         self.v = np.ones_like(self.z)
@@ -122,7 +127,7 @@ class HighDimension:
     """D = 400, 200 points."""
 
     def setup(self):
-        self.case = _Case(400, (100, 100), 200)
+        self.case = _couplings(400, (100, 100), 200)
         self.v = np.ones_like(self.case.z)
         self.case.distribution.hessian_vector_product(self.case.z, self.v)
 
@@ -131,3 +136,23 @@ class HighDimension:
 
     def peakmem_value_and_gradient(self):
         self.case.fused_sampling()
+
+
+class Lenses:
+    """64 points of four vectors of 50 numbers through sixteen lens couplings: a learning step's passes."""
+
+    params = (["sampling", "density"],)
+    param_names = ("direction",)
+
+    def setup(self, direction):
+        case = _Case(LensFlow(Support([-1.0] * 200, [1.0] * 200), 4), 64)
+        self.fused, self.defined = getattr(case, f"fused_{direction}"), getattr(case, f"defined_{direction}")
+        assert np.abs(self.fused() - self.defined()).max() < 1e-6 * np.abs(self.defined()).max()
+
+    def time_fused(self, direction):
+        self.fused()
+
+    def track_speedup_over_definition(self, direction):
+        return ratio_of_times(self.defined, self.fused, repeats=5)
+
+    track_speedup_over_definition.unit = "times"
