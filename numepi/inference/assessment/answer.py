@@ -80,16 +80,18 @@ def assess(
     infeasible = unseen = remark = None
     if not met:
         unseen = beyond_what_was_seen(constraints, problem.seen, problem.n_simulations - problem.n_failed)
-    if not met and ended["status"] in ("finished", "failed", "budget"):
+    at_its_end = ended["status"] in ("finished", "failed", "budget")
+    if not met and at_its_end:
         infeasible = noise_exceeds_target(problem, flow, theta, start, final)
         remark = noise_in_doubt(problem, flow, theta, final)
     outcome = Outcome(ended["status"], ended["detail"], result.elapsed)
-    if met:
+    far = None
+    if met or (at_its_end and unseen is None and infeasible is None):
         multipliers, log_z = result.multipliers, np.nan
         if certificate is not None and certificate.bounds:
             multipliers, log_z = np.array(certificate.multipliers), certificate.entropy_bound
-        remark = weight_outside(problem, flow, start, multipliers, log_z)
-    remark = "; ".join(part for part in (remark, _dropped(result)) if part) or None
+        far = weight_outside(problem, flow, start, multipliers, log_z, result.simulations, met)
+    remark = "; ".join(part for part in (remark, far, _dropped(result)) if part) or None
     account = {name: getattr(result, name) for name in _COUNTS}
     if anew:
         account = {name: count + problem.account[name] for name, count in account.items()}

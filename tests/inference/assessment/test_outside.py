@@ -111,11 +111,48 @@ def test_a_positive_multiplier_is_said_with_both_remedies():
     assert "'variance x' is positive" in text and "within=6" in text and "variance_at_most=" in text
     assert weight_outside(problem, flow, start, np.array([0.0, -12.5]), 1.0) is None  # what a variance asks for
     assert weight_outside(problem, flow, start, np.array([0.0, 0.1]), 1e4) is None  # the outside weighs nothing
+    assert weight_outside(problem, flow, start, np.array([0.0, np.inf]), 1.0) is None  # of a run that broke down
     confined = Problem(
         steep(), ne.EmergentProperty(mean=[0.0], variance=[0.04], within=3), np.random.SeedSequence(0),
         with_gradient=False,
     )  # fmt: skip
     assert "solution that of the region alone" in weight_outside(confined, flow, start, np.array([0.0, 0.1]), 1.0)
+
+
+def long_side():
+    """A parameter in [0, 100] as the statistic: with the mean 1 alone its variance is 1."""
+    support = ne.Support([0.0, -1.0], [100.0, 1.0])
+    return ne.circuits.FunctionCircuit(lambda z: z[:, :1], support, statistic_names=["x"])
+
+
+def test_a_vanishing_mass_that_makes_a_third_of_the_variance_matters_and_costs_no_rows_of_a_spent_budget():
+    circuit, prop = long_side(), ne.EmergentProperty(mean=[1.0], variance=[1.5])
+    multipliers = np.array([-1.05, 0.0098])
+    x, rows = np.linspace(0, 100, 400_001), np.random.default_rng(0).uniform([0.0, -1.0], [100.0, 1.0], (3000, 2))
+    weight = np.exp(multipliers[0] * (x - 1) + multipliers[1] * ((x - 1) ** 2 - 1.5))
+    near, far = (2 * np.trapezoid(weight * part, x) for part in (x < 1 + 6 * 1.5**0.5, x >= 1 + 6 * 1.5**0.5))
+    made = 2 * np.trapezoid(weight * (x - 1) ** 2 * (x >= 1 + 6 * 1.5**0.5), x) / (near + far)
+    assert far / near < 1e-3 and made > 0.15  # of a hundredth of the mass nothing was said
+    problem = Problem(circuit, prop, np.random.SeedSequence(0), limit=0)
+    kept = ne.Simulations(rows, circuit.statistics(rows), np.full(3000, -np.log(200.0)))
+    flow = ne.SplineFlow(circuit.support, stages=2, hidden=(4,))
+    look = problem, flow, flow.initial_parameters(0), multipliers, np.log(near)
+    text = weight_outside(*look, kept, met=False)
+    assert "may be asked for" in text and "within=6" in text and "variance_at_most=" in text
+    assert float(text.split("mass and ")[1].split()[0]) == pytest.approx(made, rel=0.3)
+    assert problem.n_simulations == 0 and weight_outside(*look) is None
+    assert "no rows are left to look farther than 6" in weight_outside(*look, met=False)
+    assert weight_outside(*look[:3], np.array([-1.0, 0.0]), *look[4:], kept, met=False) is None
+
+
+def test_a_run_that_its_far_mass_led_astray_names_both_remedies():
+    # particles ran off: only where constraints were met was anything said of it
+    result = ne.infer(
+        long_side(), ne.EmergentProperty(mean=[1.0], variance=[1.5]), solver="particles", particles=60, learn_steps=20,
+        batch_size=20, settle=3, flow=ne.RealNVP(long_side().support, stages=2), progress=False,
+    )  # fmt: skip
+    assert not result.success and result.multipliers[1] > 0
+    assert "within=6" in result.message and "variance_at_most=" in result.message
 
 
 def test_the_dual_solver_seeks_the_solution_in_the_region():
