@@ -23,6 +23,7 @@ from numepi.inference.earlier import checked_earlier
 from numepi.inference.prior_check import checked_prior
 from numepi.inference.problem import COUNTED, Problem
 from numepi.inference.protocols import Prior
+from numepi.inference.region_check import check_room
 from numepi.inference.running.checkpoint import Checkpoint
 from numepi.inference.running.progress import Progress
 from numepi.inference.running.run import Budget, run
@@ -211,6 +212,7 @@ def infer(
         if index == 0:
             with reporter.announcing_compilation():
                 _check_statistics(problem)
+                check_room(problem)
             problem.constraints.warn_if_badly_conditioned()
         with reporter.announcing_compilation():
             started = SOLVERS[solver](problem, flow, settings)

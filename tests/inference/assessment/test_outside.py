@@ -12,6 +12,7 @@ from numepi.inference.assessment.outside import weight_outside
 from numepi.inference.assessment.score import score
 from numepi.inference.assessment.weights import certify
 from numepi.inference.problem import Problem, Stream
+from numepi.inference.region_check import check_room
 
 BOX = ne.Support([-1.0, -1.0], [1.0, 1.0])
 
@@ -153,6 +154,29 @@ def test_a_run_that_its_far_mass_led_astray_names_both_remedies():
     )  # fmt: skip
     assert not result.success and result.multipliers[1] > 0
     assert "within=6" in result.message and "variance_at_most=" in result.message
+
+
+def test_a_region_has_room_for_the_variance_or_noise_makes_it():
+    # a run of particles found 0 % of them there; the dual solver went on to its end
+    prop = ne.EmergentProperty(mean=[0.0], variance=[0.01], within=0.5)
+    with pytest.raises(ValueError, match=r"within = 0.5, variance 0.01 of 'x': .* 0.0025 at the most, .* no noise"):
+        ne.infer(plane(), prop, progress=False)
+    with pytest.warns(UserWarning, match=r"0\.0025 at the most: its noise has to make the rest"):
+        check_room(Problem(plane(0.1), prop, np.random.SeedSequence(0), with_gradient=False))
+    # a count of none at all probes may be noisy elsewhere
+    count = ne.circuits.FunctionCircuit(lambda z: 0 * z[:, :1], BOX, statistic_names=("x",), differentiable=False)
+    with pytest.warns(UserWarning, match="has to make the rest"):
+        check_room(Problem(count, prop, np.random.SeedSequence(0), with_gradient=False))
+
+
+@pytest.mark.parametrize(
+    "change", [{"variance": None}, {"variance": None, "variance_at_most": [0.01]}, {"within": 1.5}]
+)
+def test_other_regions_cost_no_look(change):
+    prop = ne.EmergentProperty(**{"mean": [0.0], "variance": [0.01], "within": 0.5} | change)
+    problem = Problem(plane(), prop, np.random.SeedSequence(0), with_gradient=False)
+    check_room(problem)
+    assert problem.n_simulations == 0
 
 
 def test_the_dual_solver_seeks_the_solution_in_the_region():
