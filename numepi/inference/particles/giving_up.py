@@ -13,7 +13,7 @@ _NATS = 745.0
 def hindrance(density, path, settings):
     """Why ``path`` goes on no more, or None where it may."""
     constraints = density.problem.constraints
-    if len(path.points) > settings.most_steps:
+    if len(path.trace["eta"]) >= settings.most_steps:  # of a resumed run, too: points it has from there on only
         return f"{NOT_REACHED}the path did not end within {settings.most_steps} steps"
     if spent(density, settings):
         return "the path did not end within its budget of simulations: give a larger one"

@@ -13,6 +13,7 @@ from numepi.inference.particles import annealing
 from numepi.inference.particles.annealing import ParticleSettings, anneal, connect, resample
 from numepi.inference.particles.density import PathPoint
 from numepi.inference.particles.evidence import evidence
+from numepi.inference.particles.giving_up import hindrance
 from numepi.inference.problem import Problem
 from tests.inference.particles.problems import EXACT, MEAN, MEANS_FIRST, VARIANCE, Normal, density_of, gaussian
 
@@ -161,8 +162,11 @@ def test_what_is_hardly_in_reach_is_not_given_up():
 def test_a_path_that_does_not_end_was_not_reached():
     circuit, prop = side(0.9)
     settings = replace(SETTINGS, particles=80, most_steps=3)
-    path = anneal(density_of(circuit, prop), np.array([True]), settings, np.random.default_rng(5))
+    density = density_of(circuit, prop)
+    path = anneal(density, np.array([True]), settings, np.random.default_rng(5))
     assert path.failure == "the property was not reached: the path did not end within 3 steps"
+    del path.points[:-1]  # as of a run that was resumed
+    assert hindrance(density, path, settings) == path.failure
 
 
 def test_a_particle_without_density_has_no_weight_until_it_is_moved():
