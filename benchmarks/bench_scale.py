@@ -89,7 +89,8 @@ class Fit(NamedTuple):
     neurons: int
     seed: int
     met: bool
-    off: np.ndarray  # (4,) of fresh draws: misses of the targets, in tolerances
+    off: np.ndarray  # (4,) of fresh draws in the property's region: misses of the targets, in tolerances
+    outside: float  # share of fresh draws that lie beyond it
     entropy: float  # of other fresh draws
     entropy_stderr: float
     kl: float
@@ -117,13 +118,15 @@ def fit(neurons, seed=0):
     seconds, wall = time.process_time() - start, time.perf_counter() - begun
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     f = circuit.statistics(result.sample(DRAWS, rng=1), rng=2)
-    T = np.concatenate([f, (f - prop.mean) ** 2], axis=1)
+    within = np.inf if prop.within is None else prop.within
+    inside = (np.abs(f - prop.mean) <= within * np.sqrt(prop.variance)).all(axis=1)
+    T = np.concatenate([f, (f - prop.mean) ** 2], axis=1)[inside]
     target = np.concatenate([prop.mean, prop.variance])
     found = result.certificate
     entropy, stderr = _entropy(result, ENTROPY_DRAWS if neurons < LARGEST else DRAWS)
     return Fit(
         neurons, seed, result.success, (T.mean(axis=0) - target) / (0.1 * np.repeat([0.25, 0.25**2], 2)),
-        entropy, stderr, found.kl, found.kl_stderr, found.entropy_bound, found.entropy_bound_stderr,
+        1 - inside.mean(), entropy, stderr, found.kl, found.kl_stderr, found.entropy_bound, found.entropy_bound_stderr,
         found.entropy_bound - found.noise_shift, found.reliable, seconds, wall, peak,
     )  # fmt: skip
 
@@ -261,13 +264,15 @@ def edge_table(rows):
 
 def fit_table(fits):
     """Lines of what flows reach."""
-    columns = "met | misses in tolerances | entropy | KL | H* | noise held | reliable | CPU s (wall) | peak MB"
+    columns = (
+        "met | misses in tolerances | outside | entropy | KL | H* | noise held | reliable | CPU s (wall) | peak MB"
+    )
     yield f"| N | seed | {columns} |"
-    yield "|---|---|---|---|---|---|---|---|---|---|---|"
+    yield "|---|---|---|---|---|---|---|---|---|---|---|---|"
     for r in fits:
         off = ", ".join(f"{value:.2f}" for value in r.off)
         yield (
-            f"| {r.neurons} | {r.seed} | {'yes' if r.met else 'no'} | {off} | "
+            f"| {r.neurons} | {r.seed} | {'yes' if r.met else 'no'} | {off} | {r.outside:.2%} | "
             f"{r.entropy:.2f} ± {r.entropy_stderr:.2f} | {r.kl:.2f} ± {r.kl_stderr:.2f} | "
             f"{r.bound:.2f} ± {r.bound_stderr:.2f} | {r.held:.2f} | "
             f"{'yes' if r.reliable else 'no'} | {r.seconds:.0f} ({r.wall:.0f}) | {r.peak} |"
