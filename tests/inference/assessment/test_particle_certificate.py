@@ -1,17 +1,14 @@
 """The certificate by particles: closed forms in many dimensions, agreement with the one by weights, lost modes."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from scipy import stats
 
 import numepi as ne
 from numepi.flow.families.gaussian import fit_gaussian
-from numepi.inference.assessment.correction import NotReached, corrected_sample, moved_sample
+from numepi.inference.assessment.correction import moved_sample
 from numepi.inference.assessment.particle_certificate import _plainest, certify_by_particles
 from numepi.inference.assessment.score import score
-from numepi.inference.assessment.services import Assessment
 from numepi.inference.assessment.weights import certify
 from numepi.inference.particles.annealing import ParticleSettings
 from numepi.inference.particles.density import TemperedDensity
@@ -193,77 +190,6 @@ def test_corrected_samples_meet_the_property_with_fresh_noise():
     # four standard errors of the draws, and what the weights see of their noise
     np.testing.assert_allclose(np.mean(mean, axis=0), MEAN, atol=0.03)
     np.testing.assert_allclose(np.mean(variance, axis=0), VARIANCE, rtol=0.1)
-
-
-def test_corrected_samples_by_few_weights_meet_the_property():
-    # one proposal of fifty is effective: at the exact multipliers the means were 0.09 off
-    circuit, prop = projections(20), ne.EmergentProperty(mean=MEAN, variance=VARIANCE)
-    problem = Problem(circuit, prop, np.random.SeedSequence(3), Normal(20))
-    eta = np.concatenate([MEAN / VARIANCE - (1 / VARIANCE - 1) * MEAN, -0.5 * (1 / VARIANCE - 1)])
-    z, efficiency = corrected_sample(problem, base_flow(circuit), np.zeros(0), np.zeros(0), eta, 500)
-    f = circuit.statistics(z)
-    assert efficiency < 0.05
-    np.testing.assert_allclose(f.mean(axis=0), MEAN, atol=0.02)
-    np.testing.assert_allclose(np.mean((f - MEAN) ** 2, axis=0), VARIANCE, rtol=0.06)
-
-
-def test_corrected_samples_are_moved_where_few_proposals_count():
-    circuit, prior = projections(20), Normal(20)
-    prop = ne.EmergentProperty(mean=MEAN, variance=VARIANCE)
-    problem = Problem(circuit, prop, np.random.SeedSequence(3), prior)
-    eta = np.concatenate([MEAN / VARIANCE - (1 / VARIANCE - 1) * MEAN, -0.5 * (1 / VARIANCE - 1)])
-    flow = base_flow(circuit)
-    z, few = corrected_sample(problem, flow, np.zeros(0), np.zeros(0), eta, 300)
-    result = SimpleNamespace(
-        circuit=circuit, property=prop, prior=prior, distribution=SimpleNamespace(flow=flow, theta=np.zeros(0)),
-        configuration={"gradient": True, "prior": None},
-        certificate=SimpleNamespace(method="weights", multipliers=tuple(eta), replicates=1),
-    )  # fmt: skip
-    moved, efficiency = Assessment().corrected_samples(result, 300, 3)
-    assert few < 0.1 < efficiency and len(np.unique(z[:, 0])) < 150 < len(np.unique(moved[:, 0]))
-    np.testing.assert_allclose(circuit.statistics(moved).mean(axis=0), MEAN, atol=0.1)  # as many random ones
-    result.configuration["gradient"] = False
-    assert Assessment().corrected_samples(result, 300, 3)[1] < 0.1
-
-
-def test_corrected_samples_by_particles_know_bounds():
-    # their own dual asks for multipliers in all, not beside those that the draws have: either sign beside them will do
-    problem = Problem(
-        projections(20),
-        ne.EmergentProperty(mean=MEAN, variance_at_most=VARIANCE),
-        np.random.SeedSequence(3),
-        Normal(20),
-    )
-    eta = np.concatenate([MEAN / VARIANCE - (1 / VARIANCE - 1) * MEAN, -0.5 * (1 / VARIANCE - 1)])
-    z, _ = moved_sample(problem, base_flow(problem.circuit), np.zeros(0), 1.1 * eta, 200)  # a tenth too large
-    f = problem.circuit.statistics(z)
-    np.testing.assert_allclose(f.mean(axis=0), MEAN, atol=0.05)
-    np.testing.assert_allclose(np.mean((f - MEAN) ** 2, axis=0), VARIANCE, rtol=0.1)
-
-
-def test_weighted_samples_are_all_there_is_where_particles_do_not_get_there(monkeypatch):
-    error = NotReached("corrected = True, but particles do not reach the solution")
-
-    def lost(*arguments):
-        raise error
-
-    monkeypatch.setattr("numepi.inference.assessment.services.moved_sample", lost)
-    circuit, prior, prop = projections(20), Normal(20), ne.EmergentProperty(mean=MEAN, variance=VARIANCE)
-    eta = np.concatenate([MEAN / VARIANCE - (1 / VARIANCE - 1) * MEAN, -0.5 * (1 / VARIANCE - 1)])
-    result = SimpleNamespace(
-        circuit=circuit, property=prop, prior=prior,
-        distribution=SimpleNamespace(flow=base_flow(circuit), theta=np.zeros(0)),
-        configuration={"gradient": True, "prior": None},
-        certificate=SimpleNamespace(method="weights", multipliers=tuple(eta), replicates=1),
-    )  # fmt: skip
-    z, efficiency = Assessment().corrected_samples(result, 300, 3)
-    assert z.shape == (300, 20) and efficiency < 0.1
-    result.certificate.method = "particles"  # then there are none
-    with pytest.raises(NotReached, match="do not reach the solution"):
-        Assessment().corrected_samples(result, 300, 3)
-    result.certificate.method, error = "weights", ValueError("a user's own")
-    with pytest.raises(ValueError, match="a user's own"):
-        Assessment().corrected_samples(result, 300, 3)
 
 
 def test_corrected_samples_none_and_out_of_reach():
