@@ -227,10 +227,10 @@ def test_in_the_end_a_flow_goes_onto_its_constraints(with_gradient):
         solver.step()
     learnt, rows = solver.theta, []
     while not solver.finished:
-        before = solver.problem.n_simulations
+        announced, before = solver.simulations_per_step, solver.problem.n_simulations
         solver.step()
         rows.append(solver.problem.n_simulations - before)
-        assert rows[-1] <= solver.simulations_per_step
+        assert rows[-1] == announced
     # one batch a step: an interrupt or a budget waits for no more, and a run without gradients keeps no rows for it
     assert (max(rows, default=0), solver.theta is learnt) == ((250, False) if with_gradient else (0, True))
     assert solver.steps_done == solver.n_steps
