@@ -27,6 +27,8 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.dispatcher import Dispatcher
 from numba.core.registry import CPUDispatcher
 
+from numepi.kernels.symbols import LINKAGE, KernelCompiler
+
 __all__ = ["SCALAR_OPTIONS", "block_function", "kernel", "scalar", "vector_kernel"]
 
 _COMMON = {"error_model": "numpy", "nogil": True, "fastmath": {"contract"}}
@@ -83,12 +85,13 @@ def kernel(function, name=None):
     """
     if name is not None:
         function.__name__ = function.__qualname__ = name
-    return _cached(_compiled(function, **_COMMON))
+    return _cached(_compiled(function, **_COMMON, pipeline_class=KernelCompiler))
 
 
 def vector_kernel(function):
     """As `kernel`, and sums may be re-associated so that reductions vectorise."""
-    return _cached(_compiled(function, **(_COMMON | {"fastmath": {"contract", "reassoc", "nsz"}})))
+    options = _COMMON | {"fastmath": {"contract", "reassoc", "nsz"}}
+    return _cached(_compiled(function, **options, pipeline_class=KernelCompiler))
 
 
 def block_function(function):
@@ -98,17 +101,17 @@ def block_function(function):
 
 def _cached(dispatcher):
     try:
-        dispatcher._cache = _KernelCache(dispatcher.py_func)
+        dispatcher._cache = _KernelCache(dispatcher)
     except RuntimeError:  # numba found no directory that it may write: compile in memory, every process anew
         return dispatcher
     return dispatcher
 
 
 class _KernelCache(FunctionCache):
-    def __init__(self, function):
-        super().__init__(function)
+    def __init__(self, dispatcher):
+        super().__init__(dispatcher.py_func)
         self._cache_file = _CacheFile(self._cache_path, self._impl.filename_base, None)
-        self._cache_file.function = function
+        self._cache_file.dispatcher = dispatcher
 
     def _index_key(self, sig, codegen):
         # Numba's key also pickles the closure, which differs in each process; our stamp covers it.  But it knows a
@@ -128,8 +131,8 @@ class _CacheFile(IndexDataCacheFile):
     @property
     def _source_stamp(self):
         # Asked for at the first call, not at decoration: by then every function of the module is defined.
-        digest = hashlib.sha256()
-        _fingerprint(self.function, digest, set())
+        digest = hashlib.sha256(LINKAGE.encode())
+        _fingerprint(self.dispatcher, digest, set())
         return digest.hexdigest()
 
     @_source_stamp.setter
@@ -162,7 +165,8 @@ def _fingerprint(value, digest, seen):
     """Feed ``digest`` with a function's code, the numepi functions it calls and the constants it reads."""
     if isinstance(value, Dispatcher):
         options = value.targetoptions
-        flags = sorted(getattr(options.get("fastmath"), "flags", ()))
+        fast = options.get("fastmath")  # a set of flags in numepi; a user's function may have True, or a dict
+        flags = sorted(fast) if isinstance(fast, (set, dict)) else repr(fast)
         digest.update(repr([options.get("parallel"), options.get("forceinline"), flags]).encode())
         value = value.py_func
     value = getattr(value, "_defn", value)  # an intrinsic's definition

@@ -162,6 +162,18 @@ def test_a_name_tells_apart_the_kernels_of_one_factory():
     assert len(names) == 2
 
 
+def test_options_tell_apart_what_is_compiled_from_one_function():
+    stamps = {decorate(abs_sum)._cache._cache_file._source_stamp for decorate in (kernel, vector_kernel)}
+    assert len(stamps) == 2
+
+
+def abs_sum(x):
+    total = 0.0
+    for value in x:
+        total += abs(value)
+    return total
+
+
 MODEL = """ne.Dynamics(
     lambda x, z, t: {"v": -z.a * x.v}, states={"v": 1.0}, parameters={"a": (0.0, 1.0)},
     statistics={"v": ne.observe.final("v")}, dt=0.1, duration=0.5, method="euler",
