@@ -122,10 +122,11 @@ def infer(
         Where the circuit is simulated (docs/cuda.md); flow and solver stay on the CPU.
     executor : concurrent.futures.Executor, optional
         Simulates batches in parts, for expensive simulators: docs/cluster.md says from which cost on it pays.
-        Any executor gives the same bits.
+        Any executor gives the same bits, and those of a run without one where noise is a function of seed and row
+        (numepi's circuits; a function that draws from ``rng`` gets one for each part).
     max_batch : int, optional
         Rows that the circuit is asked for at once, at the most: 500 by default, 2,048 with an executor.  Between
-        batches a run can be stopped.
+        batches a run can be stopped; the answer is the same.
     simulations : numepi.Simulations, optional
         Rows that were simulated before: the dual solver learns from them, and asks for fewer of its own.  They count
         nowhere, and are neither score nor certificate.

@@ -161,7 +161,7 @@ class State:
         Whether the noise at the flow's rows may exceed a target variance: then rows are kept back, to look for quiet
         parameters if the property is missed.
     steps : int
-        Calls of the solver's `step`.
+        Taken of phases, and of requests one for 500 rows, however they are cut into batches.
     surrogate : Surrogate, optional
         None before the first round.
     leads : bool
