@@ -24,10 +24,11 @@ def test_the_rate_rises_soon_and_falls_to_the_end(straight, half):
 
 
 def test_a_flow_of_very_many_parameters_learns_with_care():
-    # with the pace of a hundred, half of the draws of a thousand left the region, and variances were 40 tolerances off
-    # and with that of fifty one of three flows of a hundred ran off, when its own draws began to teach it
-    sure, swift, careful = Pace.of(200), Pace.of(400), Pace.of(1000)
-    assert sure.lead < swift.lead == careful.lead and swift.straight and not careful.straight
+    # With the swift pace two of three flows of 400 ended a nat off the third, and half of the draws of 1,000 left the
+    # region.
+    swift, careful = Pace.of(200), Pace.of(400)
+    assert swift.straight and not careful.straight and careful == Pace.of(1000)
+    assert swift.lead < careful.lead and swift.forward_weight < careful.forward_weight
 
 
 def test_the_way_back_into_the_region_is_bounded_and_may_be_unknown():
