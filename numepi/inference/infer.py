@@ -126,7 +126,7 @@ def infer(
         (numepi's circuits; a function that draws from ``rng`` gets one for each part).
     max_batch : int, optional
         Rows that the circuit is asked for at once, at the most: 500 by default, 2,048 with an executor.  Between
-        batches a run can be stopped; the answer is the same.
+        batches a run can be stopped; the answer is the same, but for functions that draw from ``rng``.
     simulations : numepi.Simulations, optional
         Rows that were simulated before: the dual solver learns from them, and asks for fewer of its own.  They count
         nowhere, and are neither score nor certificate.

@@ -1,7 +1,5 @@
 """The dual solver on problems whose maximum-entropy solution is known."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -251,18 +249,6 @@ def test_a_cap_counts_every_row_that_the_circuit_is_asked_for(gaussian_property,
     assert result.n_simulations == circuit.rows == sum(result.simulation_counts.values()) <= 700
     assert circuit.largest <= 60 or how == REPLAY or "solver" in how
     assert np.isfinite(result.entropy)
-
-
-def test_an_answer_does_not_depend_on_how_its_rows_are_cut_into_batches(gaussian_property):
-    def thetas(**how):
-        return ne.infer(
-            plane(), gaussian_property, rng=1, flow=small_flow(), max_simulations=4000, **SMALL, **how
-        ).distribution.theta
-
-    alone = thetas()
-    with ThreadPoolExecutor(2) as pool:
-        np.testing.assert_array_equal(thetas(executor=pool), alone)
-    np.testing.assert_array_equal(thetas(max_batch=333), alone)
 
 
 def test_a_budget_that_allows_nothing_is_refused(gaussian_property):

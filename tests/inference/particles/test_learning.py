@@ -24,8 +24,8 @@ def test_the_rate_rises_soon_and_falls_to_the_end(straight, half):
 
 
 def test_a_flow_of_very_many_parameters_learns_with_care():
-    # With the swift pace two of three flows of 400 ended a nat off the third, and half of the draws of 1,000 left the
-    # region.
+    # With the swift pace two of three flows of 400 ended 0.7 nats below the third, and half of the draws of 1,000 left
+    # the region.
     swift, careful = Pace.of(200), Pace.of(400)
     assert swift.straight and not careful.straight and careful == Pace.of(1000)
     assert swift.lead < careful.lead and swift.forward_weight < careful.forward_weight

@@ -87,6 +87,21 @@ def test_a_run_on_an_executor_has_the_same_bits():
         assert result.configuration == alone.configuration and type(result.circuit) is Noisy
 
 
+def test_an_answer_does_not_depend_on_how_its_rows_are_cut_into_batches():
+    small = {"landing_steps": 200, "surrogate_first_steps": 300, "surrogate_steps": 100, "pool_size": 2000}
+
+    def fitted(**how):  # the survey alone is more than the 500 rows of a batch in process
+        flow = ne.RealNVP(Noisy.support, stages=2, hidden=(10,))
+        return ne.infer(Noisy(), PROPERTY, rng=4, flow=flow, max_simulations=2800, progress=False, **small, **how)
+
+    alone = fitted()
+    with ThreadPoolExecutor(2) as pool:
+        others = fitted(executor=pool), fitted(max_batch=333)
+    for result in others:
+        np.testing.assert_array_equal(result.distribution.theta, alone.distribution.theta)
+        assert result.simulation_counts == alone.simulation_counts
+
+
 class Raises(Noisy):
     """Raises where a > 1, in a batch of any size; a process dies there at first, where there is a marker to leave."""
 
