@@ -7,7 +7,7 @@
 KL(q || p*) of the linear system, STG, V1 and the models of equations is exact but for the draws it is taken over
 (`benchmarks.exact`); of other circuits the entropy's distance from that of docs/method.md is given, and the
 certificate's KL.  The worst violation and the entropy are those of 20,000 fresh draws of parameters and noise, whatever
-the run saw: the distance is by the run's own entropy, which is other draws'.
+the run saw; a distance by entropy is by the run's own draws.
 """
 
 import argparse

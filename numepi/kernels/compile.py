@@ -55,7 +55,7 @@ class _Inner(CPUDispatcher):
 
     def __call__(self, *arguments):
         if not hasattr(self, "_outer"):
-            self._outer = _compiled(self.py_func, **_COMMON)
+            self._outer = _entry(self.py_func, **_COMMON)
         return self._outer(*arguments)
 
 
@@ -65,6 +65,11 @@ def _compiled(function, **options):
     if config.DISABLE_JIT:
         dispatcher.compile = _enabled(dispatcher.compile)
     return dispatcher
+
+
+def _entry(function, **options):
+    """Of what Python calls: the code of the functions that it calls is its own."""
+    return _compiled(function, **options, pipeline_class=KernelCompiler)
 
 
 def _inner(function, **options):
@@ -85,13 +90,12 @@ def kernel(function, name=None):
     """
     if name is not None:
         function.__name__ = function.__qualname__ = name
-    return _cached(_compiled(function, **_COMMON, pipeline_class=KernelCompiler))
+    return _cached(_entry(function, **_COMMON))
 
 
 def vector_kernel(function):
     """As `kernel`, and sums may be re-associated so that reductions vectorise."""
-    options = _COMMON | {"fastmath": {"contract", "reassoc", "nsz"}}
-    return _cached(_compiled(function, **options, pipeline_class=KernelCompiler))
+    return _cached(_entry(function, **(_COMMON | {"fastmath": {"contract", "reassoc", "nsz"}})))
 
 
 def block_function(function):
@@ -166,7 +170,7 @@ def _fingerprint(value, digest, seen):
     if isinstance(value, Dispatcher):
         options = value.targetoptions
         fast = options.get("fastmath")  # a set of flags in numepi; a user's function may have True, or a dict
-        flags = sorted(fast) if isinstance(fast, (set, dict)) else repr(fast)
+        flags = sorted(fast) if isinstance(fast, set) else repr(fast)  # a set's order differs in each process
         digest.update(repr([options.get("parallel"), options.get("forceinline"), flags]).encode())
         value = value.py_func
     value = getattr(value, "_defn", value)  # an intrinsic's definition

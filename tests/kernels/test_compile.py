@@ -163,15 +163,8 @@ def test_a_name_tells_apart_the_kernels_of_one_factory():
 
 
 def test_options_tell_apart_what_is_compiled_from_one_function():
-    stamps = {decorate(abs_sum)._cache._cache_file._source_stamp for decorate in (kernel, vector_kernel)}
+    stamps = {decorate(lambda x: x)._cache._cache_file._source_stamp for decorate in (kernel, vector_kernel)}
     assert len(stamps) == 2
-
-
-def abs_sum(x):
-    total = 0.0
-    for value in x:
-        total += abs(value)
-    return total
 
 
 MODEL = """ne.Dynamics(

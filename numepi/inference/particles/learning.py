@@ -12,8 +12,8 @@ _WARM_UP = 50  # steps until the full rate: Adam's first ones go by signs alone
 _LAST_RATE = 0.01  # of the learning rate at the least: the last steps let the multipliers catch up with the flow
 _CLIP = 3.0  # nats of log q - log p_eta about its median: a draw far out says where to go, not how far
 # Parameters up to which a flow learns fast.  With 400 (rank-2 network of 100 neurons, H* = -2.5) seeds 0 to 2 ended at
-# -4.22, -3.46 and -4.17 so, leading from a half on, and at -3.53 (seed 0) with care; from a quarter on one of three ran
-# off (at step 1,018 of 3,000 no gradient was finite).  With 1,000 half of the flow left the region.
+# -4.22, -3.46 and -4.17 so, leading from a half on, and at -3.53, -3.90 and -3.66 with care; from a quarter on one of
+# three ran off (at step 1,018 of 3,000 no gradient was finite).  With 1,000 half of the flow left the region.
 SURE_DIM = 200
 
 
