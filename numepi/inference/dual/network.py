@@ -5,6 +5,7 @@ float32, forward and backward written out.  With a few thousand rows and a few d
 second on one core, which is why it can be renewed after every round of simulations.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -113,16 +114,26 @@ def _shapes(inputs, hidden, outputs):
 
 
 def _layers(weights, network):
-    shapes = _shapes(len(network.centre), network.hidden, len(network.shift))
-    ends = np.cumsum([int(np.prod(s)) for s in shapes])
-    return [w.reshape(s) for w, s in zip(np.split(weights, ends[:-1]), shapes)]
+    layers, start = [], 0
+    for shape in _shapes(len(network.centre), network.hidden, len(network.shift)):
+        end = start + math.prod(shape)
+        layers.append(weights[start:end].reshape(shape))
+        start = end
+    return layers
 
 
 def _forward(x, layers):
     w1, b1, w2, b2, w3, b3 = layers
-    first = np.tanh(x @ w1 + b1)
-    second = np.tanh(first @ w2 + b2)
+    first = _tanh_layer(x, w1, b1)
+    second = _tanh_layer(first, w2, b2)
     return first, second, second @ w3 + b3
+
+
+def _tanh_layer(x, w, b):
+    """In place: a pass over new memory costs as much as the product."""
+    y = x @ w
+    y += b
+    return np.tanh(y, out=y)
 
 
 def _gradient(weights, network, x, target, loss):
@@ -131,7 +142,15 @@ def _gradient(weights, network, x, target, loss):
     first, second, output = _forward(x, layers)
     error = output - target if loss == SQUARED else 0.5 * (1 + np.tanh(0.5 * output)) - target
     error /= np.float32(len(x))
-    back2 = (error @ layers[4].T) * (1 - second * second)
-    back1 = (back2 @ layers[2].T) * (1 - first * first)
+    back2 = _through_tanh(error @ layers[4].T, second)
+    back1 = _through_tanh(back2 @ layers[2].T, first)
     parts = (x.T @ back1, back1.sum(0), first.T @ back2, back2.sum(0), second.T @ error, error.sum(0))
     return np.concatenate([p.ravel() for p in parts])
+
+
+def _through_tanh(g, y):
+    """Overwrite the gradient g of y = tanh(x) with that of x."""
+    slope = y * y
+    np.subtract(1, slope, out=slope)
+    g *= slope
+    return g
