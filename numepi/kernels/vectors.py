@@ -1,11 +1,13 @@
-"""Vectors as values in kernels, for loops that must keep their sums in registers: matrix products.
+"""Vectors as values in kernels, for loops that must keep what they gather in registers: matrix products, searches.
 
 A vector holds `VECTOR_BYTES` of consecutive elements: a register of AVX-512 or AVX2, two of narrower machines.  LLVM's
 own vectoriser takes one loop and keeps nothing from turn to turn of an outer one: sums go to memory and back at each.
 
     load(a, i)               a[i], a[i + 1], ...                store(a, i, x)    write x there
     broadcast(a, i)          a[i] in every place                zeros(a)          of the element type of a
-    multiply_add(x, y, z)    x y + z, fused where the processor can
+    spread(a, x)             x, one of the element type of a, in every place
+    add, subtract, multiply  x + y, x - y, x y                  multiply_add(x, y, z)   x y + z, fused where it can be
+    where_least(x, y, u, v)  u where x >= y, v elsewhere        where_equal(x, y, u, v)   u where x == y, v elsewhere
     add_sums(a, i, x0, x1, x2, x3)   a[i + j] += sum of x_j, in a fixed order
 
 Arrays are C-contiguous, of any rank; i counts elements from the first and is not checked.
@@ -17,7 +19,10 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
-__all__ = ["VECTOR_BYTES", "add_sums", "broadcast", "load", "multiply_add", "store", "zeros"]
+__all__ = [
+    "VECTOR_BYTES", "add", "add_sums", "broadcast", "load", "multiply", "multiply_add", "spread", "store", "subtract",
+    "where_equal", "where_least", "zeros",
+]  # fmt: skip
 
 VECTOR_BYTES = 64 if get_host_cpu_features().get("avx512f") else 32
 
@@ -58,6 +63,12 @@ def _pick(builder, x, y, places):
     return builder.shuffle_vector(x, y, mask)
 
 
+def _everywhere(context, builder, vector, element):
+    empty = ir.Constant(context.get_value_type(vector), ir.Undefined)
+    first = builder.insert_element(empty, element, ir.Constant(ir.IntType(32), 0))
+    return _pick(builder, first, empty, [0] * vector.size)
+
+
 @intrinsic
 def load(typing_context, array, i):
     """The vector that begins at element i."""
@@ -91,11 +102,22 @@ def broadcast(typing_context, array, i):
 
     def codegen(context, builder, signature, arguments):
         element = builder.load(_pointer(context, builder, signature, arguments))
-        empty = ir.Constant(context.get_value_type(vector), ir.Undefined)
-        first = builder.insert_element(empty, element, ir.Constant(ir.IntType(32), 0))
-        return _pick(builder, first, empty, [0] * vector.size)
+        return _everywhere(context, builder, vector, element)
 
     return vector(array, types.intp), codegen
+
+
+@intrinsic
+def spread(typing_context, array, x):
+    """X, of the element type of ``array``, in every place."""
+    vector = _vector_of(array)
+    if x != vector.dtype:
+        raise TypeError(f"spread: {x} among elements of {array}")
+
+    def codegen(context, builder, signature, arguments):
+        return _everywhere(context, builder, vector, arguments[1])
+
+    return vector(array, x), codegen
 
 
 @intrinsic
@@ -107,6 +129,51 @@ def zeros(typing_context, array):
         return ir.Constant(context.get_value_type(vector), [0.0] * vector.size)
 
     return vector(array), codegen
+
+
+def _of_two(operation):
+    def codegen(context, builder, signature, arguments):
+        return getattr(builder, operation)(*arguments, flags=["contract"])
+
+    return codegen
+
+
+@intrinsic
+def add(typing_context, x, y):
+    """X + y."""
+    return x(x, x), _of_two("fadd")
+
+
+@intrinsic
+def subtract(typing_context, x, y):
+    """X - y."""
+    return x(x, x), _of_two("fsub")
+
+
+@intrinsic
+def multiply(typing_context, x, y):
+    """X y."""
+    return x(x, x), _of_two("fmul")
+
+
+def _chosen(comparison):
+    def codegen(context, builder, signature, arguments):
+        x, y, u, v = arguments
+        return builder.select(builder.fcmp_ordered(comparison, x, y), u, v)
+
+    return codegen
+
+
+@intrinsic
+def where_least(typing_context, x, y, u, v):
+    """U where x >= y, v elsewhere and where one is NaN."""
+    return x(x, x, x, x), _chosen(">=")
+
+
+@intrinsic
+def where_equal(typing_context, x, y, u, v):
+    """U where x == y, v elsewhere and where one is NaN."""
+    return x(x, x, x, x), _chosen("==")
 
 
 @intrinsic

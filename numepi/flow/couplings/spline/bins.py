@@ -9,6 +9,19 @@ from numepi.flow.networks.mlp_kernels import clear
 from numepi.flow.passes.blocks import LANES
 from numepi.kernels.compile import block_function, scalar
 from numepi.kernels.fastmath import exp
+from numepi.kernels.vectors import (
+    VECTOR_BYTES,
+    add,
+    multiply,
+    multiply_add,
+    spread,
+    store,
+    subtract,
+    where_equal,
+    where_least,
+    zeros,
+)
+from numepi.kernels.vectors import load as load_vector
 
 __all__ = [
     "clamp", "clamp_slope", "coordinate_rows", "find_bin", "load", "of_bin", "share_scale", "softmax", "spread_shares",
@@ -79,40 +92,50 @@ def softmax(rows, work):
 
 
 @block_function
-def find_bin(widths, heights, slopes, at, by_height, bins, work):
+def find_bin(widths, heights, slopes, at, by_height, bins):
     """Fill ``bins`` but for PLACE and U; outside of the bounds with a bin of the identity."""
     real = widths.dtype.type
-    zero, one, inverse_limit = real(0), real(1), real(_INVERSE_LIMIT)
-    bound, low, scale = real(BOUND), real(2 * BOUND * MINIMUM), real(share_scale(len(widths)))
-    left, bottom = work[0], work[1]
+    one, inverse_limit = real(1), real(_INVERSE_LIMIT)
+    step = VECTOR_BYTES // widths.itemsize
+    for lane in range(0, LANES, step):
+        _find(widths, heights, slopes, load_vector(at, lane), by_height, bins, lane)
     for lane in range(LANES):
-        left[lane] = bottom[lane] = -bound
-        bins[row.LOG_D0, lane] = bins[row.LOG_D1, lane] = zero
+        bins[row.LOG_D0, lane] = clamp(one, inverse_limit, bins[row.LOG_D0, lane])
+        bins[row.LOG_D1, lane] = clamp(one, inverse_limit, bins[row.LOG_D1, lane])
+
+
+@scalar
+def _find(widths, heights, slopes, at, by_height, bins, lane):
+    """The bins of a vector of samples ``at``, with the raw slopes at their ends: kept in registers until all are."""
+    real = widths.dtype.type
+    zero, one, bound = zeros(widths), spread(widths, real(1)), spread(widths, real(BOUND))
+    low, scale = spread(widths, real(2 * BOUND * MINIMUM)), spread(widths, real(share_scale(len(widths))))
+    start = spread(widths, real(-BOUND))
+    left = bottom = x0 = y0 = start
+    index = width = height = d0 = d1 = zero
     for k in range(len(widths)):
-        index = real(k)
-        for lane in range(LANES):
-            x0, y0 = left[lane], bottom[lane]
-            width, height = low + scale * widths[k, lane], low + scale * heights[k, lane]
-            here = at[lane] >= (y0 if by_height else x0)
-            bins[row.INDEX, lane] = index if here else bins[row.INDEX, lane]
-            bins[row.X0, lane] = x0 if here else bins[row.X0, lane]
-            bins[row.Y0, lane] = y0 if here else bins[row.Y0, lane]
-            bins[row.WIDTH, lane] = width if here else bins[row.WIDTH, lane]
-            bins[row.HEIGHT, lane] = height if here else bins[row.HEIGHT, lane]
-            left[lane], bottom[lane] = x0 + width, y0 + height
-    for lane in range(LANES):
-        inside = (at[lane] >= -bound) & (at[lane] <= bound)
-        bins[row.INDEX, lane] = bins[row.INDEX, lane] if inside else -one
-        bins[row.X0, lane] = bins[row.X0, lane] if inside else zero
-        bins[row.Y0, lane] = bins[row.Y0, lane] if inside else zero
-        bins[row.WIDTH, lane] = bins[row.WIDTH, lane] if inside else one
-        bins[row.HEIGHT, lane] = bins[row.HEIGHT, lane] if inside else one
+        number = spread(widths, real(k))
+        own_width = multiply_add(scale, load_vector(widths, k * LANES + lane), low)
+        own_height = multiply_add(scale, load_vector(heights, k * LANES + lane), low)
+        edge = bottom if by_height else left
+        index = where_least(at, edge, number, index)
+        x0, y0 = where_least(at, edge, left, x0), where_least(at, edge, bottom, y0)
+        width, height = where_least(at, edge, own_width, width), where_least(at, edge, own_height, height)
+        left, bottom = add(left, own_width), add(bottom, own_height)
+    outside = spread(widths, real(-1))
+    index = where_least(at, start, where_least(bound, at, index, outside), outside)
+    x0 = where_least(at, start, where_least(bound, at, x0, zero), zero)
+    y0 = where_least(at, start, where_least(bound, at, y0, zero), zero)
+    width = where_least(at, start, where_least(bound, at, width, one), one)
+    height = where_least(at, start, where_least(bound, at, height, one), one)
     for k in range(len(slopes)):
-        index, following = real(k), real(k + 1)
-        for lane in range(LANES):
-            slope = clamp(one, inverse_limit, slopes[k, lane])
-            bins[row.LOG_D0, lane] = slope if bins[row.INDEX, lane] == following else bins[row.LOG_D0, lane]
-            bins[row.LOG_D1, lane] = slope if bins[row.INDEX, lane] == index else bins[row.LOG_D1, lane]
+        slope = load_vector(slopes, k * LANES + lane)
+        d0 = where_equal(index, spread(widths, real(k + 1)), slope, d0)
+        d1 = where_equal(index, spread(widths, real(k)), slope, d1)
+    store(bins, row.INDEX * LANES + lane, index)
+    store(bins, row.X0 * LANES + lane, x0), store(bins, row.Y0 * LANES + lane, y0)
+    store(bins, row.WIDTH * LANES + lane, width), store(bins, row.HEIGHT * LANES + lane, height)
+    store(bins, row.LOG_D0 * LANES + lane, d0), store(bins, row.LOG_D1 * LANES + lane, d1)
 
 
 @scalar
@@ -122,30 +145,37 @@ def of_bin(zero, k, index, before, own):
 
 
 @block_function
-def spread_shares(shares, index, before, own, total, g):
+def spread_shares(shares, index, before, own, g):
     """Gradient of the logits of ``shares`` from those of the corner and the size of the sample's bin."""
     real = shares.dtype.type
-    zero, scale = real(0), real(share_scale(len(shares)))
-    for lane in range(LANES):
-        total[lane] = zero
+    scale = real(share_scale(len(shares)))
+    for lane in range(0, LANES, VECTOR_BYTES // shares.itemsize):
+        total = _shares_along(shares, index, before, own, g, lane)
+        for k in range(len(shares)):
+            j = k * LANES + lane
+            factor = multiply(spread(shares, scale), load_vector(shares, j))
+            store(g, j, multiply(factor, subtract(load_vector(g, j), total)))
+
+
+@scalar
+def _shares_along(shares, index, before, own, g, lane):
+    """Fill g with the gradients of the bins' sizes; their sum, weighted by the shares."""
+    total = zeros(shares)
+    where, first, here = load_vector(index, lane), load_vector(before, lane), load_vector(own, lane)
     for k in range(len(shares)):
-        number = real(k)
-        for lane in range(LANES):
-            total[lane] += shares[k, lane] * of_bin(zero, number, index[lane], before[lane], own[lane])
-    for k in range(len(shares)):
-        number = real(k)
-        for lane in range(LANES):
-            here = of_bin(zero, number, index[lane], before[lane], own[lane])
-            g[k, lane] = scale * shares[k, lane] * (here - total[lane])
+        j = k * LANES + lane
+        number, following = spread(shares, shares.dtype.type(k)), spread(shares, shares.dtype.type(k + 1))
+        of_bin_k = where_least(where, following, first, where_equal(where, number, here, zeros(shares)))
+        total = multiply_add(load_vector(shares, j), of_bin_k, total)
+        store(g, j, of_bin_k)
+    return total
 
 
 @block_function
 def spread_slopes(index, g_d0, g_d1, g):
     """Gradient of the inner slopes: only the two at the ends of the sample's bin receive any."""
-    real = g.dtype.type
-    zero = real(0)
-    for k in range(len(g)):
-        number, following = real(k), real(k + 1)
-        for lane in range(LANES):
-            left = g_d0[lane] if index[lane] == following else zero
-            g[k, lane] = g_d1[lane] if index[lane] == number else left
+    for lane in range(0, LANES, VECTOR_BYTES // g.itemsize):
+        where, right, left = load_vector(index, lane), load_vector(g_d1, lane), load_vector(g_d0, lane)
+        for k in range(len(g)):
+            number, following = spread(g, g.dtype.type(k)), spread(g, g.dtype.type(k + 1))
+            store(g, k * LANES + lane, where_equal(where, number, right, where_equal(where, following, left, zeros(g))))

@@ -39,7 +39,8 @@ class SplineCoupling(Coupling):
         n_moved = dim - dim // 2 if moved is None else moved
         super().__init__(dim, n_moved, hidden, n_moved * (3 * bins + 1), precision)
         self.n_bins = bins
-        self.tape_size = int(self.network.padded_widths.sum()) + spline_rows.BIN_ROWS * self.n_moved + 2 * dim
+        self._units = int(self.network.padded_widths.sum())
+        self.tape_size = self._units + spline_rows.BIN_ROWS * self.n_moved + 2 * dim
 
     def forward(self, theta, x):
         """Y (n, D) and log|det dy/dx| (n,): the definition."""
@@ -64,7 +65,7 @@ class SplineCoupling(Coupling):
         """See `Transform`; the tape holds the network's activations and the bin of each moved coordinate."""
         widths = self.network.padded_widths
         y = np.empty_like(x)
-        activations = np.empty((len(x), int(widths.sum()), LANES), x.dtype)
+        activations = np.empty((len(x), self._units, LANES), x.dtype)
         bins = np.empty((len(x), self.n_moved, spline_rows.BIN_ROWS, LANES), x.dtype)
         spline_kernels.run(
             parameters, widths, self.n_kept, self.n_bins, x, y, activations, bins, log_q, self._work(), inverse

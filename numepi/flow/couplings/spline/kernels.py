@@ -88,10 +88,10 @@ def _run_block(w, widths, n_kept, n_bins, x, y, tape, bins, log_q, work, inverse
                 factor = exp(-outputs[j, lane])
                 bins[r, row.U, lane] = (x[i, lane] - outputs[r, lane]) * factor
                 outputs[r, lane] = factor
-            find_bin(shares_x, shares_y, slopes, bins[r, row.U], True, bins[r], work)
+            find_bin(shares_x, shares_y, slopes, bins[r, row.U], True, bins[r])
             _inverse(bins[r], y[i], log_q, outputs[j])
         else:
-            find_bin(shares_x, shares_y, slopes, x[i], False, bins[r], work)
+            find_bin(shares_x, shares_y, slopes, x[i], False, bins[r])
             _forward(bins[r], x[i], y[i], outputs[r], outputs[j], log_q)
 
 
@@ -147,8 +147,8 @@ def _pull_block(
         _pull_coordinate(bins[r], grad_y[i], grad_log_q, outputs[r], outputs[j], grad_x[i], g[r], g[j], work, inverse)
         shares_x, shares_y, _ = coordinate_rows(outputs, n_moved, n_bins, r)
         g_x, g_y, g_slopes = coordinate_rows(g, n_moved, n_bins, r)
-        spread_shares(shares_x, bins[r, row.INDEX], work[row.G_X0], work[row.G_WIDTH], work[row.SUM_X], g_x)
-        spread_shares(shares_y, bins[r, row.INDEX], work[row.G_Y0], work[row.G_HEIGHT], work[row.SUM_Y], g_y)
+        spread_shares(shares_x, bins[r, row.INDEX], work[row.G_X0], work[row.G_WIDTH], g_x)
+        spread_shares(shares_y, bins[r, row.INDEX], work[row.G_Y0], work[row.G_HEIGHT], g_y)
         spread_slopes(bins[r, row.INDEX], work[row.G_D0], work[row.G_D1], g_slopes)
     mlp_pull(w, widths, tape, g, scratch, grad, with_parameters)
     for r in range(n_kept):

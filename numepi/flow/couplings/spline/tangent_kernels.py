@@ -227,8 +227,8 @@ def _pull_tangent_block(
         g_x, g_y, g_slopes = coordinate_rows(g, n_moved, n_bins, r)
         dg_x, dg_y, dg_slopes = coordinate_rows(dg, n_moved, n_bins, r)
         index = bins[r, row.INDEX]
-        spread_shares(shares_x, index, work[row.G_X0], work[row.G_WIDTH], work[row.SUM_X], g_x)
-        spread_shares(shares_y, index, work[row.G_Y0], work[row.G_HEIGHT], work[row.SUM_Y], g_y)
+        spread_shares(shares_x, index, work[row.G_X0], work[row.G_WIDTH], g_x)
+        spread_shares(shares_y, index, work[row.G_Y0], work[row.G_HEIGHT], g_y)
         spread_slopes(index, work[row.G_D0], work[row.G_D1], g_slopes)
         _spread_shares_tangent(
             shares_x, dshares_x, index, work[row.G_X0], work[row.G_WIDTH], dwork[row.G_X0], dwork[row.G_WIDTH], dg_x
