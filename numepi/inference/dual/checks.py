@@ -8,6 +8,7 @@ from numepi.inference.assessment.own_rows import Beliefs, Rows, score_rows
 from numepi.inference.assessment.row_certificate import certify_rows
 from numepi.inference.assessment.score import passes_apart
 from numepi.inference.assessment.verdict import constraints_met
+from numepi.inference.dual.pool import plainest
 from numepi.inference.dual.state import Answer
 from numepi.inference.dual_problem import normalised_weights
 from numepi.inference.problem import Stream
@@ -133,6 +134,7 @@ def assess(state, done, problem, flow, settings):
     constraints, eta = problem.constraints, state.dual.eta
     once = slice(None, len(done.z) - done.n_repeat)
     z = done.z[once]
+    start = plainest(flow, state.theta_start)
     rows = Rows(
         own=np.arange(len(z)) >= done.n_start,
         inside=problem.inside(z),
@@ -140,13 +142,15 @@ def assess(state, done, problem, flow, settings):
         z=z,
         f=done.f[once],
         T=done.T[once],
-        beliefs=_beliefs(state, problem, flow, z, flow.log_prob(state.theta, z)),
+        beliefs=_beliefs(state, problem, start, z, flow.log_prob(state.theta, z)),
         repeats=done.T[len(z) :],
     )
     generator = np.random.Generator(np.random.Philox(problem.seed(Stream.SCORE_BASE, state.rounds.number)))
     round_trip = _round_trip(state, flow, generator)
-    draws = _drawn(state, problem, flow, state.theta, settings.score_draws, generator)
-    start_draws = _drawn(state, problem, flow, state.theta_start, settings.score_draws // 4, generator)
+    draws, start_draws = (
+        _drawn(state, problem, flow, start, source, n, generator)
+        for source, n in (((flow, state.theta), settings.score_draws), (start, settings.score_draws // 4))
+    )
     keep = state.replay.valid
     expected = state.surrogate.expected(constraints, state.replay.z[keep])
     weights = normalised_weights(state.replay.log_base + (expected - constraints.target) / constraints.scale @ eta)
@@ -170,24 +174,25 @@ def _round_trip(state, flow, generator):
     return passes_apart(log_sampled, flow.log_prob(state.theta, z))
 
 
-def _drawn(state, problem, flow, theta, n, generator):
-    parts = []
+def _drawn(state, problem, flow, start, source, n, generator):
+    """`Beliefs` at ``n`` draws of the ``source``, the flow or the ``start``: each a flow and its parameters."""
+    parts, (drawn, theta) = [], source
     for first in range(0, n, _BLOCK):
-        z, log_density = flow.sample(theta, generator.standard_normal((min(_BLOCK, n - first), flow.dim)))
+        z, log_density = drawn.sample(theta, generator.standard_normal((min(_BLOCK, n - first), flow.dim)))
         log_q = log_density if theta is state.theta else flow.log_prob(state.theta, z)
-        parts.append(_beliefs(state, problem, flow, z, log_q))
+        parts.append(_beliefs(state, problem, start, z, log_q))
     names = ("log_q", "log_start", "log_prior", "success", "f", "T")
     return Beliefs(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-def _beliefs(state, problem, flow, z, log_q):
-    surrogate = state.surrogate
+def _beliefs(state, problem, start, z, log_q):
+    surrogate, (first, theta_first) = state.surrogate, start
     T, log_success = surrogate.evaluate(problem.constraints, z)
     log_prior = problem.log_prior(z)
     inside = log_prior > -np.inf
     return Beliefs(
         log_q=log_q,
-        log_start=flow.log_prob(state.theta_start, z),
+        log_start=first.log_prob(theta_first, z),
         log_prior=np.where(inside, log_prior, 0.0),
         success=np.where(inside, np.exp(log_success), 0.0),
         f=surrogate.statistics(z),

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from numepi.inference.dual.multipliers import Sample, confined, violation_of, weights_of
-from numepi.inference.dual.pool import divergence, draw_pool, fit_steps, in_single_precision
+from numepi.inference.dual.pool import divergence, draw_pool, fit_steps, in_single_precision, plainest
 from numepi.inference.dual.rounds import CLIP_NORM
 from numepi.inference.dual.state import Fit
 from numepi.inference.dual_problem import effective_sample_size, minimise_dual, normalised_weights
@@ -33,16 +33,18 @@ _KEPT_CLOSER = 0.6
 
 def fit(state, problem, flow, settings):
     """A few steps of the fit of the flow to the surrogate; at its end the better of before and after."""
-    fast, log_target = in_single_precision(flow), _target(state, problem, flow)
+    fast = in_single_precision(flow)
+    start = plainest(fast, state.theta_start)
+    log_target = _target(state, problem, flow)
     generator = np.random.Generator(np.random.Philox(problem.seed(Stream.POOL, state.steps)))
-    now = state.fit or _begun(fast, state.theta, state.theta_start, log_target, settings, generator)
+    now = state.fit or _begun(fast, state.theta, start, log_target, settings, generator)
     if now.step < now.n_steps:
         adam = Adam(len(now.theta), clip_norm=CLIP_NORM).continue_from(state.adam)
         size = settings.pool_size
-        pool = draw_pool(fast, now.average, state.theta_start, log_target, size, _POOL_START, generator)
+        pool = draw_pool(fast, now.average, start, log_target, size, _POOL_START, generator)
         far = effective_sample_size(normalised_weights(pool.log_target - pool.log_proposal)) < _FAR * size
         if far:
-            pool = draw_pool(fast, now.average, state.theta_start, log_target, _WIDER * size, _POOL_START, generator)
+            pool = draw_pool(fast, now.average, start, log_target, _WIDER * size, _POOL_START, generator)
         polish = now.landing and now.distance < _POLISH_DISTANCE
         reverse = 0.0 if far else settings.reverse_weight if polish else _APPROACH_REVERSE
         steps = np.arange(now.step, min(now.step + _CHUNK, now.n_steps))
@@ -52,7 +54,7 @@ def fit(state, problem, flow, settings):
         )  # fmt: skip
         now = replace(now, step=int(steps[-1]) + 1, theta=theta, average=average)
         return replace(state, adam=adam.moments, fit=now)
-    pool = draw_pool(fast, now.average, state.theta_start, log_target, settings.check_size, _POOL_START, generator)
+    pool = draw_pool(fast, now.average, start, log_target, settings.check_size, _POOL_START, generator)
     state, now = _better(state, now, pool)
     if not now.landing and now.distance > _LANDING_DISTANCE and now.repeated < settings.most_repeated:
         again = replace(now, step=0, theta=now.best, average=now.best, repeated=now.repeated + 1)
@@ -61,13 +63,14 @@ def fit(state, problem, flow, settings):
     if dual is None:
         return replace(state, theta=now.best, fit=None, phase="draw")
     state = replace(state, dual=dual)
-    landing = _begun(fast, now.best, state.theta_start, _target(state, problem, flow), settings, generator)
+    landing = _begun(fast, now.best, start, _target(state, problem, flow), settings, generator)
     repeated = now.repeated + 1 if now.landing else 0
     return replace(state, fit=replace(landing, n_steps=settings.landing_steps, landing=True, repeated=repeated))
 
 
 def _target(state, problem, flow):
     """Log of the surrogate's target at the present multipliers, up to a constant, as a function of z (n, D)."""
+    first, theta_first = plainest(flow, state.theta_start)
     dual, surrogate, constraints = state.dual, state.surrogate, problem.constraints
     replay = state.replay
     within = constraints.region is not None and confined(constraints.inside(replay.T[replay.valid]))
@@ -77,15 +80,15 @@ def _target(state, problem, flow):
         T, log_success = surrogate.evaluate(constraints, z)
         value = log_prior + violation_of(constraints, T) @ dual.eta + log_success
         if dual.exponent is not None and dual.exponent < 1:
-            value += (1 - dual.exponent) * (flow.log_prob(state.theta_start, z) - log_prior)
+            value += (1 - dual.exponent) * (first.log_prob(theta_first, z) - log_prior)
         return np.where(constraints.inside(T), value, -np.inf) if within else value
 
     return log_target
 
 
-def _begun(fast, theta, theta_start, log_target, settings, generator):
+def _begun(fast, theta, start, log_target, settings, generator):
     """An approach from ``theta``, which knows how far that is from the target."""
-    pool = draw_pool(fast, theta, theta_start, log_target, settings.check_size, _POOL_START, generator)
+    pool = draw_pool(fast, theta, start, log_target, settings.check_size, _POOL_START, generator)
     distance = divergence(pool)[0]
     distance = distance if np.isfinite(distance) else np.inf
     return Fit(0, settings.fit_steps, theta, theta, False, theta, distance, 0)

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from numepi.flow import flow_from_description
+from numepi.flow.families.composition import ComposedFlow
 from numepi.inference.dual_problem import effective_sample_size, normalised_weights
 
-__all__ = ["Pool", "divergence", "draw_pool", "fit_steps", "in_single_precision"]
+__all__ = ["Pool", "divergence", "draw_pool", "fit_steps", "in_single_precision", "plainest"]
 
 _CLIP_RATIO = 3.0  # nats of r about its median: a draw far out in a leak says where to go, not how far
 _CLIP_POLISH = 10.0  # the same next to the target, where leaks are all that is left
@@ -47,17 +48,23 @@ def in_single_precision(flow):
         return flow
 
 
-def draw_pool(flow, theta, theta_start, log_target, size, start_share, generator):
-    """A `Pool` of ``size`` draws, a share of them from the flow at ``theta_start``.
+def plainest(flow, theta):
+    """The flow and theta, or the same density at less cost where couplings have not learned anything."""
+    return flow.without_identities(theta) if isinstance(flow, ComposedFlow) else (flow, theta)
+
+
+def draw_pool(flow, theta, start, log_target, size, start_share, generator):
+    """A `Pool` of ``size`` draws, a share of them from the ``start``, a pair of a flow and its parameters.
 
     ``log_target(z)`` (n,) is needed up to a constant.
     """
     n_start = int(start_share * size)
     z, log_q = flow.sample(theta, generator.standard_normal((size - n_start, flow.dim)))
     if n_start:
-        start, log_start = flow.sample(theta_start, generator.standard_normal((n_start, flow.dim)))
-        log_start = np.concatenate([flow.log_prob(theta_start, z), log_start])
-        z, log_q = np.concatenate([z, start]), np.concatenate([log_q, flow.log_prob(theta, start)])
+        first, theta_first = start
+        z_start, log_start = first.sample(theta_first, generator.standard_normal((n_start, flow.dim)))
+        log_start = np.concatenate([first.log_prob(theta_first, z), log_start])
+        z, log_q = np.concatenate([z, z_start]), np.concatenate([log_q, flow.log_prob(theta, z_start)])
         log_proposal = np.logaddexp(log_q + np.log1p(-start_share), log_start + np.log(start_share))
     else:
         log_proposal = log_q

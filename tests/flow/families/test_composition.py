@@ -6,7 +6,7 @@ import pytest
 from autograd import grad, jacobian
 from autograd.test_util import check_grads
 
-from numepi.flow import RealNVP
+from numepi.flow import RealNVP, SplineFlow
 from numepi.flow.elementwise.affine import ElementwiseAffine
 from numepi.flow.elementwise.support import SupportMap
 from numepi.flow.families.composition import ComposedFlow
@@ -283,3 +283,38 @@ def test_a_transform_that_is_not_whole_is_named_when_the_flow_is_made():
         ComposedFlow(support, [Transform(2), last], "float64")
     with pytest.raises(ValueError, match=r"transform 0 of 2 \(ElementwiseAffine\) has dimension 3: the support has 2"):
         ComposedFlow(support, [ElementwiseAffine(3, "float64"), last], "float64")
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_without_identities_every_bit_is_the_same(precision):
+    support = Support([-1.0] * 4, [1.0, 2.0, np.inf, np.inf])
+    flow = SplineFlow(support, 4, precision=precision)
+    theta, rng = flow.initial_parameters(0), np.random.default_rng(0)
+    base = rng.standard_normal((300, 4)) * 3
+    short, few = flow.without_identities(theta)
+    assert few.shape == (0,) and len(short.transforms) == 4  # three reorderings, and the map to the support
+    first = slice(0, flow.transforms[0].n_parameters)
+    for learned in (False, True):
+        if learned:  # the first coupling, which is kept then
+            theta[first] += 0.3 * rng.standard_normal(first.stop)
+            short, few = flow.without_identities(theta)
+            np.testing.assert_array_equal(few, theta[first])
+        z, log_q = flow.sample(theta, base)
+        for found, wanted in zip(short.sample(few, base), (z, log_q)):
+            np.testing.assert_array_equal(found, wanted)
+        np.testing.assert_array_equal(short.log_prob(few, z), flow.log_prob(theta, z))
+
+
+def test_what_reorders_is_no_identity():
+    flow = RealNVP(Support([-1.0] * 2, [1.0] * 2), 2)
+    theta = flow.initial_parameters(0)
+    short, few = flow.without_identities(theta)
+    np.testing.assert_array_equal(few, theta)
+    np.testing.assert_array_equal(short.sample(few, np.eye(2))[0], flow.sample(theta, np.eye(2))[0])
+
+
+def test_of_a_flow_of_identities_one_is_left():
+    flow = SplineFlow(Support([-np.inf] * 2, [np.inf] * 2), 2)
+    short, few = flow.without_identities(flow.initial_parameters(0))
+    base = np.random.default_rng(0).standard_normal((10, 2))
+    np.testing.assert_array_equal(np.sort(short.sample(few, base)[0]), np.sort(base))

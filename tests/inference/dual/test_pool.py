@@ -28,7 +28,7 @@ def exact_divergence(n=1):
 
 def test_divergence_of_the_start_is_exact(flow):
     start = flow.initial_parameters(0)
-    pool = draw_pool(flow, start, start, log_target, 40_000, 0.2, np.random.default_rng(1))
+    pool = draw_pool(flow, start, (flow, start), log_target, 40_000, 0.2, np.random.default_rng(1))
     kl, stderr, share = divergence(pool)
     assert abs(kl - exact_divergence()) < 5 * stderr < 0.1  # false alarm 6e-7
     assert 0.2 < share < 0.8
@@ -40,9 +40,9 @@ def test_steps_lead_to_the_target_whatever_the_estimator(flow, polish):
     rng = np.random.default_rng(2)
     adam, theta, average = Adam(flow.n_parameters, clip_norm=5.0), start, start
     for _ in range(8):
-        pool = draw_pool(flow, average, start, log_target, 4000, 0.2, rng)
+        pool = draw_pool(flow, average, (flow, start), log_target, 4000, 0.2, rng)
         theta, average = fit_steps(flow, theta, average, adam, pool, [5e-3] * 50, 128, 0.5, 0.95, rng, polish=polish)
-    pool = draw_pool(flow, average, start, log_target, 20_000, 0.2, rng)
+    pool = draw_pool(flow, average, (flow, start), log_target, 20_000, 0.2, rng)
     assert divergence(pool)[0] < 0.05 * exact_divergence()
 
 
@@ -50,7 +50,7 @@ def test_a_polish_at_the_target_hardly_moves(flow):
     # Where q = p every row's weight is that of p - q, nothing; the plain estimator's noise moves the flow on.
     start = flow.initial_parameters(0)
     rng = np.random.default_rng(3)
-    pool = draw_pool(flow, start, start, lambda z: np.zeros(len(z)), 4000, 0.2, rng)
+    pool = draw_pool(flow, start, (flow, start), lambda z: np.zeros(len(z)), 4000, 0.2, rng)
     moved = {}
     for polish in (False, True):
         adam = Adam(flow.n_parameters)
