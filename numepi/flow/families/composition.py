@@ -95,11 +95,15 @@ class ComposedFlow:
         """A flow and its parameters: this one at theta, less what leaves all as it is, and equal to the last bit.
 
         Of a flow that has not learned yet, whose couplings are identities, the map to the support is left, and the
-        reorderings: with four coordinates a tenth of the cost.
+        reorderings: a fourteenth of the cost with four coordinates in float32, a 27th in float64.
         """
-        keeps = [not _is_identity(t, theta[part], self.precision) for t, part in zip(self.transforms, self._slices)]
-        keeps[-1] = True  # there is no flow of nothing
-        left = [(t, theta[part]) for keep, t, part in zip(keeps, self.transforms, self._slices) if keep]
+        x = np.random.default_rng(0).standard_normal((1, self.dim, LANES)).astype(self.precision)
+        left: list[tuple[Any, np.ndarray]] = []
+        for transform, part in zip(self.transforms, self._slices):
+            y, same = _passed(transform, transform.pack(theta[part]), x)
+            if not same or (not left and transform is self.transforms[-1]):  # there is no flow of nothing
+                left.append((transform, theta[part]))
+            x = y
         return ComposedFlow(self.support, [t for t, _ in left], self.precision), np.concatenate([p for _, p in left])
 
     def sample(self, theta: np.ndarray, base: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -266,16 +270,13 @@ class ComposedFlow:
         return grad_theta, results
 
 
-def _is_identity(transform, theta, precision):
-    """Whether both passes hand on a block of normals as it is, in the same precision."""
-    parameters = transform.pack(theta)
-    x = np.random.default_rng(0).standard_normal((1, transform.dim, LANES)).astype(precision)
-    for inverse in (False, True):
-        log_q = np.zeros((1, LANES))
-        y, _ = transform.run(parameters, x, log_q, inverse)
-        if y.dtype != x.dtype or not np.array_equal(y, x) or log_q.any():
-            return False
-    return True
+def _passed(transform, parameters, x):
+    """What the transform makes of blocks x of samples, and whether that and the way back leave them as they are."""
+    log_q, log_back = np.zeros((2, len(x), LANES))
+    y, _ = transform.run(parameters, x, log_q, False)
+    back, _ = transform.run(parameters, y, log_back, True)
+    same = all(each.dtype == x.dtype and np.array_equal(each, x) for each in (y, back))
+    return y, same and not log_q.any() and not log_back.any()
 
 
 def _check_transforms(transforms, dim):

@@ -305,6 +305,22 @@ def test_without_identities_every_bit_is_the_same(precision):
         np.testing.assert_array_equal(short.log_prob(few, z), flow.log_prob(theta, z))
 
 
+def test_transforms_are_asked_about_what_reaches_them():
+    class Positive(SupportMap):
+        """Of what lies within its bounds alone."""
+
+        def run(self, parameters, x, log_q, inverse):
+            assert not inverse or (x > 0).all()
+            return super().run(parameters, x, log_q, inverse)
+
+    support = Support([0.0] * 2, [np.inf] * 2)
+    flow = ComposedFlow(
+        support, [*SplineFlow(support, 2).transforms[:-1], Positive(support, "gaussian-cdf", "float64")], "float64"
+    )
+    short, few = flow.without_identities(flow.initial_parameters(0))
+    assert isinstance(short.transforms[-1], Positive) and few.shape == (0,)
+
+
 def test_what_reorders_is_no_identity():
     flow = RealNVP(Support([-1.0] * 2, [1.0] * 2), 2)
     theta = flow.initial_parameters(0)
