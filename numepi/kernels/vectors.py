@@ -7,7 +7,7 @@ own vectoriser takes one loop and keeps nothing from turn to turn of an outer on
     broadcast(a, i)          a[i] in every place                zeros(a)          of the element type of a
     spread(a, x)             x, one of the element type of a, in every place
     add, subtract, multiply  x + y, x - y, x y                  multiply_add(x, y, z)   x y + z, fused where it can be
-    where_least(x, y, u, v)  u where x >= y, v elsewhere        where_equal(x, y, u, v)   u where x == y, v elsewhere
+    where_at_least(x, y, u, v)  u where x >= y, v elsewhere        where_equal(x, y, u, v)   u where x == y, v elsewhere
     add_sums(a, i, x0, x1, x2, x3)   a[i + j] += sum of x_j, in a fixed order
 
 Arrays are C-contiguous, of any rank; i counts elements from the first and is not checked.
@@ -21,7 +21,7 @@ from numba.extending import intrinsic, models, register_model
 
 __all__ = [
     "VECTOR_BYTES", "add", "add_sums", "broadcast", "load", "multiply", "multiply_add", "spread", "store", "subtract",
-    "where_equal", "where_least", "zeros",
+    "where_at_least", "where_equal", "zeros",
 ]  # fmt: skip
 
 VECTOR_BYTES = 64 if get_host_cpu_features().get("avx512f") else 32
@@ -165,7 +165,7 @@ def _chosen(comparison):
 
 
 @intrinsic
-def where_least(typing_context, x, y, u, v):
+def where_at_least(typing_context, x, y, u, v):
     """U where x >= y, v elsewhere and where one is NaN."""
     return x(x, x, x, x), _chosen(">=")
 

@@ -16,10 +16,10 @@ from numepi.kernels.vectors import (
     spread,
     store,
     subtract,
+    where_at_least,
     where_equal,
-    where_least,
     zeros,
-)  # fmt: skip
+)
 
 
 @kernel
@@ -49,7 +49,7 @@ def of_two(x, y, number, results):
         store(results[0], lane, add(a, b))
         store(results[1], lane, subtract(a, b))
         store(results[2], lane, multiply(a, b))
-        store(results[3], lane, where_least(a, b, other, a))
+        store(results[3], lane, where_at_least(a, b, other, a))
         store(results[4], lane, where_equal(a, b, other, a))
 
 

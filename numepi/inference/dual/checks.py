@@ -8,7 +8,7 @@ from numepi.inference.assessment.own_rows import Beliefs, Rows, score_rows
 from numepi.inference.assessment.row_certificate import certify_rows
 from numepi.inference.assessment.score import passes_apart
 from numepi.inference.assessment.verdict import constraints_met
-from numepi.inference.dual.pool import plainest
+from numepi.inference.dual.pool import without_identities
 from numepi.inference.dual.state import Answer
 from numepi.inference.dual_problem import normalised_weights
 from numepi.inference.problem import Stream
@@ -134,7 +134,7 @@ def assess(state, done, problem, flow, settings):
     constraints, eta = problem.constraints, state.dual.eta
     once = slice(None, len(done.z) - done.n_repeat)
     z = done.z[once]
-    start = plainest(flow, state.theta_start)
+    start = without_identities(flow, state.theta_start)
     rows = Rows(
         own=np.arange(len(z)) >= done.n_start,
         inside=problem.inside(z),

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from numepi.inference.dual.multipliers import Sample, confined, violation_of, weights_of
-from numepi.inference.dual.pool import divergence, draw_pool, fit_steps, in_single_precision, plainest
+from numepi.inference.dual.pool import divergence, draw_pool, fit_steps, in_single_precision, without_identities
 from numepi.inference.dual.rounds import CLIP_NORM
 from numepi.inference.dual.state import Fit
 from numepi.inference.dual_problem import effective_sample_size, minimise_dual, normalised_weights
@@ -34,7 +34,7 @@ _KEPT_CLOSER = 0.6
 def fit(state, problem, flow, settings):
     """A few steps of the fit of the flow to the surrogate; at its end the better of before and after."""
     fast = in_single_precision(flow)
-    start = plainest(fast, state.theta_start)
+    start = without_identities(fast, state.theta_start)
     log_target = _target(state, problem, flow)
     generator = np.random.Generator(np.random.Philox(problem.seed(Stream.POOL, state.steps)))
     now = state.fit or _begun(fast, state.theta, start, log_target, settings, generator)
@@ -70,7 +70,6 @@ def fit(state, problem, flow, settings):
 
 def _target(state, problem, flow):
     """Log of the surrogate's target at the present multipliers, up to a constant, as a function of z (n, D)."""
-    first, theta_first = plainest(flow, state.theta_start)
     dual, surrogate, constraints = state.dual, state.surrogate, problem.constraints
     replay = state.replay
     within = constraints.region is not None and confined(constraints.inside(replay.T[replay.valid]))
@@ -80,6 +79,7 @@ def _target(state, problem, flow):
         T, log_success = surrogate.evaluate(constraints, z)
         value = log_prior + violation_of(constraints, T) @ dual.eta + log_success
         if dual.exponent is not None and dual.exponent < 1:
+            first, theta_first = without_identities(flow, state.theta_start)
             value += (1 - dual.exponent) * (first.log_prob(theta_first, z) - log_prior)
         return np.where(constraints.inside(T), value, -np.inf) if within else value
 

@@ -18,7 +18,7 @@ from numepi.flow import flow_from_description
 from numepi.flow.families.composition import ComposedFlow
 from numepi.inference.dual_problem import effective_sample_size, normalised_weights
 
-__all__ = ["Pool", "divergence", "draw_pool", "fit_steps", "in_single_precision", "plainest"]
+__all__ = ["Pool", "divergence", "draw_pool", "fit_steps", "in_single_precision", "without_identities"]
 
 _CLIP_RATIO = 3.0  # nats of r about its median: a draw far out in a leak says where to go, not how far
 _CLIP_POLISH = 10.0  # the same next to the target, where leaks are all that is left
@@ -48,8 +48,11 @@ def in_single_precision(flow):
         return flow
 
 
-def plainest(flow, theta):
-    """The flow and theta, or the same density at less cost where couplings have not learned anything."""
+def without_identities(flow, theta):
+    """`ComposedFlow.without_identities`; a user's own flow as it is.
+
+    Particles go further, to the support's map by itself; here every bit stays.
+    """
     return flow.without_identities(theta) if isinstance(flow, ComposedFlow) else (flow, theta)
 
 

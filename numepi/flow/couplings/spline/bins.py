@@ -17,8 +17,8 @@ from numepi.kernels.vectors import (
     spread,
     store,
     subtract,
+    where_at_least,
     where_equal,
-    where_least,
     zeros,
 )
 from numepi.kernels.vectors import load as load_vector
@@ -118,16 +118,16 @@ def _find(widths, heights, slopes, at, by_height, bins, lane):
         own_width = multiply_add(scale, load_vector(widths, k * LANES + lane), low)
         own_height = multiply_add(scale, load_vector(heights, k * LANES + lane), low)
         edge = bottom if by_height else left
-        index = where_least(at, edge, number, index)
-        x0, y0 = where_least(at, edge, left, x0), where_least(at, edge, bottom, y0)
-        width, height = where_least(at, edge, own_width, width), where_least(at, edge, own_height, height)
+        index = where_at_least(at, edge, number, index)
+        x0, y0 = where_at_least(at, edge, left, x0), where_at_least(at, edge, bottom, y0)
+        width, height = where_at_least(at, edge, own_width, width), where_at_least(at, edge, own_height, height)
         left, bottom = add(left, own_width), add(bottom, own_height)
     outside = spread(widths, real(-1))
-    index = where_least(at, start, where_least(bound, at, index, outside), outside)
-    x0 = where_least(at, start, where_least(bound, at, x0, zero), zero)
-    y0 = where_least(at, start, where_least(bound, at, y0, zero), zero)
-    width = where_least(at, start, where_least(bound, at, width, one), one)
-    height = where_least(at, start, where_least(bound, at, height, one), one)
+    index = where_at_least(at, start, where_at_least(bound, at, index, outside), outside)
+    x0 = where_at_least(at, start, where_at_least(bound, at, x0, zero), zero)
+    y0 = where_at_least(at, start, where_at_least(bound, at, y0, zero), zero)
+    width = where_at_least(at, start, where_at_least(bound, at, width, one), one)
+    height = where_at_least(at, start, where_at_least(bound, at, height, one), one)
     for k in range(len(slopes)):
         slope = load_vector(slopes, k * LANES + lane)
         d0 = where_equal(index, spread(widths, real(k + 1)), slope, d0)
@@ -165,7 +165,7 @@ def _shares_along(shares, index, before, own, g, lane):
     for k in range(len(shares)):
         j = k * LANES + lane
         number, following = spread(shares, shares.dtype.type(k)), spread(shares, shares.dtype.type(k + 1))
-        of_bin_k = where_least(where, following, first, where_equal(where, number, here, zeros(shares)))
+        of_bin_k = where_at_least(where, following, first, where_equal(where, number, here, zeros(shares)))
         total = multiply_add(load_vector(shares, j), of_bin_k, total)
         store(g, j, of_bin_k)
     return total
